@@ -1,0 +1,43 @@
+"""4D electron tomography of nanoparticles, from files to figures.
+
+Importing the package is cheap: stages are loaded when they are first used, and neither
+Qt nor napari is loaded at all.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from napari_tomo4d import align, preprocess, reconstruct, simulate
+    from napari_tomo4d.data import Labels, TiltSeries, TimeSeries, Volume
+    from napari_tomo4d.io import read, write
+    from napari_tomo4d.pipeline import run_recipe
+
+_MODULES = ("align", "preprocess", "reconstruct", "simulate")
+_NAMES = {
+    "TiltSeries": "data",
+    "TimeSeries": "data",
+    "Volume": "data",
+    "Labels": "data",
+    "read": "io",
+    "write": "io",
+    "run_recipe": "pipeline",
+}
+
+__all__ = [*_MODULES, *_NAMES, "__version__"]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in _NAMES:
+        return getattr(importlib.import_module(f"{__name__}.{_NAMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

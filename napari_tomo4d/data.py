@@ -1,0 +1,430 @@
+"""What flows between the stages: tilt series, time series, volumes and labels.
+
+All are immutable and check themselves when they are made. Arrays may be NumPy arrays or
+lazy Dask arrays; `TiltSeries.load` turns the lazy ones into memory.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar, overload
+
+import numpy as np
+
+from napari_tomo4d.errors import DataError, NotEnoughMemoryError
+from napari_tomo4d.provenance import Provenance
+
+TiltAxis = Literal["y", "x"]
+
+
+@dataclass(frozen=True, eq=False)
+class TiltSeries:
+    """Images of one object at several tilt angles.
+
+    Parameters
+    ----------
+    images : array (tilt, y, x) or (tilt, frame, y, x), or sequence of arrays (frame, y, x)
+        Counts or intensities, any real dtype. The sequence form is for a number of frames
+        that differs from tilt to tilt. NumPy or Dask.
+    angles_deg : sequence of float, length tilt
+        Stage tilt of each image in degrees, in any order, within -180..180.
+    pixel_size_nm : float, optional
+        Edge of a square pixel; None if unknown.
+    tilt_axis : {"y", "x"}
+        Image axis which the tilt axis is parallel to.
+    dose_e_per_nm2 : float, optional
+        Electrons per square nanometre of the whole series.
+    name : str
+        Shown to the user.
+    metadata : dict
+        What else a file said; JSON values only.
+    provenance : Provenance, optional
+        How the series was made.
+
+    Raises
+    ------
+    DataError
+        If shapes, number of angles, values or units do not make sense.
+    """
+
+    images: Any
+    angles_deg: np.ndarray
+    pixel_size_nm: float | None = None
+    tilt_axis: TiltAxis = "y"
+    dose_e_per_nm2: float | None = None
+    name: str = "tilt series"
+    metadata: dict[str, Any] = field(default_factory=dict)
+    provenance: Provenance | None = None
+
+    def __post_init__(self) -> None:
+        images = self.images
+        if isinstance(images, (list, tuple)):
+            images = _stack_frames(images)
+        elif not hasattr(images, "ndim") or not hasattr(images, "dtype"):
+            images = np.asarray(images)
+        _check_images(images)
+        object.__setattr__(self, "images", images)
+        angles = _numbers(self.angles_deg, "The tilt angles")
+        if angles.ndim != 1 or len(angles) != len(images):
+            raise DataError(
+                f"There are {len(images)} tilt images but {angles.size} tilt angles; "
+                "give one angle in degrees for each tilt."
+            )
+        if np.any(np.abs(angles) > 180):
+            raise DataError(
+                f"The tilt angle {angles[np.argmax(np.abs(angles))]:g} is outside -180 to 180 "
+                "degrees; check the unit of the angles."
+            )
+        angles.setflags(write=False)
+        object.__setattr__(self, "angles_deg", angles)
+        object.__setattr__(self, "pixel_size_nm", _positive(self.pixel_size_nm, "pixel size", "nm"))
+        object.__setattr__(self, "dose_e_per_nm2", _positive(self.dose_e_per_nm2, "dose", "e/nm2"))
+        if self.tilt_axis not in ("y", "x"):
+            raise DataError(f"tilt_axis is {self.tilt_axis!r}; it has to be 'y' or 'x'.")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        y, x = self.image_shape
+        counts = sorted(set(self.frames_per_tilt))
+        frames = f", {counts[0]} to {counts[-1]} frames" if counts[0] != counts[-1] else ""
+        if self.has_frames and not frames:
+            frames = f", {counts[0]} frames"
+        size = "unknown pixel size" if self.pixel_size_nm is None else f"{self.pixel_size_nm:g} nm"
+        low, high = self.angles_deg.min(), self.angles_deg.max()
+        return (
+            f"<TiltSeries {self.name!r}: {len(self)} tilts{frames} of {y} x {x}, "
+            f"{low:g} to {high:g} deg, {size}, axis along {self.tilt_axis}>"
+        )
+
+    @property
+    def has_frames(self) -> bool:
+        """Whether each tilt holds several frames instead of one image."""
+        return isinstance(self.images, tuple) or self.images.ndim == 4
+
+    @property
+    def frames_per_tilt(self) -> tuple[int, ...]:
+        """Number of frames of each tilt."""
+        if isinstance(self.images, tuple):
+            return tuple(len(f) for f in self.images)
+        return (self.images.shape[1] if self.images.ndim == 4 else 1,) * len(self.images)
+
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """Size (y, x) of one image in pixels."""
+        shape = (self.images[0] if isinstance(self.images, tuple) else self.images).shape
+        return int(shape[-2]), int(shape[-1])
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Data type of the images as stored."""
+        return np.dtype((self.images[0] if isinstance(self.images, tuple) else self.images).dtype)
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether images are read from disk only when they are used."""
+        first = self.images[0] if isinstance(self.images, tuple) else self.images
+        return not isinstance(first, np.ndarray)
+
+    def frames(self, tilt: int) -> np.ndarray:
+        """Return the frames (frame, y, x) of one tilt in memory as float32."""
+        part = self.images[tilt]
+        part = part if part.ndim == 3 else part[None]
+        result = np.asarray(part, dtype=np.float32)
+        if not np.isfinite(result.sum(dtype=np.float64)):
+            raise DataError(
+                f"The image at {self.angles_deg[tilt]:g} deg of {self.name!r} holds NaN or infinite "
+                "values; replace them before going on."
+            )
+        return result
+
+    def image(self, tilt: int) -> np.ndarray:
+        """Return the image (y, x) of one tilt as float32.
+
+        Raises
+        ------
+        DataError
+            If the series has several frames per tilt.
+        """
+        self.require_single_images()
+        return self.frames(tilt)[0]
+
+    def require_single_images(self) -> None:
+        """Raise `DataError` if there are several frames per tilt."""
+        if max(self.frames_per_tilt) > 1:
+            low, high = min(self.frames_per_tilt), max(self.frames_per_tilt)
+            count = f"{low}" if low == high else f"{low} to {high}"
+            raise DataError(
+                f"{self.name!r} has {count} frames per tilt; average the frames first "
+                "(preprocess.average_frames)."
+            )
+
+    def load(self) -> np.ndarray:
+        """Return all images (tilt, y, x) in memory as float32, checked for NaN.
+
+        Raises
+        ------
+        DataError
+            If there are several frames per tilt or values are not finite.
+        NotEnoughMemoryError
+            If they would not fit.
+        """
+        self.require_single_images()
+        if isinstance(self.images, np.ndarray) and self.images.dtype == np.float32:
+            return self.images.reshape(len(self), *self.image_shape)
+        require_memory(4 * len(self) * self.image_shape[0] * self.image_shape[1], "These images")
+        return np.stack([self.image(i) for i in range(len(self))])
+
+    def replace(self, **changes: Any) -> TiltSeries:
+        """Return a copy with some fields changed; everything is checked again."""
+        return dataclasses.replace(self, **changes)
+
+
+def _stack_frames(frames: Sequence[Any]) -> Any:
+    """Return a tuple of frame stacks, or one array where all have equally many."""
+    parts = tuple(f if hasattr(f, "ndim") else np.asarray(f) for f in frames)
+    if not parts:
+        raise DataError("There are no images in this tilt series.")
+    if all(p.ndim == 2 for p in parts):
+        if len({p.shape for p in parts}) > 1:
+            raise DataError("The images of this tilt series differ in size; all must be equal.")
+        return np.stack(parts)
+    if any(p.ndim != 3 for p in parts):
+        raise DataError("Every tilt needs a stack of frames (frame, y, x).")
+    if len({p.shape[1:] for p in parts}) > 1:
+        raise DataError("The frames of this tilt series differ in size; all must be equal.")
+    return parts
+
+
+def _check_images(images: Any) -> None:
+    parts = images if isinstance(images, tuple) else (images,)
+    for part in parts:
+        wanted = (3,) if isinstance(images, tuple) else (3, 4)
+        if part.ndim not in wanted:
+            raise DataError(
+                f"Images have {part.ndim} dimensions; expected (tilt, y, x) or (tilt, frame, y, x)."
+            )
+        if 0 in part.shape:
+            raise DataError(f"Images of shape {tuple(part.shape)} are empty.")
+        check_values(part, "The images")
+
+
+def check_values(array: Any, what: str) -> None:
+    """Raise `DataError` unless an array is real and, when in memory, finite."""
+    kind = np.dtype(array.dtype).kind
+    if kind not in "biuf":
+        raise DataError(f"{what} are of type {array.dtype}; expected real numbers.")
+    if kind == "f" and isinstance(array, np.ndarray):
+        for part in array:
+            if not np.isfinite(np.sum(part, dtype=np.float64)):
+                raise DataError(
+                    f"{what} hold NaN or infinite values; replace them before going on."
+                )
+
+
+def _numbers(values: Any, what: str) -> np.ndarray:
+    try:
+        result = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{what} are missing or not numbers.") from error
+    if not np.isfinite(result).all():
+        raise DataError(f"{what} hold NaN or infinite values.")
+    return result
+
+
+def _positive(value: Any, what: str, unit: str) -> float | None:
+    if value is None:
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"The {what} is {value!r}, which is not a number in {unit}.") from error
+    if not (np.isfinite(number) and number > 0):
+        raise DataError(
+            f"The {what} is {number:g} {unit}; it has to be positive, or None if unknown."
+        )
+    return number
+
+
+def require_memory(n_bytes: float, what: str) -> None:
+    """Raise `NotEnoughMemoryError` if `n_bytes` more would not fit into memory."""
+    import psutil
+
+    available = psutil.virtual_memory().available
+    if n_bytes > 0.9 * available:
+        raise NotEnoughMemoryError(
+            f"{what} need {n_bytes / 1e9:.1f} GB but only {available / 1e9:.1f} GB of memory are "
+            "free; choose a smaller region, a larger binning or fewer images."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """A reconstructed volume.
+
+    Parameters
+    ----------
+    data : array (z, y, x)
+        Density per voxel; kept as float32.
+    pixel_size_nm : float, optional
+        Edge of a cubic voxel; None if unknown.
+    residuals : sequence of float
+        Relative residual ||A v - b|| / ||b|| after each iteration; empty for direct methods.
+    name, metadata, provenance
+        As in `TiltSeries`.
+    """
+
+    data: np.ndarray
+    pixel_size_nm: float | None = None
+    residuals: np.ndarray = field(default_factory=lambda: np.empty(0))
+    name: str = "volume"
+    metadata: dict[str, Any] = field(default_factory=dict)
+    provenance: Provenance | None = None
+
+    def __post_init__(self) -> None:
+        data = self.data if hasattr(self.data, "ndim") else np.asarray(self.data)
+        _check_volume(data)
+        check_values(data, "The voxels")
+        if data.dtype != np.float32:
+            data = data.astype(np.float32)
+        object.__setattr__(self, "data", data)
+        object.__setattr__(self, "residuals", _numbers(self.residuals, "The residuals"))
+        object.__setattr__(self, "pixel_size_nm", _positive(self.pixel_size_nm, "voxel size", "nm"))
+
+    def __repr__(self) -> str:
+        return _describe(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Particles or pores as numbered voxels; 0 is background.
+
+    Parameters
+    ----------
+    data : integer array (z, y, x)
+        Label of each voxel, not negative; kept as int32.
+    pixel_size_nm, name, metadata, provenance
+        As in `Volume`.
+    """
+
+    data: np.ndarray
+    pixel_size_nm: float | None = None
+    name: str = "labels"
+    metadata: dict[str, Any] = field(default_factory=dict)
+    provenance: Provenance | None = None
+
+    def __post_init__(self) -> None:
+        data = self.data if hasattr(self.data, "ndim") else np.asarray(self.data)
+        _check_volume(data)
+        if np.dtype(data.dtype).kind not in "biu":
+            raise DataError(f"Labels are of type {data.dtype}; expected whole numbers.")
+        if isinstance(data, np.ndarray) and data.min() < 0:
+            raise DataError("Labels hold negative numbers; background is 0, particles count up.")
+        if data.dtype != np.int32:
+            data = data.astype(np.int32)
+        object.__setattr__(self, "data", data)
+        object.__setattr__(self, "pixel_size_nm", _positive(self.pixel_size_nm, "voxel size", "nm"))
+
+    def __repr__(self) -> str:
+        return _describe(self)
+
+
+def _check_volume(data: Any) -> None:
+    if data.ndim != 3 or 0 in data.shape:
+        raise DataError(f"A volume needs three axes (z, y, x); this has shape {tuple(data.shape)}.")
+
+
+def _describe(item: Volume | Labels) -> str:
+    size = "unknown voxel size" if item.pixel_size_nm is None else f"{item.pixel_size_nm:g} nm"
+    shape = " x ".join(map(str, item.data.shape))
+    return f"<{type(item).__name__} {item.name!r}: {shape} (z, y, x), {size}>"
+
+
+Item = TypeVar("Item", TiltSeries, Volume, Labels)
+
+
+@dataclass(frozen=True, eq=False)
+class TimeSeries(Sequence[Item], Generic[Item]):
+    """The same sample at several times: tilt series, or what was made from them.
+
+    Parameters
+    ----------
+    series : sequence of TiltSeries, of Volume or of Labels
+        One item per time point, all of one kind; tilts may differ between times.
+    times_s : sequence of float, optional
+        Time of each item in seconds, increasing.
+    temperatures_c : sequence of float, optional
+        Temperature of each item in degrees Celsius.
+    name, provenance
+        As in `TiltSeries`.
+    """
+
+    series: Sequence[Item]
+    times_s: np.ndarray | None = None
+    temperatures_c: np.ndarray | None = None
+    name: str = "time series"
+    provenance: Provenance | None = None
+
+    def __post_init__(self) -> None:
+        items = tuple(self.series)
+        if not items:
+            raise DataError("A time series needs at least one time point.")
+        kinds = {type(i) for i in items}
+        if len(kinds) > 1 or not isinstance(items[0], (TiltSeries, Volume, Labels)):
+            raise DataError(
+                "A time series holds either tilt series, volumes or labels; got "
+                f"{', '.join(sorted(k.__name__ for k in kinds))}."
+            )
+        object.__setattr__(self, "series", items)
+        for key, what in (("times_s", "times"), ("temperatures_c", "temperatures")):
+            values = getattr(self, key)
+            if values is None:
+                continue
+            values = _numbers(values, f"The {what}")
+            if values.shape != (len(items),):
+                raise DataError(
+                    f"There are {len(items)} time points but {values.size} {what}; give one each."
+                )
+            values.setflags(write=False)
+            object.__setattr__(self, key, values)
+        if self.times_s is not None and np.any(np.diff(self.times_s) <= 0):
+            raise DataError("The times have to increase from one time point to the next.")
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Item]: ...
+    def __getitem__(self, index: int | slice) -> Item | Sequence[Item]:
+        return self.series[index]
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self.series)
+
+    def __repr__(self) -> str:
+        kind = type(self.series[0]).__name__
+        return f"<TimeSeries {self.name!r}: {len(self)} time points of {kind}>"
+
+    @property
+    def pixel_size_nm(self) -> float | None:
+        """Common pixel size, or None if unknown or different between times."""
+        sizes = {s.pixel_size_nm for s in self.series}
+        return sizes.pop() if len(sizes) == 1 else None
+
+    def with_items(self, items: Sequence[Any], name: str | None = None) -> TimeSeries[Any]:
+        """Return the same times and temperatures with other items, one per time."""
+        return TimeSeries(items, self.times_s, self.temperatures_c, name or self.name)
+
+    def label(self, index: int) -> str:
+        """Return a short name of one time point, such as ``"600 s, 350 degC"``."""
+        parts = []
+        if self.times_s is not None:
+            parts.append(f"{self.times_s[index]:g} s")
+        if self.temperatures_c is not None:
+            parts.append(f"{self.temperatures_c[index]:g} °C")
+        return ", ".join(parts) or f"time {index + 1}"

@@ -1,0 +1,47 @@
+"""Errors and warnings a user can act on.
+
+Every message says what was wrong, what was expected and what to do, in one sentence
+that can be shown as it is.
+"""
+
+from __future__ import annotations
+
+
+class Tomo4DError(Exception):
+    """Base of all errors that napari_tomo4d raises on purpose."""
+
+
+class DataError(Tomo4DError, ValueError):
+    """Arrays, angles or units that do not fit together or are not usable."""
+
+
+class ParameterError(Tomo4DError, ValueError):
+    """A parameter outside its allowed range or of the wrong kind."""
+
+
+class ReadError(Tomo4DError, OSError):
+    """A file that is missing, damaged, empty or of an unknown format."""
+
+
+class WriteError(Tomo4DError, OSError):
+    """A result that could not be written; nothing is left half written."""
+
+
+class NotEnoughMemoryError(Tomo4DError, MemoryError):
+    """A request that would not fit into this computer's memory."""
+
+
+class RecipeError(Tomo4DError, ValueError):
+    """A recipe that can't be read or does not describe a valid run."""
+
+
+class MissingExtraError(Tomo4DError, ImportError):
+    """An optional library that is not installed; names the extra to install."""
+
+
+class Cancelled(Tomo4DError):
+    """Raised inside a running step after the user asked to cancel it."""
+
+
+class Tomo4DWarning(UserWarning):
+    """Something was assumed or looks doubtful; kept with the result's provenance."""

@@ -1,0 +1,202 @@
+"""The one description of a step's parameters, used inside ``Annotated`` type hints.
+
+``iterations: Annotated[int, Param("...", minimum=1)] = 50`` is read by the panel's form,
+the recipe reader, the command line's help and the reference page alike.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from napari_tomo4d.errors import ParameterError
+
+
+@dataclass(frozen=True)
+class Param:
+    """What a user has to know about one parameter.
+
+    Parameters
+    ----------
+    help : str
+        One line: the effect of the parameter.
+    unit : str
+        Unit shown beside the label, empty for a plain number.
+    label : str
+        Label in a form; made from the parameter's name when empty.
+    minimum, maximum : float, optional
+        Inclusive range of a number.
+    step : float, optional
+        Increment of a spin box.
+    choices : tuple of str
+        Allowed values of a string.
+    advanced : bool
+        Shown under *Advanced* in a form.
+    """
+
+    help: str
+    unit: str = ""
+    label: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float | None = None
+    choices: tuple[str, ...] = ()
+    advanced: bool = False
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a step: its name, type, default and description."""
+
+    name: str
+    type: Any
+    default: Any
+    optional: bool
+    param: Param
+
+    @property
+    def required(self) -> bool:
+        """Whether the parameter has no default."""
+        return self.default is inspect.Parameter.empty
+
+    @property
+    def label(self) -> str:
+        """Label with its unit, as a form shows it."""
+        text = self.param.label or self.name.replace("_", " ").capitalize()
+        return f"{text} ({self.param.unit})" if self.param.unit else text
+
+    def check(self, value: Any) -> Any:
+        """Return `value` in the parameter's type, or raise `ParameterError`."""
+        if value is None:
+            if self.optional:
+                return None
+            raise ParameterError(f"{self.name} needs a value.")
+        value = self._convert(value)
+        p = self.param
+        if p.choices and value not in p.choices:
+            raise ParameterError(
+                f"{self.name} is {value!r}; choose one of {', '.join(map(repr, p.choices))}."
+            )
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, (int, float)) and not isinstance(number, bool):
+                self._check_range(number)
+        return value
+
+    def _convert(self, value: Any) -> Any:
+        kind = typing.get_origin(self.type) or self.type
+        if kind is bool:
+            if isinstance(value, bool):
+                return value
+        elif kind is int:
+            if not isinstance(value, bool) and hasattr(value, "__index__"):
+                return int(value)
+            if isinstance(value, float) and value.is_integer():
+                return int(value)
+        elif kind is float:
+            if not isinstance(value, (bool, str)):
+                try:
+                    return float(value)
+                except TypeError:
+                    pass
+        elif kind is str:
+            if isinstance(value, str):
+                return value
+        elif kind is tuple:
+            if isinstance(value, (list, tuple)):
+                return self._convert_tuple(value)
+        else:
+            return value
+        raise ParameterError(
+            f"{self.name} is {value!r}, which is not {_KIND_NAMES.get(kind, kind)}."
+        )
+
+    def _convert_tuple(self, value: Any) -> tuple[Any, ...]:
+        args = typing.get_args(self.type)
+        repeated = len(args) == 2 and args[1] is Ellipsis
+        if not repeated and len(args) != len(value):
+            raise ParameterError(f"{self.name} needs {len(args)} values, {len(value)} were given.")
+        types_ = [args[0]] * len(value) if repeated else list(args)
+        return tuple(
+            Parameter(self.name, t, None, False, self.param)._convert(v)
+            for t, v in zip(types_, value, strict=True)
+        )
+
+    def _check_range(self, number: float) -> None:
+        low, high = self.param.minimum, self.param.maximum
+        if number != number:
+            raise ParameterError(f"{self.name} is not a number.")
+        if (low is not None and number < low) or (high is not None and number > high):
+            unit = f" {self.param.unit}" if self.param.unit else ""
+            if high is None:
+                expected = f"at least {low:g}{unit}"
+            elif low is None:
+                expected = f"at most {high:g}{unit}"
+            else:
+                expected = f"between {low:g} and {high:g}{unit}"
+            raise ParameterError(f"{self.name} is {number:g}; it has to be {expected}.")
+
+
+_KIND_NAMES = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    tuple: "a list",
+}
+
+
+def parameters_of(function: Callable[..., Any]) -> dict[str, Parameter]:
+    """Return the described parameters of a step function, in order.
+
+    Only parameters annotated with `Param` are listed: the data a step works on and
+    its `progress` are not parameters.
+    """
+    function = inspect.unwrap(function)
+    hints = typing.get_type_hints(function, include_extras=True)
+    result = {}
+    for name, p in inspect.signature(function).parameters.items():
+        hint = hints.get(name)
+        if typing.get_origin(hint) is not typing.Annotated:
+            continue
+        base, *extras = typing.get_args(hint)
+        param = next((e for e in extras if isinstance(e, Param)), None)
+        if param is None:
+            continue
+        optional = False
+        if typing.get_origin(base) in (types.UnionType, typing.Union):
+            members = [a for a in typing.get_args(base) if a is not type(None)]
+            optional = len(members) < len(typing.get_args(base))
+            if len(members) != 1:
+                raise TypeError(f"{function.__qualname__}: {name} must have one type or None")
+            base = members[0]
+        result[name] = Parameter(name, base, p.default, optional, param)
+    return result
+
+
+def check_parameters(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Validate keyword parameters of a step and fill in its defaults.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown name, a wrong type, a value out of range or a missing value.
+    """
+    known = parameters_of(function)
+    for name in given:
+        if name not in known:
+            raise ParameterError(
+                f"There is no parameter {name!r}; this step knows {', '.join(known) or 'none'}."
+            )
+    result = {}
+    for name, parameter in known.items():
+        if name in given:
+            result[name] = parameter.check(given[name])
+        elif parameter.required:
+            raise ParameterError(f"The parameter {name!r} is missing: {parameter.param.help}")
+        else:
+            result[name] = parameter.default
+    return result

@@ -1,0 +1,161 @@
+"""Where a result came from: the step, its parameters, its inputs, its warnings."""
+
+from __future__ import annotations
+
+import contextvars
+import dataclasses
+import functools
+import inspect
+import warnings as _warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+
+from napari_tomo4d.errors import Tomo4DWarning
+from napari_tomo4d.parameters import parameters_of
+
+SCHEMA_VERSION = 1
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How one result was made; plain JSON through `to_dict`.
+
+    Parameters
+    ----------
+    step : str
+        Registered name, such as ``"reconstruct.sirt"`` or ``"read"``.
+    parameters : dict
+        Every parameter with the value that was used.
+    inputs : tuple of Provenance
+        Provenance of what the step worked on.
+    warnings : tuple of str
+        What was assumed or looked doubtful.
+    software : str
+        Name and version of the program.
+    """
+
+    step: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    inputs: tuple[Provenance, ...] = ()
+    warnings: tuple[str, ...] = ()
+    software: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "step": self.step,
+            "parameters": jsonable(self.parameters),
+            "inputs": [p.to_dict() for p in self.inputs],
+            "warnings": list(self.warnings),
+            "software": self.software,
+        }
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> Provenance:
+        """Rebuild what `to_dict` returned."""
+        return cls(
+            step=value["step"],
+            parameters=dict(value.get("parameters", {})),
+            inputs=tuple(cls.from_dict(v) for v in value.get("inputs", ())),
+            warnings=tuple(value.get("warnings", ())),
+            software=value.get("software", ""),
+        )
+
+    def chain(self) -> list[Provenance]:
+        """Return the steps from the first to this one, following the first input."""
+        before = self.inputs[0].chain() if self.inputs else []
+        return [*before, self]
+
+    def all_warnings(self) -> list[str]:
+        """Return the warnings of this step and of everything before it."""
+        result = [w for p in self.inputs for w in p.all_warnings()]
+        return [*result, *(w for w in self.warnings if w not in result)]
+
+
+def software_version() -> str:
+    """Return the program's name and version."""
+    from napari_tomo4d import __version__
+
+    return f"napari-tomo4d {__version__}"
+
+
+def jsonable(value: Any) -> Any:
+    """Turn numpy scalars, arrays, tuples and paths into what JSON can hold."""
+    if isinstance(value, dict):
+        return {str(k): jsonable(v) for k, v in value.items()}
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (list, tuple)):
+        return [jsonable(v) for v in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return str(value)
+
+
+_collected: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar(
+    "tomo4d_warnings", default=None
+)
+
+
+def warn(message: str) -> None:
+    """Warn the user, and keep the warning with the result that is being made.
+
+    Python's own way of catching warnings is shared by all threads, so it cannot tell
+    whose warning it was; this can.
+    """
+    collected = _collected.get()
+    if collected is not None and message not in collected:
+        collected.append(message)
+    _warnings.warn(message, Tomo4DWarning, stacklevel=3)
+
+
+def recorded(step: str) -> Callable[[F], F]:
+    """Decorate a step function so that its result carries its provenance.
+
+    The function returns a dataclass with a `provenance` field (or a list of them). Its
+    `Param` annotated parameters are validated first and are what is recorded, with
+    positional data arguments as inputs.
+    """
+
+    def decorate(function: F) -> F:
+        known = parameters_of(function)
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            bound = signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            for name, parameter in known.items():
+                bound.arguments[name] = parameter.check(bound.arguments[name])
+            token = _collected.set([])
+            try:
+                result = function(*bound.args, **bound.kwargs)
+                collected = tuple(_collected.get() or ())
+            finally:
+                _collected.reset(token)
+            provenance = Provenance(
+                step=step,
+                parameters={n: jsonable(bound.arguments[n]) for n in known},
+                inputs=tuple(
+                    p
+                    for n, v in bound.arguments.items()
+                    if n not in known and (p := getattr(v, "provenance", None)) is not None
+                ),
+                warnings=collected,
+                software=software_version(),
+            )
+            if isinstance(result, list):
+                return [dataclasses.replace(r, provenance=provenance) for r in result]
+            return dataclasses.replace(result, provenance=provenance)
+
+        return wrapper  # type: ignore[return-value]
+
+    return decorate
