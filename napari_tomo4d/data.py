@@ -34,6 +34,8 @@ class TiltSeries:
         Edge of a square pixel; None if unknown.
     tilt_axis : {"y", "x"}
         Image axis which the tilt axis is parallel to.
+    axis_shift_px : float
+        Position of the tilt axis relative to the image centre ``(n - 1) / 2``, across the axis.
     dose_e_per_nm2 : float, optional
         Electrons per square nanometre of the whole series.
     name : str
@@ -53,6 +55,7 @@ class TiltSeries:
     angles_deg: np.ndarray
     pixel_size_nm: float | None = None
     tilt_axis: TiltAxis = "y"
+    axis_shift_px: float = 0.0
     dose_e_per_nm2: float | None = None
     name: str = "tilt series"
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -81,6 +84,8 @@ class TiltSeries:
         object.__setattr__(self, "angles_deg", angles)
         object.__setattr__(self, "pixel_size_nm", _positive(self.pixel_size_nm, "pixel size", "nm"))
         object.__setattr__(self, "dose_e_per_nm2", _positive(self.dose_e_per_nm2, "dose", "e/nm2"))
+        shift = _numbers(self.axis_shift_px, "The position of the tilt axis")
+        object.__setattr__(self, "axis_shift_px", float(shift))
         if self.tilt_axis not in ("y", "x"):
             raise DataError(f"tilt_axis is {self.tilt_axis!r}; it has to be 'y' or 'x'.")
 
@@ -136,8 +141,8 @@ class TiltSeries:
         result = np.asarray(part, dtype=np.float32)
         if not np.isfinite(result.sum(dtype=np.float64)):
             raise DataError(
-                f"The image at {self.angles_deg[tilt]:g} deg of {self.name!r} holds NaN or infinite "
-                "values; replace them before going on."
+                f"The image at {self.angles_deg[tilt]:g} deg of {self.name!r} holds NaN or "
+                "infinite values; replace them before going on."
             )
         return result
 

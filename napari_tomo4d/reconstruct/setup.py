@@ -1,0 +1,147 @@
+"""From a tilt series to a projector and back to a volume; what a run will cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+
+from napari_tomo4d.data import TiltSeries, Volume, require_memory
+from napari_tomo4d.errors import DataError
+from napari_tomo4d.parameters import Param
+from napari_tomo4d.provenance import warn
+from napari_tomo4d.reconstruct.projector import Projector
+
+Thickness = Annotated[
+    int | None,
+    Param(
+        "Size of the volume along the beam; empty: as wide as the images across the tilt axis.",
+        unit="px",
+        minimum=1,
+        maximum=8192,
+    ),
+]
+AxisShift = Annotated[
+    float,
+    Param(
+        "Moves the tilt axis across the images, beyond where the series has it.",
+        unit="px",
+        minimum=-4096,
+        maximum=4096,
+        step=0.5,
+    ),
+]
+Iterations = Annotated[
+    int, Param("More iterations resolve more detail and more noise.", minimum=1, maximum=10000)
+]
+
+
+def make_projector(
+    series: TiltSeries, thickness: int | None = None, axis_shift_px: float = 0.0
+) -> Projector:
+    """Return the projector for a series, whose volume has the images' y and x size.
+
+    Raises
+    ------
+    DataError
+        If the series has frames or only one tilt.
+    """
+    series.require_single_images()
+    if len(series) < 2:
+        raise DataError("A reconstruction needs at least two tilts; this series has one.")
+    span = np.ptp(series.angles_deg)
+    if span < 1:
+        raise DataError(
+            f"All tilt angles are within {span:g} deg, so there is nothing to reconstruct "
+            "in depth; check the angles."
+        )
+    n_y, n_x = series.image_shape
+    width = n_x if series.tilt_axis == "y" else n_y
+    shift = series.axis_shift_px + axis_shift_px
+    if abs(shift) >= width / 2:
+        raise DataError(
+            f"The tilt axis is {shift:g} px from the image centre, outside the images "
+            f"({width} px wide)."
+        )
+    n_z = thickness or width
+    return Projector(
+        (n_z, n_y, n_x), series.angles_deg, tilt_axis=series.tilt_axis, axis_shift_px=shift
+    )
+
+
+def finish(
+    projector: Projector,
+    blocks: np.ndarray,
+    series: TiltSeries,
+    method: str,
+    residuals: list[float] | None = None,
+) -> Volume:
+    """Wrap volume blocks up as a Volume that belongs to `series`."""
+    if series.pixel_size_nm is None:
+        warn("The pixel size is unknown, so the volume has no scale.")
+    return Volume(
+        projector.volume_from_blocks(blocks),
+        series.pixel_size_nm,
+        np.array(residuals or []),
+        name=f"{series.name} {method}",
+    )
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a reconstruction needs.
+
+    Parameters
+    ----------
+    memory_bytes : int
+        Peak memory beside the images themselves.
+    ray_sums : float
+        Interpolated additions, the work of one projection times the projections.
+    """
+
+    memory_bytes: int
+    ray_sums: float
+
+
+def estimate(
+    n_tilts: int,
+    image_shape: tuple[int, int],
+    thickness: int | None = None,
+    tilt_axis: str = "y",
+    method: str = "sirt",
+    iterations: int = 50,
+) -> Cost:
+    """Estimate memory and work of a reconstruction without running it.
+
+    Parameters
+    ----------
+    n_tilts : int
+    image_shape : tuple (y, x)
+        In pixels, after cropping and binning.
+    thickness : int, optional
+        Volume size along the beam in pixels.
+    tilt_axis : {"y", "x"}
+    method : {"wbp", "sirt"}
+    iterations : int
+        Ignored by direct methods.
+    """
+    width = image_shape[1] if tilt_axis == "y" else image_shape[0]
+    n_z = thickness or width
+    voxels = n_z * image_shape[0] * image_shape[1]
+    pixels = n_tilts * image_shape[0] * image_shape[1]
+    passes = 2 * iterations if method == "sirt" else 1
+    return Cost(memory_bytes=4 * (2 * voxels + 3 * pixels), ray_sums=passes * voxels * n_tilts)
+
+
+def require_memory_for(projector: Projector, method: str) -> None:
+    """Raise `NotEnoughMemoryError` if the run would not fit into memory."""
+    cost = estimate(
+        len(projector.angles_deg),
+        projector.volume_shape[1:],
+        projector.thickness,
+        projector.tilt_axis,
+        method,
+    )
+    size = " x ".join(map(str, projector.volume_shape))
+    require_memory(cost.memory_bytes, f"A {method.upper()} volume of {size} voxels would")
