@@ -1,1 +1,18 @@
-"""."""
+"""The step registry, recipes and how they are run."""
+
+from napari_tomo4d.pipeline.recipe import Recipe, read_recipe, recipe_from, write_recipe
+from napari_tomo4d.pipeline.run import run_recipe, run_step, run_steps
+from napari_tomo4d.pipeline.steps import STEPS, Step, get_step
+
+__all__ = [
+    "STEPS",
+    "Recipe",
+    "Step",
+    "get_step",
+    "read_recipe",
+    "recipe_from",
+    "run_recipe",
+    "run_step",
+    "run_steps",
+    "write_recipe",
+]

@@ -89,9 +89,7 @@ def project(volume, sinogram, cosines, sines, centre_z, centre_x, centres_u):
     """Add the line integrals of a volume block to a sinogram block."""
     # a row of the volume stays in the cache while all tilts that step along it use it
     steep = np.abs(cosines) >= np.abs(sines)
-    _project(
-        volume, sinogram, np.flatnonzero(steep), cosines, sines, centre_z, centre_x, centres_u
-    )
+    _project(volume, sinogram, np.flatnonzero(steep), cosines, sines, centre_z, centre_x, centres_u)
     columns = volume.transpose(1, 0, 2)
     _project(
         columns, sinogram, np.flatnonzero(~steep), sines, cosines, centre_x, centre_z, centres_u

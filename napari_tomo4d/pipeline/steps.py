@@ -1,0 +1,100 @@
+"""The registry: every step a person can run, by name.
+
+The panels, the recipes and the command line know a step only through this table; its
+parameters are described by the function's own type hints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from napari_tomo4d import align, preprocess, reconstruct
+from napari_tomo4d.errors import RecipeError
+from napari_tomo4d.parameters import Parameter, parameters_of
+
+
+@dataclass(frozen=True)
+class Step:
+    """One entry of the registry.
+
+    Parameters
+    ----------
+    name : str
+        Fixed name, ``stage.function``, as in recipes and provenance.
+    title : str
+        Name shown to a person.
+    function : callable
+        Takes the data first, then keyword parameters, then perhaps `progress`.
+    takes, gives : str
+        Kind of data: ``"tilt series"``, ``"volume"`` or ``"labels"``.
+    """
+
+    name: str
+    title: str
+    function: Callable[..., Any]
+    takes: str
+    gives: str
+
+    @property
+    def summary(self) -> str:
+        """First line of the function's documentation."""
+        return (self.function.__doc__ or "").strip().split("\n")[0]
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """The described parameters, in order."""
+        return parameters_of(self.function)
+
+    @property
+    def stage(self) -> str:
+        """The stage the step belongs to."""
+        return self.name.split(".")[0]
+
+
+_SERIES, _VOLUME = "tilt series", "volume"
+
+STEPS: dict[str, Step] = {
+    step.name: step
+    for step in (
+        Step(
+            "preprocess.average_frames",
+            "Average frames",
+            preprocess.average_frames,
+            _SERIES,
+            _SERIES,
+        ),
+        Step(
+            "preprocess.select_frame", "Select one frame", preprocess.select_frame, _SERIES, _SERIES
+        ),
+        Step("preprocess.crop", "Crop", preprocess.crop, _SERIES, _SERIES),
+        Step("preprocess.bin", "Bin", preprocess.bin, _SERIES, _SERIES),
+        Step(
+            "preprocess.subtract_background",
+            "Subtract background",
+            preprocess.subtract_background,
+            _SERIES,
+            _SERIES,
+        ),
+        Step("align.apply", "Apply a stored alignment", align.apply_file, _SERIES, _SERIES),
+        Step("reconstruct.wbp", "Weighted back-projection", reconstruct.wbp, _SERIES, _VOLUME),
+        Step("reconstruct.sirt", "SIRT", reconstruct.sirt, _SERIES, _VOLUME),
+    )
+}
+
+
+def get_step(name: str) -> Step:
+    """Return a step by name.
+
+    Raises
+    ------
+    RecipeError
+        If there is none; the message lists those there are.
+    """
+    try:
+        return STEPS[name]
+    except KeyError:
+        raise RecipeError(
+            f"There is no step {name!r}; the steps are {', '.join(sorted(STEPS))}."
+        ) from None
