@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from napari_tomo4d import align, preprocess, reconstruct, simulate
+    from napari_tomo4d import align, io, preprocess, reconstruct, simulate
     from napari_tomo4d.data import Labels, TiltSeries, TimeSeries, Volume
     from napari_tomo4d.io import read, write
     from napari_tomo4d.pipeline import run_recipe
 
-_MODULES = ("align", "preprocess", "reconstruct", "simulate")
+_MODULES = ("align", "io", "preprocess", "reconstruct", "simulate")
 _NAMES = {
     "TiltSeries": "data",
     "TimeSeries": "data",
@@ -28,7 +28,7 @@ _NAMES = {
     "run_recipe": "pipeline",
 }
 
-__all__ = [*_MODULES, *_NAMES, "__version__"]  # noqa: PLE0604
+__all__ = [*_MODULES, *_NAMES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -23,6 +23,21 @@ class ReadError(Tomo4DError, OSError):
     """A file that is missing, damaged, empty or of an unknown format."""
 
 
+class MissingAnglesError(ReadError):
+    """A stack of images that does not say at which tilt angles it was taken.
+
+    Parameters
+    ----------
+    message : str
+    n_images : int
+        How many angles have to be given.
+    """
+
+    def __init__(self, message: str, n_images: int) -> None:
+        super().__init__(message)
+        self.n_images = n_images
+
+
 class WriteError(Tomo4DError, OSError):
     """A result that could not be written; nothing is left half written."""
 

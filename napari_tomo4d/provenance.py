@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import dataclasses
 import functools
 import inspect
 import warnings as _warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -117,6 +118,17 @@ def warn(message: str) -> None:
     _warnings.warn(message, Tomo4DWarning, stacklevel=3)
 
 
+@contextlib.contextmanager
+def collecting() -> Iterator[list[str]]:
+    """Give a list that fills with what `warn` says inside the block, in this thread."""
+    messages: list[str] = []
+    token = _collected.set(messages)
+    try:
+        yield messages
+    finally:
+        _collected.reset(token)
+
+
 def recorded(step: str) -> Callable[[F], F]:
     """Decorate a step function so that its result carries its provenance.
 
@@ -135,12 +147,8 @@ def recorded(step: str) -> Callable[[F], F]:
             bound.apply_defaults()
             for name, parameter in known.items():
                 bound.arguments[name] = parameter.check(bound.arguments[name])
-            token = _collected.set([])
-            try:
+            with collecting() as messages:
                 result = function(*bound.args, **bound.kwargs)
-                collected = tuple(_collected.get() or ())
-            finally:
-                _collected.reset(token)
             provenance = Provenance(
                 step=step,
                 parameters={n: jsonable(bound.arguments[n]) for n in known},
@@ -149,7 +157,7 @@ def recorded(step: str) -> Callable[[F], F]:
                     for n, v in bound.arguments.items()
                     if n not in known and (p := getattr(v, "provenance", None)) is not None
                 ),
-                warnings=collected,
+                warnings=tuple(messages),
                 software=software_version(),
             )
             if isinstance(result, list):

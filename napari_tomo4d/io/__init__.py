@@ -1,1 +1,20 @@
-"""."""
+"""Readers of tilt series, time series and volumes; writers; IMOD sidecars."""
+
+from napari_tomo4d.io.describe import describe, describe_item
+from napari_tomo4d.io.formats import FORMATS, is_readable
+from napari_tomo4d.io.imod import read_angles, read_mdoc, write_rawtlt
+from napari_tomo4d.io.read import read
+from napari_tomo4d.io.write import check_target, write
+
+__all__ = [
+    "FORMATS",
+    "check_target",
+    "describe",
+    "describe_item",
+    "is_readable",
+    "read",
+    "read_angles",
+    "read_mdoc",
+    "write",
+    "write_rawtlt",
+]

@@ -1,0 +1,85 @@
+"""What is in a file, in a few lines, without loading its images."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_tomo4d.data import TiltSeries, TimeSeries
+from napari_tomo4d.errors import MissingAnglesError, Tomo4DWarning
+from napari_tomo4d.io.read import read
+
+
+def describe(path: str | Path, **given: Any) -> dict[str, str | list[str]]:
+    """Return what a file or folder holds, as texts for a person.
+
+    Parameters
+    ----------
+    path : str or Path
+    **given
+        As for `read`.
+
+    Returns
+    -------
+    dict
+        Title to text, or to a list of texts.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Tomo4DWarning)
+        try:
+            return describe_item(read(path, lazy=True, **given))
+        except MissingAnglesError as error:
+            # the images can still be described; only the angles are made up for it
+            item = read(path, lazy=True, angles_deg=np.arange(error.n_images) % 180, **given)
+    return {**describe_item(item), "angles": "not in the file; give them when opening it"}
+
+
+def describe_item(item: Any) -> dict[str, str | list[str]]:
+    """Return what a data object holds, as texts for a person."""
+    result: dict[str, str | list[str]] = {}
+    first = item
+    if isinstance(item, TimeSeries):
+        result["time points"] = f"{len(item)}"
+        if item.times_s is not None:
+            result["times"] = f"{item.times_s[0]:g} to {item.times_s[-1]:g} s"
+        if item.temperatures_c is not None:
+            low, high = item.temperatures_c.min(), item.temperatures_c.max()
+            result["temperature"] = f"{low:g} °C" if low == high else f"{low:g} to {high:g} °C"
+        first = item[0]
+    if isinstance(first, TiltSeries):
+        result |= _describe_series(first)
+        n_bytes = sum(first.frames_per_tilt) * first.dtype.itemsize
+        n_bytes *= first.image_shape[0] * first.image_shape[1]
+    else:
+        shape = " x ".join(map(str, first.data.shape))
+        result["kind"] = f"{type(first).__name__.lower()} of {shape} voxels (z, y, x)"
+        n_bytes = first.data.nbytes
+    size = first.pixel_size_nm
+    source = first.metadata.get("pixel_size_from")
+    text = "unknown" if size is None else f"{size:.6g} nm" + (f" ({source})" if source else "")
+    result["pixel size"] = text
+    times = len(item) if isinstance(item, TimeSeries) else 1
+    result["in memory"] = f"{n_bytes * times / 1e6:.1f} MB"
+    if item.provenance is not None and item.provenance.all_warnings():
+        result["warnings"] = item.provenance.all_warnings()
+    return result
+
+
+def _describe_series(series: TiltSeries) -> dict[str, str | list[str]]:
+    n_y, n_x = series.image_shape
+    low, high = series.angles_deg.min(), series.angles_deg.max()
+    source = series.metadata.get("angles_from")
+    frames = series.frames_per_tilt
+    result: dict[str, str | list[str]] = {
+        "kind": f"tilt series of {len(series)} tilts",
+        "images": f"{n_y} x {n_x} pixels (y, x), {series.dtype}",
+        "angles": f"{low:g} to {high:g}°" + (f" ({source})" if source else ""),
+        "tilt axis": f"along {series.tilt_axis}",
+    }
+    if max(frames) > 1:
+        same = min(frames) == max(frames)
+        result["frames"] = f"{frames[0] if same else f'{min(frames)} to {max(frames)}'} per tilt"
+    return result

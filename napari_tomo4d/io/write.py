@@ -1,0 +1,129 @@
+"""Write data objects so that nothing half written is ever left behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_tomo4d.data import TiltSeries, TimeSeries
+from napari_tomo4d.errors import WriteError
+from napari_tomo4d.io.header import KINDS, header_of
+from napari_tomo4d.io.imod import write_rawtlt
+from napari_tomo4d.io.mrc import write_mrc
+from napari_tomo4d.io.tiff import write_ome_tiff
+from napari_tomo4d.io.zarr_store import write_zarr
+from napari_tomo4d.progress import Progress
+
+_ZARR, _MRC, _TIFF = (".zarr",), (".mrc", ".rec", ".st", ".ali"), (".tif", ".tiff")
+
+
+def write(
+    item: Any, path: str | Path, *, overwrite: bool = False, progress: Progress | None = None
+) -> Path:
+    """Write a tilt series, a time series, a volume or labels.
+
+    Parameters
+    ----------
+    item : TiltSeries, TimeSeries, Volume or Labels
+        Lazy images are computed and written a few at a time.
+    path : str or Path
+        ``.ome.zarr`` keeps everything; ``.mrc`` and ``.ome.tif`` are for other programs
+        (MRC gets the angles as ``.rawtlt`` beside it). Time series and frames need Zarr.
+    overwrite : bool
+        Replace what is there; it is removed only after the new one is complete.
+    progress : Progress, optional
+
+    Returns
+    -------
+    Path
+        What was written.
+
+    Raises
+    ------
+    WriteError
+        If the target exists, can't be written or does not suit the data.
+    """
+    path = check_target(path, overwrite=overwrite)
+    progress = progress or Progress()
+    if not isinstance(item, tuple(KINDS.values())):
+        raise WriteError(f"A {type(item).__name__} can't be written as a data file.")
+    suffix = path.suffix.lower()
+    frames = isinstance(item, TiltSeries) and item.has_frames
+    if suffix not in _ZARR and (isinstance(item, TimeSeries) or frames):
+        what = "several frames per tilt" if frames else "several time points"
+        raise WriteError(f"{path} can't hold {what}; write {path.stem}.ome.zarr instead.")
+    # beside the target, so that moving it is one step
+    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
+    try:
+        if suffix in _ZARR:
+            write_zarr(item, temporary, progress)
+        else:
+            _write_plain(item, temporary, suffix)
+        _replace(temporary, path)
+    except OSError as error:
+        if isinstance(error, WriteError):
+            raise
+        raise WriteError(f"{path} could not be written: {error.strerror or error}.") from error
+    finally:
+        _remove(temporary)
+    if suffix in _MRC and isinstance(item, TiltSeries):
+        write_rawtlt(item.angles_deg, path.with_suffix(".rawtlt"))
+    return path
+
+
+def check_target(path: str | Path, *, overwrite: bool = False) -> Path:
+    """Return the path if something can be written there, before any work is done.
+
+    Raises
+    ------
+    WriteError
+        If the extension is unknown, the folder is missing or read-only, or the target
+        exists and may not be replaced.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in (*_ZARR, *_MRC, *_TIFF):
+        raise WriteError(
+            f"{path} has an extension that can't be written; use .ome.zarr, .mrc or .ome.tif."
+        )
+    if not path.parent.is_dir():
+        raise WriteError(f"The folder {path.parent} does not exist; create it first.")
+    if not os.access(path.parent, os.W_OK):
+        raise WriteError(f"The folder {path.parent} is read-only; choose another one.")
+    if path.exists() and not overwrite:
+        raise WriteError(f"{path} exists already; choose another name or allow overwriting.")
+    return path
+
+
+def _write_plain(item: Any, path: Path, suffix: str) -> None:
+    volume = not isinstance(item, TiltSeries)
+    data = item.data if volume else item.images
+    if suffix in _MRC:
+        write_mrc(data, path, item.pixel_size_nm, volume)
+    else:
+        write_ome_tiff(np.asanyarray(data), path, item.pixel_size_nm, header_of(item), volume)
+
+
+def _replace(new: Path, target: Path) -> None:
+    if target.is_dir():
+        old = target.with_name(f".{target.stem}.{uuid.uuid4().hex[:8]}.old")
+        target.rename(old)
+        try:
+            new.rename(target)
+        except OSError:
+            old.rename(target)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        new.replace(target)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

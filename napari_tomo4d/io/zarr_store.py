@@ -1,0 +1,114 @@
+"""OME-Zarr (OME-NGFF 0.5, Zarr 3): the format that keeps everything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import zarr
+
+from napari_tomo4d.data import Labels, TiltSeries, TimeSeries, Volume
+from napari_tomo4d.errors import ReadError
+from napari_tomo4d.io.header import header_of, item_from
+from napari_tomo4d.io.raw import Raw, use_lazy
+from napari_tomo4d.progress import Progress
+
+_KEY = "napari_tomo4d"
+
+
+def write_zarr(item: Any, path: Path, progress: Progress) -> None:
+    """Write a data object into a new folder; lazy images are computed chunk by chunk."""
+    group = zarr.create_group(store=str(path), zarr_format=3)
+    if isinstance(item, TimeSeries):
+        group.attrs.update({"ome": {"version": "0.5", "bioformats2raw.layout": 3}})
+        for i, one in enumerate(item):
+            _write_item(group.create_group(str(i)), one, progress.part(i, len(item)))
+    else:
+        _write_item(group, item, progress)
+        return
+    group.attrs[_KEY] = header_of(item)
+
+
+def _write_item(group: zarr.Group, item: TiltSeries | Volume | Labels, progress: Progress) -> None:
+    if isinstance(item, TiltSeries):
+        parts = _image_stacks(item)
+        chunk: tuple[int, ...] = (1, *item.image_shape)
+        axes = [{"name": "tilt"}, _space("y", item), _space("x", item)]
+    else:
+        parts = [item.data]
+        chunk = tuple(min(n, 128) for n in item.data.shape)
+        axes = [_space(a, item) for a in "zyx"]
+    shape = (sum(len(p) for p in parts), *parts[0].shape[1:])
+    array = group.create_array("0", shape=shape, chunks=chunk, dtype=parts[0].dtype)
+    done = 0
+    for part in parts:
+        for first in range(0, len(part), chunk[0]):
+            block = np.asarray(part[first : first + chunk[0]])
+            array[done : done + len(block)] = block
+            done += len(block)
+            progress.report(done, shape[0], f"Writing {item.name}")
+    size = item.pixel_size_nm or 1.0
+    scale = [1.0 if a["name"] == "tilt" else size for a in axes]
+    transform = [{"type": "scale", "scale": scale}]
+    dataset = {"path": "0", "coordinateTransformations": transform}
+    multiscale = {"name": item.name, "axes": axes, "datasets": [dataset]}
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [multiscale]}
+    group.attrs[_KEY] = header_of(item)
+
+
+def _image_stacks(series: TiltSeries) -> list[Any]:
+    """Return the images as stacks (image, y, x), whether or not they are frames."""
+    if isinstance(series.images, tuple):
+        return list(series.images)
+    return list(series.images) if series.images.ndim == 4 else [series.images]
+
+
+def _space(name: str, item: Any) -> dict[str, str]:
+    axis = {"name": name, "type": "space"}
+    return axis if item.pixel_size_nm is None else {**axis, "unit": "nanometer"}
+
+
+def read_zarr(path: Path, lazy: bool | None = None) -> Raw:
+    """Read an OME-Zarr folder: ours completely, another program's as pixels and scale."""
+    try:
+        group = zarr.open_group(str(path), mode="r")
+        if _KEY in group.attrs:
+            return Raw(item=_read_ours(group, path, lazy))
+        return _read_foreign(group, lazy)
+    except (KeyError, IndexError, TypeError, ValueError, OSError) as error:
+        raise ReadError(f"{path} can't be read as OME-Zarr: {error}.") from error
+
+
+def _read_ours(group: zarr.Group, path: Path, lazy: bool | None) -> Any:
+    header: Any = dict(group.attrs[_KEY])  # type: ignore[call-overload]
+    if header.get("kind") == "time series":
+        names = sorted((k for k in group if k.isdigit()), key=int)
+        items = [_read_ours(group[k], path / k, lazy) for k in names]  # type: ignore[arg-type]
+        return item_from(header, items, str(path))
+    return item_from(header, _pixels(group["0"], lazy), str(path))
+
+
+def _pixels(array: Any, lazy: bool | None) -> Any:
+    return da.from_zarr(array) if use_lazy(lazy, array.nbytes) else array[...]
+
+
+def _read_foreign(group: zarr.Group, lazy: bool | None) -> Raw:
+    attributes: Any = group.attrs.asdict()
+    multiscale = attributes.get("ome", attributes)["multiscales"][0]
+    dataset = multiscale["datasets"][0]
+    array = group[dataset["path"]]
+    pixels = _pixels(array, lazy)
+    while pixels.ndim > 3 and pixels.shape[0] == 1:
+        pixels = pixels[0]
+    raw = Raw(pixels)
+    axis = multiscale["axes"][-1]
+    if axis.get("unit") in ("nanometer", "micrometer", "angstrom"):
+        from napari_tomo4d.io.raw import to_nm
+
+        scale = dataset["coordinateTransformations"][0]["scale"][-1]
+        raw.pixel_size_nm, raw.pixel_size_from = to_nm(scale, axis["unit"]), "OME header"
+    if multiscale["axes"][-3]["name"] == "z":
+        raw.kind = "volume"
+    return raw
