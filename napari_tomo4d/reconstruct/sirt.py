@@ -10,7 +10,7 @@ from napari_tomo4d.data import TiltSeries, Volume
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import recorded
+from napari_tomo4d.provenance import recorded, warn
 from napari_tomo4d.reconstruct.setup import (
     AxisShift,
     Iterations,
@@ -37,7 +37,7 @@ def sirt(
     min_improvement: Annotated[
         float,
         Param(
-            "Stops when an iteration lowers the relative residual by less than this; 0 never stops.",
+            "Stops when the relative residual falls by less than this per iteration; 0: never.",
             minimum=0,
             maximum=1,
             step=0.0001,
@@ -89,6 +89,11 @@ def sirt(
     norm = _norm(measured)
     if norm == 0:
         raise DataError(f"All images of {series.name!r} are zero; there is nothing to reconstruct.")
+    if non_negative and _norm(np.minimum(measured, 0)) > 0.5 * norm:
+        warn(
+            "Most of the images' signal is below zero, which a non-negative volume can't explain; "
+            "subtract the background first."
+        )
     if initial is None:
         volume, projected = projector.new_volume(), projector.new_images()
     else:
