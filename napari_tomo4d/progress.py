@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from napari_tomo4d.errors import Cancelled
 
-Preview = Callable[[], Any]
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What an iterative step has reached.
+
+    Parameters
+    ----------
+    section : array (y, x)
+        Section through the middle of the volume, across the beam.
+    residuals : sequence of float
+        Relative residual after each iteration so far.
+    """
+
+    section: np.ndarray
+    residuals: Sequence[float] = ()
+
+
+Preview = Callable[[], Snapshot]
 
 
 class Progress:
@@ -58,7 +77,7 @@ class Progress:
         message : str
             What is being done, for a person.
         preview : callable, optional
-            Returns the intermediate result as an array; called only if it is wanted.
+            Returns the intermediate result; called only if it is wanted.
 
         Raises
         ------

@@ -3,6 +3,7 @@
 from napari_tomo4d.io.describe import describe, describe_item
 from napari_tomo4d.io.formats import FORMATS, is_readable
 from napari_tomo4d.io.imod import read_angles, read_mdoc, write_rawtlt
+from napari_tomo4d.io.raw import to_nm
 from napari_tomo4d.io.read import read
 from napari_tomo4d.io.write import check_target, write
 
@@ -15,6 +16,7 @@ __all__ = [
     "read",
     "read_angles",
     "read_mdoc",
+    "to_nm",
     "write",
     "write_rawtlt",
 ]

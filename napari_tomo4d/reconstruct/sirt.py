@@ -9,7 +9,7 @@ import numpy as np
 from napari_tomo4d.data import TiltSeries, Volume
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param
-from napari_tomo4d.progress import Progress
+from napari_tomo4d.progress import Progress, Snapshot
 from napari_tomo4d.provenance import recorded, warn
 from napari_tomo4d.reconstruct.setup import (
     AxisShift,
@@ -122,7 +122,7 @@ def sirt(
             i + 1,
             iterations,
             f"SIRT iteration {i + 1} of {iterations}, residual {residuals[-1]:.4f}",
-            preview=lambda: projector.section_from_blocks(volume),
+            preview=lambda: Snapshot(projector.section_from_blocks(volume), tuple(residuals)),
         )
         improved = len(residuals) < 2 or residuals[-2] - residuals[-1] >= min_improvement
         if progress.finish_requested or (min_improvement > 0 and not improved):

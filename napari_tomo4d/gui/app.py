@@ -1,0 +1,98 @@
+"""The application: napari with the panels docked, in the order of the work."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from napari_tomo4d.errors import Tomo4DError
+
+_SCREENSHOT_TIMEOUT_S = 180
+
+
+def add_panels(viewer: Any) -> dict[str, Any]:
+    """Dock all panels as tabs on the right; returns them by title."""
+    from napari_tomo4d.gui.panels import PANELS
+
+    docks, panels = [], {}
+    for cls in PANELS:
+        panel = cls(viewer)
+        docks.append(
+            viewer.window.add_dock_widget(
+                panel, name=cls.title, area="right", add_vertical_stretch=False, tabify=bool(docks)
+            )
+        )
+        panels[cls.title] = panel
+    docks[0].raise_()
+    return panels
+
+
+def open_application(
+    files: Sequence[str] = (), demo: bool = False, screenshot: str | None = None
+) -> int:
+    """Open napari with the panels, and files or the simulated sample, until it is closed.
+
+    Parameters
+    ----------
+    files : sequence of str
+        Opened together: one tilt series or one time series.
+    demo : bool
+        Show the simulated sintering experiment.
+    screenshot : str, optional
+        Save a picture of the window here once the first slice is shown, then leave.
+
+    Returns
+    -------
+    int
+        Exit code.
+    """
+    try:
+        import napari
+    except ImportError as error:
+        raise Tomo4DError(
+            'The application needs Qt: pip install "napari-tomo4d[all]" installs everything.'
+        ) from error
+    for path in files:
+        if not Path(path).exists():
+            raise Tomo4DError(f"{path} does not exist; check the name and the folder.")
+    if screenshot is not None and not os.access(Path(screenshot).absolute().parent, os.W_OK):
+        raise Tomo4DError(f"The screenshot {screenshot} can't be written there.")
+    viewer = napari.Viewer(title="napari-tomo4d")
+    viewer.window.resize(1280, 800)
+    panels = add_panels(viewer)
+    load = panels["Load"]
+    if demo:
+        load._load_sample()
+    elif files:
+        load.choose(list(files))
+    if screenshot is None:
+        napari.run()
+        return 0
+    return _take_screenshot(viewer, panels, Path(screenshot))
+
+
+def _take_screenshot(viewer: Any, panels: dict[str, Any], path: Path) -> int:
+    from qtpy.QtWidgets import QApplication
+
+    reconstruct = panels["Reconstruct"]
+    end = time.monotonic() + _SCREENSHOT_TIMEOUT_S
+
+    def wait(until: Any) -> None:
+        while not until() and time.monotonic() < end:
+            QApplication.processEvents()
+            time.sleep(0.02)
+
+    wait(lambda: not panels["Load"].run_bar.runner.running)
+    if len(viewer.layers):
+        reconstruct.parentWidget().raise_()
+        wait(lambda: reconstruct.image.image is not None)
+        reconstruct.ensureWidgetVisible(reconstruct.run_bar)
+    wait_a_moment = time.monotonic() + 0.5
+    wait(lambda: time.monotonic() > wait_a_moment)
+    viewer.window.screenshot(str(path), canvas_only=False, flash=False)
+    viewer.close()
+    print(f"Saved {path}")
+    return 0

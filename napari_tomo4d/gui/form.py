@@ -1,0 +1,139 @@
+"""A form for the parameters of a step, made from their one description."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from magicgui.widgets import CheckBox, ComboBox, FileEdit, FloatSpinBox, LineEdit, SpinBox
+from qtpy.QtCore import QEvent, QObject, Qt, Signal
+from qtpy.QtWidgets import QFormLayout, QGroupBox, QLabel, QVBoxLayout, QWidget
+
+from napari_tomo4d.parameters import Parameter
+from napari_tomo4d.pipeline import Step
+
+_LARGE = 10_000_000
+
+
+class NoWheel(QObject):
+    """Keeps the mouse wheel from changing values while a panel is scrolled."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Hand wheel events on to the scroll area."""
+        if event.type() == QEvent.Type.Wheel:
+            event.ignore()
+            return True
+        return super().eventFilter(watched, event)
+
+
+def ignore_wheel(widget: QWidget) -> None:
+    """Make a spin box or combo box ignore the mouse wheel."""
+    widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    widget.installEventFilter(NoWheel(widget))
+
+
+class ParameterForm(QWidget):
+    """Widgets for the parameters of one step; emits `changed` after any edit."""
+
+    changed = Signal()
+
+    def __init__(self, step: Step, skip: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self.step = step
+        self._widgets: dict[str, Any] = {}
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        simple, advanced = QFormLayout(), QFormLayout()
+        for name, parameter in step.parameters.items():
+            if name in skip:
+                continue
+            widget = _make_widget(parameter)
+            widget.changed.connect(lambda *_: self.changed.emit())
+            self._widgets[name] = widget
+            label = QLabel(parameter.label)
+            for part in (label, widget.native):
+                part.setToolTip(_tooltip(parameter))
+            ignore_wheel(widget.native)
+            (advanced if parameter.param.advanced else simple).addRow(label, widget.native)
+        layout.addLayout(simple)
+        if advanced.rowCount():
+            layout.addWidget(_foldable("Advanced", advanced))
+
+    def values(self) -> dict[str, Any]:
+        """Return the parameters as the step takes them."""
+        return {name: _value(widget) for name, widget in self._widgets.items()}
+
+    def set_values(self, values: dict[str, Any]) -> None:
+        """Fill the form; names it does not show are left out."""
+        for name, value in values.items():
+            if name in self._widgets:
+                widget = self._widgets[name]
+                widget.value = widget.empty if value is None else value
+
+
+def _foldable(title: str, content: QFormLayout) -> QGroupBox:
+    box = QGroupBox(title)
+    box.setCheckable(True)
+    box.setChecked(False)
+    inner = QWidget()
+    inner.setLayout(content)
+    inner.setVisible(False)
+    layout = QVBoxLayout(box)
+    layout.addWidget(inner)
+    box.toggled.connect(inner.setVisible)
+    return box
+
+
+def _tooltip(parameter: Parameter) -> str:
+    param = parameter.param
+    text = param.help
+    if param.minimum is not None and param.maximum is not None:
+        text += f" Range {param.minimum:g} to {param.maximum:g}."
+    return text
+
+
+def _make_widget(parameter: Parameter) -> Any:
+    param, kind = parameter.param, parameter.type
+    default = None if parameter.required else parameter.default
+    if kind is bool:
+        widget: Any = CheckBox(value=bool(default))
+    elif param.choices:
+        widget = ComboBox(choices=list(param.choices), value=default or param.choices[0])
+    elif kind in (int, float):
+        widget = _number_widget(parameter, default)
+    elif kind is str and parameter.name == "path":
+        widget = FileEdit(mode="r", value=default or "")
+    else:
+        widget = LineEdit(value="" if default is None else str(default))
+    if not hasattr(widget, "empty"):
+        widget.empty = None
+    return widget
+
+
+def _number_widget(parameter: Parameter, default: Any) -> Any:
+    param = parameter.param
+    low = param.minimum if param.minimum is not None else -_LARGE
+    high = param.maximum if param.maximum is not None else _LARGE
+    if parameter.type is int:
+        # an optional number has one more value at the low end, shown as a word
+        low = int(low) - (1 if parameter.optional else 0)
+        value = low if default is None else default
+        widget: Any = SpinBox(value=value, min=low, max=int(high))
+    else:
+        step = param.step or 0.1
+        decimals = max(0, len(f"{step:.6f}".rstrip("0").partition(".")[2]))
+        low = low - (step if parameter.optional else 0)
+        value = low if default is None else default
+        widget = FloatSpinBox(value=value, min=low, max=high, step=step)
+        widget.native.setDecimals(max(decimals, 2))
+    if parameter.optional:
+        widget.native.setSpecialValueText("automatic")
+        widget.empty = low
+    widget.native.setKeyboardTracking(False)
+    return widget
+
+
+def _value(widget: Any) -> Any:
+    value = widget.value
+    if widget.empty is not None and value == widget.empty:
+        return None
+    return str(value) if isinstance(widget, FileEdit) else value

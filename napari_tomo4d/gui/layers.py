@@ -1,0 +1,116 @@
+"""Data objects as napari layers, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dask.array as da
+import numpy as np
+
+from napari_tomo4d.data import Labels, TiltSeries, TimeSeries, Volume
+
+ITEM_KEY = "napari_tomo4d"
+"""Layer metadata under which the data object itself is kept; it is immutable."""
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+
+def item_of(layer: Any) -> Any | None:
+    """Return the data object a layer shows, or None for a layer from elsewhere."""
+    return layer.metadata.get(ITEM_KEY)
+
+
+def to_layers(item: Any, name: str | None = None) -> list[LayerData]:
+    """Return napari layer data for a tilt series, volume, labels or a time series of them.
+
+    Every layer has the same physical scale along all axes, in nanometres where it is known:
+    napari shows no units at all if one layer lacks them. The true angles and times are
+    shown as text, see `caption`.
+    """
+    first = item[0] if isinstance(item, TimeSeries) else item
+    size = first.pixel_size_nm
+    if isinstance(item, TimeSeries):
+        data = _stack([_pixels(one) for one in item])
+    else:
+        data = _pixels(item)
+    axes = ("tilt", "y", "x") if isinstance(first, TiltSeries) else ("z", "y", "x")
+    if isinstance(item, TimeSeries):
+        axes = ("time", *axes)
+    options: dict[str, Any] = {
+        "name": name or item.name,
+        "scale": (size or 1.0,) * len(axes),
+        "units": ("nm" if size else "pixel",) * len(axes),
+        "axis_labels": axes,
+        "metadata": {ITEM_KEY: item},
+    }
+    if isinstance(first, Labels):
+        return [(data, options, "labels")]
+    options["contrast_limits"] = _contrast(data)
+    if isinstance(first, Volume):
+        options |= {"colormap": "gray", "rendering": "attenuated_mip"}
+        options["attenuation"] = 0.02
+    return [(data, options, "image")]
+
+
+def caption(item: Any, step: tuple[int, ...]) -> str:
+    """Return what to write beside the picture at one slider position.
+
+    Parameters
+    ----------
+    item : data object
+    step : tuple of int
+        Slider positions of the layer's axes, first axis first.
+    """
+    parts = []
+    if isinstance(item, TimeSeries):
+        time = min(step[0], len(item) - 1)
+        parts.append(item.label(time))
+        item, step = item[time], step[1:]
+    if isinstance(item, TiltSeries):
+        tilt = min(step[0], len(item) - 1)
+        parts.append(f"tilt {item.angles_deg[tilt]:+.1f}°")
+        if item.frames_per_tilt[tilt] > 1:
+            parts.append(f"mean of {item.frames_per_tilt[tilt]} frames")
+    return ", ".join(parts)
+
+
+def _pixels(item: Any) -> Any:
+    if not isinstance(item, TiltSeries):
+        return item.data
+    images = item.images
+    if isinstance(images, tuple):
+        return _stack([f.mean(axis=0) for f in images])
+    return images.mean(axis=1) if images.ndim == 4 else images
+
+
+def _stack(parts: list[Any]) -> Any:
+    """Stack arrays lazily; shorter ones are filled up with zeros along their first axis."""
+    longest = max(len(p) for p in parts)
+    if all(p.ndim == 2 for p in parts) and all(isinstance(p, np.ndarray) for p in parts):
+        return np.stack(parts)
+    padded = []
+    for part in parts:
+        lazy = (
+            part if isinstance(part, da.Array) else da.from_array(part, chunks=(1, *part.shape[1:]))
+        )
+        missing = longest - len(part)
+        if missing:
+            lazy = da.pad(lazy, ((0, missing), *((0, 0),) * (part.ndim - 1)))
+        padded.append(lazy)
+    return da.stack(padded)
+
+
+def _contrast(data: Any) -> tuple[float, float]:
+    """Limits from a few images: napari would read all of a lazy series for this."""
+    picks = np.unique(np.linspace(0, len(data) - 1, 5).astype(int))
+    samples = []
+    for i in picks:
+        part = data[i]
+        while part.ndim > 2:
+            part = part[len(part) // 2]
+        samples.append(np.asarray(part))
+    sample = np.concatenate([s.ravel() for s in samples]).astype(float)
+    low, high = np.percentile(sample, (0.1, 99.9))
+    if not high > low:
+        low, high = float(np.min(sample)), float(np.max(sample))
+    return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)

@@ -1,0 +1,504 @@
+"""The panel *Reconstruct*: an aligned tilt series to a volume, with a live slice."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import napari
+import numpy as np
+import psutil
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QFormLayout,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSlider,
+    QSpinBox,
+    QStackedWidget,
+)
+
+from napari_tomo4d.data import TiltSeries, TimeSeries
+from napari_tomo4d.errors import Tomo4DError
+from napari_tomo4d.gui.form import ParameterForm, ignore_wheel
+from napari_tomo4d.gui.layers import item_of
+from napari_tomo4d.gui.panels.base import LayerPicker, Panel
+from napari_tomo4d.gui.plots import CurveBox, ImageBox
+from napari_tomo4d.gui.run_bar import RunBar, format_seconds
+from napari_tomo4d.gui.runner import Runner
+from napari_tomo4d.pipeline import STEPS, run_step, run_steps
+from napari_tomo4d.progress import Progress, Snapshot
+from napari_tomo4d.reconstruct import estimate, ray_sums_per_second
+
+_METHODS = [s for s in STEPS.values() if s.stage == "reconstruct"]
+_PREVIEW_ITERATIONS = 30
+_PREVIEW_DELAY_MS = 200
+
+
+class ReconstructPanel(Panel):
+    """Choose region, method and parameters on a live slice, then reconstruct all slices."""
+
+    title = "Reconstruct"
+    sentence = (
+        "Makes a volume of each tilt series. Needs aligned images, one per tilt, dark "
+        "background near zero."
+    )
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        super().__init__(viewer)
+        self._filling = False
+        self._prepared: tuple[Any, Any] = (None, None)
+        self._speed = 0.0
+        self._region_layer: Any = None
+        self._build_input()
+        self._build_region()
+        self._build_method()
+        self._build_preview()
+        self.cost = QLabel()
+        self.cost.setWordWrap(True)
+        self.body.addWidget(self.cost)
+        self.run_bar = RunBar("Reconstruct", can_finish=True)
+        self.run_bar.clicked.connect(self._run)
+        self.run_bar.runner.previewed.connect(self._show_snapshot)
+        self.run_bar.runner.finished.connect(self._finished)
+        self.body.addWidget(self.run_bar)
+        self._build_results()
+        self.body.addStretch()
+        self._preview_runner = Runner(self)
+        self._preview_runner.finished.connect(self._show_preview)
+        self._preview_runner.failed.connect(lambda text: self.preview_note.setText(text))
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_PREVIEW_DELAY_MS)
+        self._timer.timeout.connect(self._preview)
+        self._input_changed()
+
+    # -- building --------------------------------------------------------------------------
+
+    def _build_input(self) -> None:
+        form = QFormLayout()
+        self.picker = LayerPicker(self.session, TiltSeries)
+        self.picker.picked.connect(self._input_changed)
+        form.addRow("Tilt series", self.picker)
+        self.hint = QLabel()
+        self.hint.setWordWrap(True)
+        self.body.addLayout(form)
+        self.body.addWidget(self.hint)
+
+    def _build_region(self) -> None:
+        self.region_box = QGroupBox("Region and background")
+        form = QFormLayout(self.region_box)
+        self.rows = _Range("First and last row that is reconstructed, along y.")
+        self.columns = _Range("First and last column that is reconstructed, along x.")
+        draw = QPushButton("Draw it in the viewer")
+        draw.setToolTip("Adds a rectangle to the viewer; drag its corners to set the region.")
+        draw.clicked.connect(self._draw_region)
+        self.binning = QSpinBox()
+        self.binning.setRange(1, 16)
+        self.binning.setToolTip("Joins pixels: 2 is eight times smaller and faster.")
+        self.subtract = QCheckBox("Subtract background")
+        self.subtract.setToolTip("Takes a percentile of each image as its background.")
+        self.percentile = QDoubleSpinBox()
+        self.percentile.setRange(0, 100)
+        self.percentile.setValue(50)
+        self.percentile.setSuffix(" %")
+        self.percentile.setToolTip("Share of pixels that are background.")
+        for widget in (self.binning, self.percentile):
+            ignore_wheel(widget)
+            widget.setKeyboardTracking(False)
+        background = QHBoxLayout()
+        background.addWidget(self.subtract)
+        background.addWidget(self.percentile)
+        form.addRow("Rows (px)", self.rows)
+        form.addRow("Columns (px)", self.columns)
+        form.addRow("", draw)
+        form.addRow("Binning", self.binning)
+        form.addRow(background)
+        self.body.addWidget(self.region_box)
+        for signal in (
+            *self.rows.signals,
+            *self.columns.signals,
+            self.binning.valueChanged,
+            self.percentile.valueChanged,
+            self.subtract.toggled,
+        ):
+            signal.connect(self._changed)
+
+    def _build_method(self) -> None:
+        self.method_box = QGroupBox("Method")
+        form = QFormLayout(self.method_box)
+        self.method = QComboBox()
+        self.forms = QStackedWidget()
+        for step in sorted(_METHODS, key=lambda s: s.name != "reconstruct.sirt"):
+            self.method.addItem(step.title, step)
+            page = ParameterForm(step)
+            page.changed.connect(self._changed)
+            self.forms.addWidget(page)
+        self.method.setToolTip("How the volume is computed.")
+        ignore_wheel(self.method)
+        self.method.currentIndexChanged.connect(self._method_changed)
+        form.addRow("Method", self.method)
+        form.addRow(self.forms)
+        self.body.addWidget(self.method_box)
+
+    def _build_preview(self) -> None:
+        self.preview_box = QGroupBox("Live slice")
+        form = QFormLayout(self.preview_box)
+        self.slice = QSlider(Qt.Orientation.Horizontal)
+        self.slice.setToolTip("Which slice across the tilt axis is shown.")
+        self.slice.valueChanged.connect(self._changed)
+        ignore_wheel(self.slice)
+        self.image = ImageBox("across the axis (px)", "beam (px)")
+        self.preview_note = QLabel()
+        self.preview_note.setWordWrap(True)
+        form.addRow("Slice", self.slice)
+        form.addRow(self.image)
+        form.addRow(self.preview_note)
+        self.body.addWidget(self.preview_box)
+
+    def _build_results(self) -> None:
+        self.curve = CurveBox("iteration", "relative residual")
+        self.curve.setVisible(False)
+        self.body.addWidget(self.curve)
+        row = QHBoxLayout()
+        self.save_button = QPushButton("Save recipe...")
+        self.save_button.setToolTip("Writes how the selected layer was made, to repeat it later.")
+        self.save_button.clicked.connect(self._save_recipe)
+        self.refill_button = QPushButton("Parameters from selected layer")
+        self.refill_button.setToolTip("Fills this form as it was for the selected volume.")
+        self.refill_button.clicked.connect(self._refill)
+        row.addWidget(self.save_button)
+        row.addWidget(self.refill_button)
+        self.body.addLayout(row)
+
+    # -- state -----------------------------------------------------------------------------
+
+    @property
+    def _first(self) -> TiltSeries | None:
+        item = self.picker.item
+        return item[0] if isinstance(item, TimeSeries) else item
+
+    def _input_changed(self) -> None:
+        series = self._first
+        ready = series is not None and max(series.frames_per_tilt) == 1 and len(series) > 1
+        if series is None:
+            text = "No tilt series yet: open one in the Load panel, or drop a file on the viewer."
+        elif max(series.frames_per_tilt) > 1:
+            text = "This series has several frames per tilt: load it again with averaging."
+        elif len(series) < 2:
+            text = "This series has a single tilt, which is not enough."
+        else:
+            low, high = series.angles_deg.min(), series.angles_deg.max()
+            n_y, n_x = series.image_shape
+            text = f"{len(series)} tilts of {n_y} x {n_x} px, {low:g} to {high:g}°"
+            if isinstance(self.picker.item, TimeSeries):
+                text += f", {len(self.picker.item)} time points"
+        self.hint.setText(text)
+        self.run_bar.set_blocked("" if ready else text)
+        for box in (self.region_box, self.method_box, self.preview_box):
+            box.setEnabled(ready)
+        if ready and series is not None:
+            self._filling = True
+            n_y, n_x = series.image_shape
+            self.rows.set_limit(n_y)
+            self.columns.set_limit(n_x)
+            self._filling = False
+            self._set_slices(centre=True)
+            self._changed()
+
+    def _set_slices(self, centre: bool = False) -> None:
+        series = self._first
+        if series is None:
+            return
+        along = self.rows if series.tilt_axis == "y" else self.columns
+        n = max(1, along.length // self.binning.value())
+        blocked = self.slice.blockSignals(True)
+        keep = self.slice.value()
+        self.slice.setRange(0, n - 1)
+        self.slice.setValue(n // 2 if centre else min(keep, n - 1))
+        self.slice.blockSignals(blocked)
+
+    def _method_changed(self, index: int) -> None:
+        self.forms.setCurrentIndex(index)
+        self._changed()
+
+    def _changed(self, *_: Any) -> None:
+        if self._filling or not self.method_box.isEnabled():
+            return
+        self._set_slices()
+        self._update_cost()
+        self._timer.start()
+
+    def preparation(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return the steps before the reconstruction itself."""
+        steps: list[tuple[str, dict[str, Any]]] = []
+        if not (self.rows.is_all and self.columns.is_all):
+            (y_start, y_stop), (x_start, x_stop) = self.rows.value, self.columns.value
+            steps.append(
+                (
+                    "preprocess.crop",
+                    {"y_start": y_start, "y_stop": y_stop, "x_start": x_start, "x_stop": x_stop},
+                )
+            )
+        if self.binning.value() > 1:
+            steps.append(("preprocess.bin", {"factor": self.binning.value()}))
+        if self.subtract.isChecked():
+            parameters = {"percentile": self.percentile.value(), "clip": True}
+            steps.append(("preprocess.subtract_background", parameters))
+        return steps
+
+    def method_and_parameters(self) -> tuple[str, dict[str, Any]]:
+        """Return the chosen method's name and its parameters."""
+        form = self.forms.currentWidget()
+        return form.step.name, form.values()
+
+    def _update_cost(self) -> None:
+        series = self._first
+        if series is None:
+            return
+        name, parameters = self.method_and_parameters()
+        factor = self.binning.value()
+        shape = self.rows.length // factor, self.columns.length // factor
+        cost = estimate(
+            len(series),
+            shape,
+            parameters.get("thickness"),
+            series.tilt_axis,
+            name.split(".")[1],
+            parameters.get("iterations", 1),
+        )
+        times = len(self.picker.item) if isinstance(self.picker.item, TimeSeries) else 1
+        # finished volumes of a time series stay in memory
+        needed = cost.memory_bytes * (1 + 0.5 * (times - 1))
+        free = psutil.virtual_memory().available
+        text = f"Needs {needed / 1e9:.2g} GB of {free / 1e9:.1f} GB free"
+        if self._speed:
+            text += f", about {format_seconds(times * cost.ray_sums / self._speed)}"
+        if needed > 0.9 * free:
+            text += ". Too much: choose a smaller region, a larger binning or less thickness"
+        self.cost.setText(text + ".")
+
+    # -- preview ---------------------------------------------------------------------------
+
+    def _key(self) -> tuple[Any, ...]:
+        return id(self.picker.item), self._time(), repr(self.preparation())
+
+    def _time(self) -> int:
+        """Return the time point that is looked at."""
+        item, layer = self.picker.item, self.picker.layer
+        if not isinstance(item, TimeSeries) or layer is None:
+            return 0
+        position = self.viewer.dims.current_step[self.viewer.dims.ndim - layer.ndim]
+        return min(int(position), len(item) - 1)
+
+    def _preview(self) -> None:
+        item = self.picker.item
+        if item is None or self.run_bar.runner.running:
+            return
+        series = item[self._time()] if isinstance(item, TimeSeries) else item
+        key, prepared = self._key(), self._prepared
+        steps, index = self.preparation(), self.slice.value()
+        name, parameters = self.method_and_parameters()
+        if "iterations" in parameters:
+            parameters["iterations"] = min(parameters["iterations"], _PREVIEW_ITERATIONS)
+
+        def preview(progress: Progress) -> Any:
+            ready = prepared[1] if prepared[0] == key else run_steps(series, steps, progress)
+            volume = run_step(name, _one_slice(ready, index), parameters, progress)
+            section = volume.data[:, 0] if ready.tilt_axis == "y" else volume.data[:, :, 0]
+            return key, ready, section, index, parameters, ray_sums_per_second()
+
+        self._preview_runner.start(preview)
+
+    def _show_preview(self, result: Any, seconds: float) -> None:
+        key, ready, section, index, parameters, self._speed = result
+        self._prepared = (key, ready)
+        along = "y" if ready.tilt_axis == "y" else "x"
+        title = f"slice {along} = {index}"
+        if "iterations" in parameters:
+            title += f", {parameters['iterations']} iterations"
+        self.image.show_image(section, title)
+        self.preview_note.setText("")
+        self._update_cost()
+
+    # -- run -------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        item = self.picker.item
+        self._preview_runner.drop()
+        self._timer.stop()
+        steps = [*self.preparation(), self.method_and_parameters()]
+        self.curve.show_curve([])
+        self.run_bar.start(lambda progress: run_steps(item, steps, progress))
+
+    def _show_snapshot(self, snapshot: Snapshot) -> None:
+        self.image.show_image(snapshot.section, "middle section across the beam, so far")
+        if len(snapshot.residuals):
+            self.curve.setVisible(True)
+            self.curve.show_curve(snapshot.residuals)
+
+    def _finished(self, result: Any, seconds: float) -> None:
+        layer = self.session.add(result)
+        first = result[0] if isinstance(result, TimeSeries) else result
+        text = f"“{layer.name}” in {format_seconds(seconds)}"
+        self.curve.setVisible(len(first.residuals) > 0)
+        if len(first.residuals):
+            self.curve.show_curve(first.residuals)
+            text += f", residual {first.residuals[-1]:.4f} after {len(first.residuals)} iterations"
+        notes = result.provenance.warnings if result.provenance else ()
+        self.run_bar.say("\n".join([text + ".", *(f"Note: {w}" for w in notes)]))
+        self._timer.start()
+
+    # -- region by hand ----------------------------------------------------------------------
+
+    def _draw_region(self) -> None:
+        layer = self.picker.layer
+        if layer is None:
+            return
+        if self._region_layer is None or self._region_layer not in self.viewer.layers:
+            self._region_layer = self.viewer.add_shapes(
+                name="region",
+                ndim=2,
+                scale=layer.scale[-2:],
+                units=layer.units[-2:],
+                axis_labels=("y", "x"),
+                edge_color="#ffd54f",
+                edge_width=1,
+                face_color="transparent",
+            )
+            self._region_layer.events.data.connect(self._region_drawn)
+        (y0, y1), (x0, x1) = self.rows.value, self.columns.value
+        self._filling = True
+        corners = np.array([[y0, x0], [y0, x1], [y1, x1], [y1, x0]], float) - 0.5
+        self._region_layer.data = []
+        self._region_layer.add_rectangles([corners])
+        self._filling = False
+        self.viewer.layers.selection.active = self._region_layer
+        self._region_layer.mode = "select"
+        self._region_layer.selected_data = {0}
+
+    def _region_drawn(self, _event: Any = None) -> None:
+        shapes = self._region_layer.data
+        if self._filling or not len(shapes):
+            return
+        corners = np.asarray(shapes[-1])[:, -2:]
+        low, high = np.round(corners.min(axis=0) + 0.5), np.round(corners.max(axis=0) + 0.5)
+        self._filling = True
+        self.rows.set_value(int(low[0]), int(high[0]))
+        self.columns.set_value(int(low[1]), int(high[1]))
+        self._filling = False
+        self._changed()
+
+    # -- recipes ---------------------------------------------------------------------------
+
+    def _active(self) -> Any:
+        active = self.viewer.layers.selection.active
+        return None if active is None else item_of(active)
+
+    def _save_recipe(self) -> None:
+        layer = self.viewer.layers.selection.active
+        if self._active() is None:
+            self.run_bar.say("Select the layer of a result first.")
+            return
+        path, _ = QFileDialog.getSaveFileName(self, "Save recipe", "recipe.toml", "Recipe (*.toml)")
+        if not path:
+            return
+        try:
+            self.session.save_recipe(layer, path, output=f"{layer.name}.ome.zarr".replace(" ", "_"))
+        except Tomo4DError as error:
+            self.run_bar.say(f"Error: {error}")
+        else:
+            self.run_bar.say(f"Saved. Repeat it with: napari-tomo4d run {path}")
+
+    def _refill(self) -> None:
+        item = self._active()
+        chain = [] if getattr(item, "provenance", None) is None else item.provenance.chain()
+        done = {p.step: p.parameters for p in chain}
+        methods = [self.method.itemData(i).name for i in range(self.method.count())]
+        method = next((m for m in methods if m in done), None)
+        if method is None:
+            self.run_bar.say("The selected layer was not made by a reconstruction.")
+            return
+        self._filling = True
+        self.method.setCurrentIndex(methods.index(method))
+        self.forms.setCurrentIndex(methods.index(method))
+        self.forms.currentWidget().set_values(done[method])
+        crop = done.get("preprocess.crop", {})
+        self.rows.set_value(crop.get("y_start", 0), crop.get("y_stop"))
+        self.columns.set_value(crop.get("x_start", 0), crop.get("x_stop"))
+        self.binning.setValue(done.get("preprocess.bin", {}).get("factor", 1))
+        background = done.get("preprocess.subtract_background")
+        self.subtract.setChecked(background is not None)
+        if background is not None:
+            self.percentile.setValue(background["percentile"])
+        self._filling = False
+        self.run_bar.say("Filled in as it was for the selected layer.")
+        self._changed()
+
+
+class _Range(QGroupBox):
+    """First and last pixel, as a half-open range for the steps."""
+
+    def __init__(self, tip: str) -> None:
+        super().__init__()
+        self.setFlat(True)
+        self.setStyleSheet("QGroupBox { border: 0; margin: 0; padding: 0; }")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.first, self.last = QSpinBox(), QSpinBox()
+        layout.addWidget(self.first, 1)
+        layout.addWidget(QLabel("to"))
+        layout.addWidget(self.last, 1)
+        for spin in (self.first, self.last):
+            spin.setToolTip(tip)
+            spin.setKeyboardTracking(False)
+            ignore_wheel(spin)
+        self.signals = self.first.valueChanged, self.last.valueChanged
+        self._limit = 1
+        self.first.valueChanged.connect(lambda v: self.last.setMinimum(v))
+        self.last.valueChanged.connect(lambda v: self.first.setMaximum(v))
+
+    @property
+    def value(self) -> tuple[int, int]:
+        """Start and stop."""
+        return self.first.value(), self.last.value() + 1
+
+    @property
+    def length(self) -> int:
+        """Number of pixels."""
+        return self.value[1] - self.value[0]
+
+    @property
+    def is_all(self) -> bool:
+        """Whether nothing is cut off."""
+        return self.value == (0, self._limit)
+
+    def set_limit(self, n: int) -> None:
+        """Set how many pixels there are; a changed number selects all."""
+        if n != self._limit:
+            self._limit = n
+            self.set_value(0, n)
+
+    def set_value(self, start: int, stop: int | None) -> None:
+        """Set start and stop, cut to what there is."""
+        stop = self._limit if stop is None else stop
+        start = min(max(start, 0), self._limit - 1)
+        stop = min(max(stop, start + 1), self._limit)
+        self.first.setRange(0, self._limit - 1)
+        self.last.setRange(0, self._limit - 1)
+        self.first.setValue(start)
+        self.last.setValue(stop - 1)
+
+
+def _one_slice(series: TiltSeries, index: int) -> TiltSeries:
+    """Return the series cut to one slice across the tilt axis."""
+    images = series.load()
+    index = min(index, images.shape[1 if series.tilt_axis == "y" else 2] - 1)
+    part = images[:, index : index + 1] if series.tilt_axis == "y" else images[:, :, index, None]
+    return dataclasses.replace(series, images=part)
