@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from napari_tomo4d import __version__
-from napari_tomo4d.errors import Cancelled, Tomo4DError, Tomo4DWarning
+from napari_tomo4d.errors import Cancelled, Tomo4DError
 from napari_tomo4d.progress import Preview, Progress
+from napari_tomo4d.provenance import kept_warnings
 
 EXIT_OK, EXIT_ERROR, EXIT_USAGE, EXIT_CANCELLED = 0, 1, 2, 130
 
@@ -45,8 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     try:
         # a result carries these; they are printed once, at the end
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Tomo4DWarning)
+        with kept_warnings():
             return options.command(options)
     except (Cancelled, KeyboardInterrupt):
         print("Cancelled; nothing was written.", file=sys.stderr)

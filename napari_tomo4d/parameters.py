@@ -66,7 +66,9 @@ class Parameter:
     @property
     def label(self) -> str:
         """Label with its unit, as a form shows it."""
-        text = self.param.label or self.name.replace("_", " ").capitalize()
+        # the unit stands behind the label, so not in it
+        name = self.name.removesuffix(f"_{self.param.unit}")
+        text = self.param.label or name.replace("_", " ").capitalize()
         return f"{text} ({self.param.unit})" if self.param.unit else text
 
     def check(self, value: Any) -> Any:

@@ -106,6 +106,19 @@ _collected: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar(
 )
 
 
+_silent: contextvars.ContextVar[bool] = contextvars.ContextVar("tomo4d_silent", default=False)
+
+
+@contextlib.contextmanager
+def kept_warnings() -> Iterator[None]:
+    """Only keep warnings with the results, for callers that show those themselves."""
+    token = _silent.set(True)
+    try:
+        yield
+    finally:
+        _silent.reset(token)
+
+
 def warn(message: str) -> None:
     """Warn the user, and keep the warning with the result that is being made.
 
@@ -115,7 +128,8 @@ def warn(message: str) -> None:
     collected = _collected.get()
     if collected is not None and message not in collected:
         collected.append(message)
-    _warnings.warn(message, Tomo4DWarning, stacklevel=3)
+    if not _silent.get():
+        _warnings.warn(message, Tomo4DWarning, stacklevel=3)
 
 
 @contextlib.contextmanager

@@ -15,6 +15,8 @@ _SCREENSHOT_TIMEOUT_S = 180
 
 def add_panels(viewer: Any) -> dict[str, Any]:
     """Dock all panels as tabs on the right; returns them by title."""
+    from qtpy.QtCore import QTimer
+
     from napari_tomo4d.gui.panels import PANELS
 
     docks, panels = [], {}
@@ -26,7 +28,8 @@ def add_panels(viewer: Any) -> dict[str, Any]:
             )
         )
         panels[cls.title] = panel
-    docks[0].raise_()
+    # a dock can be brought to the front only after the window has laid it out
+    QTimer.singleShot(0, docks[0].raise_)
     return panels
 
 
@@ -68,10 +71,12 @@ def open_application(
         load._load_sample()
     elif files:
         load.choose(list(files))
-    if screenshot is None:
-        napari.run()
-        return 0
-    return _take_screenshot(viewer, panels, Path(screenshot))
+    if screenshot is not None:
+        return _take_screenshot(viewer, panels, Path(screenshot))
+    napari.run()
+    for panel in panels.values():
+        panel.close_work()
+    return 0
 
 
 def _take_screenshot(viewer: Any, panels: dict[str, Any], path: Path) -> int:
@@ -87,12 +92,18 @@ def _take_screenshot(viewer: Any, panels: dict[str, Any], path: Path) -> int:
 
     wait(lambda: not panels["Load"].run_bar.runner.running)
     if len(viewer.layers):
-        reconstruct.parentWidget().raise_()
+        reconstruct.bring_to_front()
         wait(lambda: reconstruct.image.image is not None)
-        reconstruct.ensureWidgetVisible(reconstruct.run_bar)
+        reconstruct.scroll_area.ensureWidgetVisible(reconstruct.preview_box)
+    # napari's own notices would hide the picture
+    for widget in QApplication.allWidgets():
+        if type(widget).__name__ == "NapariQtNotification":
+            widget.close()
     wait_a_moment = time.monotonic() + 0.5
     wait(lambda: time.monotonic() > wait_a_moment)
     viewer.window.screenshot(str(path), canvas_only=False, flash=False)
+    for panel in panels.values():
+        panel.close_work()
     viewer.close()
     print(f"Saved {path}")
     return 0

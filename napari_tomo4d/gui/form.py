@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from magicgui.widgets import CheckBox, ComboBox, FileEdit, FloatSpinBox, LineEdit, SpinBox
+from magicgui.widgets import CheckBox, ComboBox, FileEdit, FloatSpinBox, LineEdit
 from qtpy.QtCore import QEvent, QObject, Qt, Signal
-from qtpy.QtWidgets import QFormLayout, QGroupBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
+from superqt import QCollapsible
 
 from napari_tomo4d.parameters import Parameter
 from napari_tomo4d.pipeline import Step
@@ -60,7 +61,8 @@ class ParameterForm(QWidget):
 
     def values(self) -> dict[str, Any]:
         """Return the parameters as the step takes them."""
-        return {name: _value(widget) for name, widget in self._widgets.items()}
+        known = self.step.parameters
+        return {n: known[n].check(_value(widget)) for n, widget in self._widgets.items()}
 
     def set_values(self, values: dict[str, Any]) -> None:
         """Fill the form; names it does not show are left out."""
@@ -70,16 +72,12 @@ class ParameterForm(QWidget):
                 widget.value = widget.empty if value is None else value
 
 
-def _foldable(title: str, content: QFormLayout) -> QGroupBox:
-    box = QGroupBox(title)
-    box.setCheckable(True)
-    box.setChecked(False)
+def _foldable(title: str, content: QFormLayout) -> QCollapsible:
     inner = QWidget()
     inner.setLayout(content)
-    inner.setVisible(False)
-    layout = QVBoxLayout(box)
-    layout.addWidget(inner)
-    box.toggled.connect(inner.setVisible)
+    box = QCollapsible(title)
+    box.setContent(inner)
+    box.collapse(animate=False)
     return box
 
 
@@ -111,24 +109,21 @@ def _make_widget(parameter: Parameter) -> Any:
 
 def _number_widget(parameter: Parameter, default: Any) -> Any:
     param = parameter.param
+    step = 1.0 if parameter.type is int else param.step or 0.1
+    decimals = len(f"{step:.6f}".rstrip("0").partition(".")[2])
+    if parameter.type is float:
+        decimals = max(decimals, 2)
     low = param.minimum if param.minimum is not None else -_LARGE
     high = param.maximum if param.maximum is not None else _LARGE
-    if parameter.type is int:
-        # an optional number has one more value at the low end, shown as a word
-        low = int(low) - (1 if parameter.optional else 0)
-        value = low if default is None else default
-        widget: Any = SpinBox(value=value, min=low, max=int(high))
-    else:
-        step = param.step or 0.1
-        decimals = max(0, len(f"{step:.6f}".rstrip("0").partition(".")[2]))
-        low = low - (step if parameter.optional else 0)
-        value = low if default is None else default
-        widget = FloatSpinBox(value=value, min=low, max=high, step=step)
-        widget.native.setDecimals(max(decimals, 2))
-    if parameter.optional:
-        widget.native.setSpecialValueText("automatic")
-        widget.empty = low
+    # an optional number has one more value at the low end, shown as a word
+    empty = low - step if parameter.optional else None
+    widget: Any = FloatSpinBox(min=low if empty is None else empty, max=high, step=step)
+    widget.native.setDecimals(decimals)
     widget.native.setKeyboardTracking(False)
+    if empty is not None:
+        widget.native.setSpecialValueText("automatic")
+    widget.value = empty if default is None else default
+    widget.empty = empty
     return widget
 
 

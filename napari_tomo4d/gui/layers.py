@@ -39,6 +39,8 @@ def to_layers(item: Any, name: str | None = None) -> list[LayerData]:
     options: dict[str, Any] = {
         "name": name or item.name,
         "scale": (size or 1.0,) * len(axes),
+        "translate": [0.0] * (len(axes) - 2)
+        + [o * (size or 1.0) for o in first.metadata.get("origin_px", (0, 0))],
         "units": ("nm" if size else "pixel",) * len(axes),
         "axis_labels": axes,
         "metadata": {ITEM_KEY: item},

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
+from qtpy.QtCore import QSize
 
 _PEN = {"color": "#4fc3f7", "width": 2}
 
@@ -13,7 +14,7 @@ _PEN = {"color": "#4fc3f7", "width": 2}
 class ImageBox(pg.GraphicsLayoutWidget):
     """A grey image with square pixels, a title, and rows counted downwards."""
 
-    def __init__(self, horizontal: str, vertical: str, height: int = 200) -> None:
+    def __init__(self, horizontal: str, vertical: str, height: int = 240) -> None:
         super().__init__()
         self.setMinimumHeight(height)
         self.setBackground("#1c1f24")
@@ -24,9 +25,16 @@ class ImageBox(pg.GraphicsLayoutWidget):
         self._plot.setMenuEnabled(False)
         self._plot.setLabel("bottom", horizontal)
         self._plot.setLabel("left", vertical)
+        for side in ("bottom", "left"):
+            self._plot.getAxis(side).enableAutoSIPrefix(False)
+        self._plot.setRange(xRange=(0, 100), yRange=(0, 100))
         self._image = pg.ImageItem(axisOrder="row-major")
         self._plot.addItem(self._image)
         self._shape: tuple[int, ...] = ()
+
+    def sizeHint(self) -> QSize:
+        """Return a size that fits a panel; the default would widen it."""
+        return QSize(320, self.minimumHeight())
 
     def show_image(self, image: np.ndarray, title: str) -> None:
         """Show an image (row, column); the view is fitted when its size changes."""
@@ -54,9 +62,14 @@ class CurveBox(pg.PlotWidget):
         self.setLabel("bottom", horizontal)
         self.setLabel("left", vertical)
         self.setLogMode(y=True)
+        self.getAxis("left").enableAutoSIPrefix(False)
         self.setMenuEnabled(False)
         self.hideButtons()
         self._curve = self.plot([], [], pen=_PEN)
+
+    def sizeHint(self) -> QSize:
+        """Return a size that fits a panel; the default would widen it."""
+        return QSize(320, self.minimumHeight())
 
     def show_curve(self, values: Sequence[float]) -> None:
         """Show values at 1, 2, 3..."""

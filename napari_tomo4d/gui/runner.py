@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, QThread, Signal
 
 from napari_tomo4d.errors import Cancelled, Tomo4DError
 from napari_tomo4d.progress import Preview, Progress
+from napari_tomo4d.provenance import kept_warnings
 
 _LOG = logging.getLogger(__name__)
 _REPORT_EVERY_S = 0.05
@@ -52,7 +53,9 @@ class _Work(QThread):
 
     def run(self) -> None:
         try:
-            result = self._function(self.progress)
+            # panels show the warnings that came with a result
+            with kept_warnings():
+                result = self._function(self.progress)
         except BaseException as error:
             self.ended.emit(None, error)
         else:

@@ -78,4 +78,6 @@ class Session:
             text = caption(item, tuple(step))
         overlay = self.viewer.canvas.overlays.text
         overlay.text = text
+        overlay.position = "top_left"
+        overlay.font_size = 12
         overlay.visible = bool(text)

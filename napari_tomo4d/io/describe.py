@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from napari_tomo4d.data import TiltSeries, TimeSeries
-from napari_tomo4d.errors import MissingAnglesError, Tomo4DWarning
+from napari_tomo4d.errors import MissingAnglesError
 from napari_tomo4d.io.read import read
+from napari_tomo4d.provenance import kept_warnings
 
 
 def describe(path: str | Path, **given: Any) -> dict[str, str | list[str]]:
@@ -27,8 +27,7 @@ def describe(path: str | Path, **given: Any) -> dict[str, str | list[str]]:
     dict
         Title to text, or to a list of texts.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Tomo4DWarning)
+    with kept_warnings():
         try:
             return describe_item(read(path, lazy=True, **given))
         except MissingAnglesError as error:

@@ -40,6 +40,7 @@ def crop(
     Returns
     -------
     TiltSeries
+        ``metadata["origin_px"]`` says where the region's first pixel (y, x) was.
 
     Raises
     ------
@@ -56,10 +57,12 @@ def crop(
     across = (x_start + x_stop - n_x) if series.tilt_axis == "y" else (y_start + y_stop - n_y)
     region = (..., slice(y_start, y_stop), slice(x_start, x_stop))
     images = series.images
+    y_origin, x_origin = series.metadata.get("origin_px", (0, 0))
     return dataclasses.replace(
         series,
         images=tuple(f[region] for f in images) if isinstance(images, tuple) else images[region],
         axis_shift_px=series.axis_shift_px - across / 2,
+        metadata={**series.metadata, "origin_px": [y_origin + y_start, x_origin + x_start]},
     )
 
 
@@ -110,9 +113,12 @@ def bin(
         images = np.stack(parts)
     across = cut[1] if series.tilt_axis == "y" else cut[0]
     size = series.pixel_size_nm
+    # the centre of the first new pixel, counted in new pixels
+    origin = [(o + (factor - 1) / 2) / factor for o in series.metadata.get("origin_px", (0, 0))]
     return dataclasses.replace(
         series,
         images=images,
         pixel_size_nm=None if size is None else size * factor,
         axis_shift_px=(series.axis_shift_px + across / 2) / factor,
+        metadata={**series.metadata, "origin_px": origin},
     )

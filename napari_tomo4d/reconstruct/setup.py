@@ -88,6 +88,7 @@ def finish(
         series.pixel_size_nm,
         np.array(residuals or []),
         name=f"{series.name} {method}",
+        metadata={k: v for k, v in series.metadata.items() if k == "origin_px"},
     )
 
 
@@ -153,10 +154,13 @@ def require_memory_for(projector: Projector, method: str) -> None:
 @functools.cache
 def ray_sums_per_second() -> float:
     """Measure how fast this computer projects, for estimates of time; takes 0.1 s once."""
-    projector = Projector((96, 32 * (os.cpu_count() or 1), 96), np.linspace(-40, 40, 11))
-    volume = np.zeros(projector.volume_shape, np.float32)
-    projector.forward(volume)
-    start = time.perf_counter()
-    projector.forward(volume)
-    projector.backward(np.zeros(projector.images_shape, np.float32))
-    return 2 * volume.size * 11 / (time.perf_counter() - start)
+    projector = Projector((128, 32, 128), np.linspace(-40, 40, 21))
+    volume, images = projector.new_volume()[0], projector.new_images()[0]
+    fastest = float("inf")
+    for _ in range(3):
+        start = time.perf_counter()
+        projector.project_block(volume, images)
+        projector.backproject_block(images, volume)
+        fastest = min(fastest, time.perf_counter() - start)
+    # blocks are shared out over the threads, which seldom all run at full speed
+    return 0.8 * projector.threads * 2 * volume.size * 21 / fastest

@@ -27,7 +27,11 @@ def sirt(
     iterations: Iterations = 50,
     thickness: Thickness = None,
     non_negative: Annotated[
-        bool, Param("Density can't be below zero; sharpens particles on a dark background.")
+        bool,
+        Param(
+            "Density can't be below zero; sharpens particles on a dark background.",
+            label="Non-negative",
+        ),
     ] = True,
     axis_shift_px: AxisShift = 0.0,
     relaxation: Annotated[

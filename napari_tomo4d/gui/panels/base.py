@@ -1,4 +1,4 @@
-"""What all panels share: a scroll area, a sentence on top, a choice of input, a foot."""
+"""What all panels share: a sentence on top, a choice of input, a foot that stays in view."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QComboBox, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_tomo4d.gui.form import ignore_wheel
 from napari_tomo4d.gui.layers import item_of
+from napari_tomo4d.gui.runner import Runner
 from napari_tomo4d.gui.session import Session
 
 _sessions: weakref.WeakValueDictionary[int, Session] = weakref.WeakValueDictionary()
@@ -101,10 +102,11 @@ class LayerPicker(QComboBox):
             self._connected = False
 
 
-class Panel(QScrollArea):
+class Panel(QWidget):
     """One stage of the work.
 
-    Subclasses add to `body`; `title` and `sentence` say what the panel does and needs.
+    Subclasses add to `body`, which scrolls, and to `foot`, which always stays in view;
+    `title` and `sentence` say what the panel does and needs.
     """
 
     title = ""
@@ -114,13 +116,32 @@ class Panel(QScrollArea):
         super().__init__()
         self.viewer = viewer
         self.session = session_of(viewer)
-        self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setMinimumWidth(340)
-        content = QWidget()
-        self.body = QVBoxLayout(content)
+        self.setMinimumWidth(390)
+        content, foot = QWidget(), QWidget()
+        self.body, self.foot = QVBoxLayout(content), QVBoxLayout(foot)
         self.body.setSpacing(8)
+        self.foot.setContentsMargins(9, 3, 9, 3)
         sentence = QLabel(self.sentence)
         sentence.setWordWrap(True)
         self.body.addWidget(sentence)
-        self.setWidget(content)
+        self.scroll_area = QScrollArea()
+        self.scroll_area.setWidgetResizable(True)
+        self.scroll_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.scroll_area.setWidget(content)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.scroll_area, 1)
+        layout.addWidget(foot)
+
+    def bring_to_front(self) -> None:
+        """Show this panel's tab."""
+        dock = self.parentWidget()
+        if dock is not None:
+            dock.show()
+            dock.raise_()
+
+    def close_work(self) -> None:
+        """Cancel whatever runs and wait until no thread is left."""
+        for runner in self.findChildren(Runner):
+            runner.drop()
+            runner.wait()

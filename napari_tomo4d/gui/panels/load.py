@@ -55,7 +55,7 @@ class LoadPanel(Panel):
         self._build_geometry()
         self._build_tables()
         self._build_dose()
-        self.average = QCheckBox("Average the frames of each tilt, undoing their drift")
+        self.average = QCheckBox("Average frames, undoing drift")
         self.average.setToolTip(
             "Makes one image per tilt, which a reconstruction needs. Unticked, all frames are kept."
         )
@@ -64,7 +64,7 @@ class LoadPanel(Panel):
         self.run_bar = RunBar("Load into viewer")
         self.run_bar.clicked.connect(self._load)
         self.run_bar.runner.finished.connect(self._finished)
-        self.body.addWidget(self.run_bar)
+        self.foot.addWidget(self.run_bar)
         self.body.addStretch()
         self._update()
 
@@ -108,12 +108,10 @@ class LoadPanel(Panel):
         for widget in (self.angle_source, self.axis):
             ignore_wheel(widget)
         form.addRow("Tilt angles", self.angle_source)
-        steps = QHBoxLayout()
-        for text, spin in (("from", self.start), ("step", self.step)):
-            steps.addWidget(QLabel(text))
-            steps.addWidget(spin, 1)
-        form.addRow("", steps)
-        form.addRow("", self.table_button)
+        form.addRow("First angle", self.start)
+        form.addRow("Step", self.step)
+        form.addRow("Table", self.table_button)
+        self._geometry_form = form
         form.addRow("Pixel size", self.pixel_size)
         form.addRow("Tilt axis", self.axis)
         self.body.addWidget(self.geometry_box)
@@ -340,9 +338,13 @@ class LoadPanel(Panel):
 
     def _update(self) -> None:
         source = self.angle_source.currentIndex()
-        self.start.setEnabled(source == _EVEN)
-        self.step.setEnabled(source == _EVEN)
-        self.table_button.setVisible(source == _TABLE)
+        for widget, shown in (
+            (self.start, source == _EVEN),
+            (self.step, source == _EVEN),
+            (self.table_button, source == _TABLE),
+        ):
+            widget.setVisible(shown)
+            self._geometry_form.labelForField(widget).setVisible(shown)
         frames = isinstance(self._item, TimeSeries | TiltSeries) and (
             isinstance(_first(self._item), TiltSeries) and _first(self._item).has_frames
         )

@@ -30,7 +30,7 @@ from napari_tomo4d.gui.form import ParameterForm, ignore_wheel
 from napari_tomo4d.gui.layers import item_of
 from napari_tomo4d.gui.panels.base import LayerPicker, Panel
 from napari_tomo4d.gui.plots import CurveBox, ImageBox
-from napari_tomo4d.gui.run_bar import RunBar, format_seconds
+from napari_tomo4d.gui.run_bar import RunBar, format_bytes, format_seconds
 from napari_tomo4d.gui.runner import Runner
 from napari_tomo4d.pipeline import STEPS, run_step, run_steps
 from napari_tomo4d.progress import Progress, Snapshot
@@ -62,17 +62,17 @@ class ReconstructPanel(Panel):
         self._build_preview()
         self.cost = QLabel()
         self.cost.setWordWrap(True)
-        self.body.addWidget(self.cost)
+        self.foot.addWidget(self.cost)
         self.run_bar = RunBar("Reconstruct", can_finish=True)
         self.run_bar.clicked.connect(self._run)
         self.run_bar.runner.previewed.connect(self._show_snapshot)
         self.run_bar.runner.finished.connect(self._finished)
-        self.body.addWidget(self.run_bar)
+        self.foot.addWidget(self.run_bar)
         self._build_results()
         self.body.addStretch()
         self._preview_runner = Runner(self)
         self._preview_runner.finished.connect(self._show_preview)
-        self._preview_runner.failed.connect(lambda text: self.preview_note.setText(text))
+        self._preview_runner.failed.connect(self._show_note)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_PREVIEW_DELAY_MS)
@@ -157,6 +157,7 @@ class ReconstructPanel(Panel):
         self.image = ImageBox("across the axis (px)", "beam (px)")
         self.preview_note = QLabel()
         self.preview_note.setWordWrap(True)
+        self.preview_note.setVisible(False)
         form.addRow("Slice", self.slice)
         form.addRow(self.image)
         form.addRow(self.preview_note)
@@ -277,7 +278,7 @@ class ReconstructPanel(Panel):
         # finished volumes of a time series stay in memory
         needed = cost.memory_bytes * (1 + 0.5 * (times - 1))
         free = psutil.virtual_memory().available
-        text = f"Needs {needed / 1e9:.2g} GB of {free / 1e9:.1f} GB free"
+        text = f"Needs {format_bytes(needed)} of {format_bytes(free)} free"
         if self._speed:
             text += f", about {format_seconds(times * cost.ray_sums / self._speed)}"
         if needed > 0.9 * free:
@@ -324,8 +325,12 @@ class ReconstructPanel(Panel):
         if "iterations" in parameters:
             title += f", {parameters['iterations']} iterations"
         self.image.show_image(section, title)
-        self.preview_note.setText("")
+        self._show_note("")
         self._update_cost()
+
+    def _show_note(self, text: str) -> None:
+        self.preview_note.setText(text)
+        self.preview_note.setVisible(bool(text))
 
     # -- run -------------------------------------------------------------------------------
 

@@ -1,0 +1,52 @@
+"""A real napari window for tests of panels."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+
+def pytest_collection_modifyitems(config, items):
+    """Skip what needs a window where there is no screen at all."""
+    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
+        reason = "needs a screen; run under xvfb-run, as python3 run.py test does"
+        for item in items:
+            if "/gui/" in item.nodeid:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture
+def viewer(qtbot, make_napari_viewer):
+    """A napari window of the smallest size that panels are made for."""
+    result = make_napari_viewer(show=True)
+    result.window.resize(1280, 800)
+    return result
+
+
+@pytest.fixture
+def panels(viewer):
+    """All panels, docked as in the application, by title."""
+    from napari_tomo4d.gui.app import add_panels
+
+    result = add_panels(viewer)
+    yield result
+    for panel in result.values():
+        panel.close_work()
+
+
+@pytest.fixture
+def picture(viewer, request):
+    """Save a picture of the window for a person to look at, if a folder is given."""
+
+    def save(name: str) -> None:
+        folder = os.environ.get("TOMO4D_SCREENSHOTS")
+        if folder:
+            from qtpy.QtWidgets import QApplication
+
+            QApplication.processEvents()
+            path = os.path.join(folder, f"{name}.png")
+            viewer.window.screenshot(path, canvas_only=False, flash=False)
+
+    return save

@@ -1,0 +1,93 @@
+"""A person's session: real window, real mouse and keys, real data."""
+
+from __future__ import annotations
+
+import numpy as np
+from qtpy.QtCore import Qt
+
+import napari_tomo4d as t4
+from napari_tomo4d.gui.layers import item_of
+
+
+def click(qtbot, widget):
+    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
+
+
+def type_into(qtbot, spin, text):
+    """Type a number into a spin box as a person does."""
+    spin.setFocus()
+    spin.selectAll()
+    qtbot.keyClicks(spin, str(text))
+    qtbot.keyClick(spin, Qt.Key.Key_Return)
+
+
+def wait_idle(qtbot, panel):
+    qtbot.waitUntil(lambda: not panel.run_bar.runner.running, timeout=60000)
+
+
+def wait_preview(qtbot, panel):
+    qtbot.waitUntil(
+        lambda: (
+            panel.image.image is not None
+            and not panel._timer.isActive()
+            and not panel._preview_runner.running
+        ),
+        timeout=60000,
+    )
+
+
+def test_n6_from_file_to_particles(qtbot, viewer, panels, picture, reference_data, n6_centroids):
+    path = reference_data("nanoparticles_n6", "N6_liquid_sample_stack.mat")
+    load, reconstruct = panels["Load"], panels["Reconstruct"]
+    picture("1-start")
+    assert not load.run_bar.run_button.isEnabled()
+    assert load.run_bar.run_button.toolTip() == "Choose files or a folder first."
+
+    load.choose([str(path)])
+    wait_idle(qtbot, load)
+    assert "46 tilts" in load.summary.text() and "0.26 nm" in load.summary.text()
+    assert load.tilt_table.rowCount() == 46
+    load.axis.setCurrentIndex(1)
+    wait_idle(qtbot, load)
+    type_into(qtbot, load.current, 2)
+    assert load.dose.text().startswith("6.24 electrons per pixel")
+    picture("2-file-chosen")
+    click(qtbot, load.run_bar.run_button)
+    wait_idle(qtbot, load)
+    assert [layer.name for layer in viewer.layers] == ["N6_liquid_sample_stack"]
+    series = item_of(viewer.layers[0])
+    assert not series.has_frames
+    picture("3-loaded")
+
+    reconstruct.bring_to_front()
+    qtbot.waitUntil(reconstruct.isVisible)
+    for box in (reconstruct.rows, reconstruct.columns):
+        type_into(qtbot, box.first, 70)
+        type_into(qtbot, box.last, 185)
+    click(qtbot, reconstruct.subtract)
+    type_into(qtbot, reconstruct.percentile, 70)
+    form = reconstruct.forms.currentWidget()
+    type_into(qtbot, form._widgets["iterations"].native, 60)
+    reconstruct.slice.setValue(25)
+    wait_preview(qtbot, reconstruct)
+    assert reconstruct.image.image.shape == (116, 116)
+    reconstruct.scroll_area.ensureWidgetVisible(reconstruct.image)
+    picture("4-live-slice")
+    click(qtbot, reconstruct.run_bar.run_button)
+    wait_idle(qtbot, reconstruct)
+    volume = item_of(viewer.layers[-1])
+    assert volume.residuals[-1] <= 0.23
+    assert len(reconstruct.curve.values) == 60
+    qtbot.wait(400)
+    reconstruct.scroll_area.ensureWidgetVisible(reconstruct.save_button)
+    picture("5-volume-2d")
+    viewer.dims.ndisplay = 3
+    viewer.scene.camera.angles = (10, 25, 70)
+    qtbot.wait(400)
+    picture("6-volume-3d")
+
+    # the same numbers as without a window
+    cropped = t4.preprocess.crop(series, 70, 186, 70, 186)
+    again = t4.reconstruct.sirt(t4.preprocess.subtract_background(cropped, 70), iterations=60)
+    np.testing.assert_array_equal(again.data, volume.data)
+    assert len(n6_centroids(volume.data)) == 6
