@@ -8,10 +8,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from napari_tomo4d import __version__
 from napari_tomo4d.errors import Cancelled, Tomo4DError
 from napari_tomo4d.progress import Preview, Progress
 from napari_tomo4d.provenance import kept_warnings
+from napari_tomo4d.version import __version__
 
 EXIT_OK, EXIT_ERROR, EXIT_USAGE, EXIT_CANCELLED = 0, 1, 2, 130
 
@@ -156,7 +156,7 @@ def _run(options: argparse.Namespace) -> int:
     with _Bar(disable=options.quiet) as progress:
         result = run_recipe(recipe, scheduler=options.scheduler, progress=progress)
     print(f"{result!r} -> {recipe.resolve(recipe.output['path'])}")
-    residuals = getattr(result, "residuals", ())
+    residuals: Any = getattr(result, "residuals", ())
     if len(residuals):
         print(f"relative residual {residuals[-1]:.4f} after {len(residuals)} iterations")
     if result.provenance is not None:

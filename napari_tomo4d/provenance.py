@@ -16,6 +16,7 @@ import numpy as np
 
 from napari_tomo4d.errors import Tomo4DWarning
 from napari_tomo4d.parameters import parameters_of
+from napari_tomo4d.version import __version__
 
 SCHEMA_VERSION = 1
 
@@ -81,8 +82,6 @@ class Provenance:
 
 def software_version() -> str:
     """Return the program's name and version."""
-    from napari_tomo4d import __version__
-
     return f"napari-tomo4d {__version__}"
 
 

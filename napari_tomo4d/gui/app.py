@@ -19,7 +19,8 @@ def add_panels(viewer: Any) -> dict[str, Any]:
 
     from napari_tomo4d.gui.panels import PANELS
 
-    docks, panels = [], {}
+    docks: list[Any] = []
+    panels = {}
     for cls in PANELS:
         panel = cls(viewer)
         docks.append(

@@ -33,7 +33,7 @@ def to_layers(item: Any, name: str | None = None) -> list[LayerData]:
         data = _stack([_pixels(one) for one in item])
     else:
         data = _pixels(item)
-    axes = ("tilt", "y", "x") if isinstance(first, TiltSeries) else ("z", "y", "x")
+    axes: tuple[str, ...] = ("tilt", "y", "x") if isinstance(first, TiltSeries) else ("z", "y", "x")
     if isinstance(item, TimeSeries):
         axes = ("time", *axes)
     options: dict[str, Any] = {

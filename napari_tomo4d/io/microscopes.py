@@ -52,8 +52,9 @@ def read_microscope(path: Path, lazy: bool | None = None) -> Raw:
 
 
 def _add_pixel_size(raw: Raw, axes: list[dict[str, Any]]) -> None:
-    sizes = [to_nm(float(abs(a["scale"])), a.get("units")) for a in axes]
-    if None in sizes:
+    found = [to_nm(float(abs(a["scale"])), a.get("units")) for a in axes]
+    sizes = [s for s in found if s is not None]
+    if len(sizes) < len(axes):
         units = {a.get("units") for a in axes} - {None, ""}
         if units:
             raw.notes.append(f"The pixels are in {units.pop()}, not a length; size unknown.")

@@ -143,8 +143,8 @@ def _add_mdoc(raw: Raw, path: Path, n: int) -> None:
             raw.angles_from = sidecar.name
         elif mdoc.angles_deg:
             raw.notes.append(
-                f"{sidecar.name} lists {len(mdoc.angles_deg)} tilts but {path.name} has {n} images; "
-                "its angles were not used."
+                f"{sidecar.name} lists {len(mdoc.angles_deg)} tilts but {path.name} has {n} "
+                "images; its angles were not used."
             )
         if mdoc.pixel_size_nm is not None:
             raw.pixel_size_nm, raw.pixel_size_from = mdoc.pixel_size_nm, sidecar.name
@@ -154,7 +154,7 @@ def _add_mdoc(raw: Raw, path: Path, n: int) -> None:
 
 
 def write_mrc(data: np.ndarray, path: Path, pixel_size_nm: float | None, volume: bool) -> None:
-    """Write images (tilt, y, x) or a volume (z, y, x) as MRC, without going through memory twice."""
+    """Write images (tilt, y, x) or a volume (z, y, x) as MRC, one by one."""
     supported = {"i1", "i2", "f4", "u2"}
     dtype = np.dtype(data.dtype)
     mode = dtype if dtype.str[1:] in supported else np.dtype("f4")

@@ -84,7 +84,8 @@ def lazy_images(
                 "moved or deleted? Open it again."
             ) from error
 
-    per_chunk = max(1, int(16 * 1024**2 // max(1, np.prod(shape[1:]) * dtype.itemsize)))
+    image_bytes = int(np.prod(shape[1:])) * dtype.itemsize
+    per_chunk = max(1, 16 * 1024**2 // max(1, image_bytes))
     parts = []
     for first in range(0, shape[0], per_chunk):
         stop = min(first + per_chunk, shape[0])

@@ -277,7 +277,7 @@ class _Reader:
         stacks = raw.data if isinstance(raw.data, list) else None
         images = raw.data if stacks is not None or raw.data.ndim == 3 else raw.data[None]
         angles, source = self._angles(raw, path, len(images))
-        axis = self.given["tilt_axis"] or raw.tilt_axis
+        axis: Any = self.given["tilt_axis"] or raw.tilt_axis
         if axis is None:
             axis = "y"
             warn(

@@ -49,7 +49,7 @@ def _add_pixel_size(raw: Raw, tif: tifffile.TiffFile) -> None:
     if tif.ome_metadata:
         _add_ome(raw, tif.ome_metadata)
         return
-    page = tif.pages[0]
+    page: Any = tif.pages[0]
     resolution = page.tags.get("XResolution")
     if resolution is None or not resolution.value[0]:
         return

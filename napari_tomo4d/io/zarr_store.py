@@ -51,9 +51,9 @@ def _write_item(group: zarr.Group, item: TiltSeries | Volume | Labels, progress:
             progress.report(done, shape[0], f"Writing {item.name}")
     size = item.pixel_size_nm or 1.0
     scale = [1.0 if a["name"] == "tilt" else size for a in axes]
-    transform = [{"type": "scale", "scale": scale}]
-    dataset = {"path": "0", "coordinateTransformations": transform}
-    multiscale = {"name": item.name, "axes": axes, "datasets": [dataset]}
+    transform: Any = [{"type": "scale", "scale": scale}]
+    dataset: Any = {"path": "0", "coordinateTransformations": transform}
+    multiscale: Any = {"name": item.name, "axes": axes, "datasets": [dataset]}
     group.attrs["ome"] = {"version": "0.5", "multiscales": [multiscale]}
     group.attrs[_KEY] = header_of(item)
 
@@ -82,7 +82,8 @@ def read_zarr(path: Path, lazy: bool | None = None) -> Raw:
 
 
 def _read_ours(group: zarr.Group, path: Path, lazy: bool | None) -> Any:
-    header: Any = dict(group.attrs[_KEY])  # type: ignore[call-overload]
+    stored: Any = group.attrs[_KEY]
+    header = dict(stored)
     if header.get("kind") == "time series":
         names = sorted((k for k in group if k.isdigit()), key=int)
         items = [_read_ours(group[k], path / k, lazy) for k in names]  # type: ignore[arg-type]

@@ -162,13 +162,9 @@ def _run_on_cluster(item: Any, steps: Steps, scheduler: str, progress: Progress)
             raise
     if not isinstance(item, TimeSeries):
         return results[0]
+    # the chain of steps, told once for the whole series as a local run tells it
     result = item
-    for i, (name, parameters) in enumerate(steps):
+    for name, parameters in steps:
         given = check_parameters(get_step(name).function, parameters)
-        chains = [_ancestor(r, len(steps) - 1 - i) for r in results]
-        result = _as_time_series(result, results if chains else results, name, given)
+        result = _as_time_series(result, results, name, given)
     return result
-
-
-def _ancestor(item: Any, generations: int) -> Any:
-    return item.provenance.chain()[-1 - generations]

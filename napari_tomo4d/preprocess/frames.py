@@ -103,7 +103,8 @@ def _mean_of_shifted(frames: np.ndarray, shifts: np.ndarray) -> np.ndarray:
         f if not s.any() else ndimage.shift(f, s, order=1, mode="nearest")
         for f, s in zip(frames, shifts, strict=True)
     )
-    return np.sum(list(moved), axis=0, dtype=np.float64).astype(np.float32) / len(frames)
+    mean = np.mean(list(moved), axis=0, dtype=np.float64)
+    return np.asarray(mean, np.float32)
 
 
 @recorded("preprocess.select_frame")

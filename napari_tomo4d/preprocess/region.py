@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -106,7 +106,7 @@ def bin(
         binned = frames.reshape(-1, n_y, factor, n_x, factor).mean(axis=(2, 4), dtype=np.float64)
         parts.append(binned.astype(np.float32))
         progress.report(i + 1, len(series), "Binning")
-    images = parts
+    images: Any = parts
     if not series.has_frames:
         images = np.concatenate(parts)
     elif len(set(series.frames_per_tilt)) == 1:

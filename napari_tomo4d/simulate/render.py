@@ -68,7 +68,7 @@ def path_lengths(
 
 @njit(nogil=True, cache=True, fastmath=True)
 def _neck_axes(neck_ends):
-    """Unit vectors along the necks, and their lengths."""
+    """Return unit vectors along the necks, and their lengths."""
     axes = neck_ends[:, 1] - neck_ends[:, 0]
     lengths = np.sqrt((axes**2).sum(axis=1))
     for k in range(axes.shape[0]):

@@ -126,7 +126,9 @@ def _too_close(a: Cluster, b: Cluster) -> bool:
 
 def scene_at(clusters: list[Cluster], x_fastest: float, x_start: float) -> Scene:
     """Return the scene when the fastest neck has reached r_n / r0 = `x_fastest`."""
-    centres, radii, pairs, necks = [], [], [], []
+    centres: list[np.ndarray] = []
+    radii: list[float] = []
+    pairs, necks = [], []
     for cluster in clusters:
         x = x_start + (x_fastest - x_start) * cluster.speed
         first = sum(len(c) for c in centres)

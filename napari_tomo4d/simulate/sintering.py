@@ -259,7 +259,7 @@ def sintering(
                 images,
                 angles,
                 size,
-                tilt_axis,
+                given["tilt_axis"],
                 dose_e_per_nm2=dose_e_per_nm2(
                     probe_current_pa, dwell_time_ns, size, len(angles) * frames_per_tilt
                 ),
@@ -339,9 +339,11 @@ def _voxels(
     density = np.empty((n_z, n_y, n_x), np.float32)
     labels = np.empty((n_z, n_y, n_x), np.int32)
     render.voxels(density, labels, *scene.in_pixels(size_nm))
+    arrays: list[Any] = [density, labels]
     if turned:
-        density, labels = (np.ascontiguousarray(a.swapaxes(1, 2)) for a in (density, labels))
-    return Volume(density, size_nm, name="truth"), Labels(labels, size_nm, name="true particles")
+        arrays = [np.ascontiguousarray(a.swapaxes(1, 2)) for a in arrays]
+    volume, particles = arrays
+    return Volume(volume, size_nm, name="truth"), Labels(particles, size_nm, name="true particles")
 
 
 def _pair_table(scenes: Sequence[Scene], times_s: np.ndarray) -> pd.DataFrame:
