@@ -261,7 +261,7 @@ def require_memory(n_bytes: float, what: str) -> None:
     available = psutil.virtual_memory().available
     if n_bytes > 0.9 * available:
         raise NotEnoughMemoryError(
-            f"{what} need {n_bytes / 1e9:.1f} GB but only {available / 1e9:.1f} GB of memory are "
+            f"{what} need {n_bytes / 1e9:.1f} GB, but only {available / 1e9:.1f} GB of memory are "
             "free; choose a smaller region, a larger binning or fewer images."
         )
 

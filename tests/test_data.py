@@ -63,7 +63,7 @@ def test_ragged_frames():
 def test_what_does_not_fit_into_memory_is_not_loaded():
     huge = da.zeros((10**6, 2048, 2048), chunks=(1, 2048, 2048), dtype=np.int16)
     series = t4.TiltSeries(huge, np.zeros(10**6))
-    with pytest.raises(NotEnoughMemoryError, match="need 16777.2 GB but only"):
+    with pytest.raises(NotEnoughMemoryError, match="need 16777.2 GB, but only"):
         series.load()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,6 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
-from dask import delayed
 
 from napari_tomo4d.errors import ReadError
 
@@ -75,7 +75,8 @@ def lazy_images(
         ``load(first, stop)`` reads those images.
     """
 
-    def read(first: int, stop: int) -> np.ndarray:
+    def read(block_info: Any = None) -> np.ndarray:
+        first, stop = block_info[None]["array-location"][0]
         try:
             return load(first, stop)
         except (OSError, ValueError) as error:
@@ -86,12 +87,12 @@ def lazy_images(
 
     image_bytes = int(np.prod(shape[1:])) * dtype.itemsize
     per_chunk = max(1, 16 * 1024**2 // max(1, image_bytes))
-    parts = []
-    for first in range(0, shape[0], per_chunk):
-        stop = min(first + per_chunk, shape[0])
-        part = delayed(read, pure=False)(first, stop)
-        parts.append(da.from_delayed(part, (stop - first, *shape[1:]), dtype))
-    return da.concatenate(parts)
+    lengths = [min(per_chunk, shape[0] - first) for first in range(0, shape[0], per_chunk)]
+    chunks = (tuple(lengths), *((n,) for n in shape[1:]))
+    # a name of its own for each call: a file may change between two calls
+    name = f"images-{uuid.uuid4().hex}"
+    meta = np.empty((0, 0, 0), dtype)
+    return da.map_blocks(read, chunks=chunks, dtype=dtype, meta=meta, name=name)
 
 
 UNIT_NM = {"pm": 1e-3, "a": 0.1, "å": 0.1, "angstrom": 0.1, "nm": 1.0, "nanometer": 1.0}

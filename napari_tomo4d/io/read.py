@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_tomo4d.data import Labels, TiltSeries, TimeSeries, Volume
+from napari_tomo4d.data import Labels, TiltSeries, TimeSeries, Volume, require_memory
 from napari_tomo4d.errors import DataError, MissingAnglesError, ReadError
 from napari_tomo4d.io.formats import format_of, known_suffixes
 from napari_tomo4d.io.header import item_from
@@ -222,6 +222,9 @@ class _Reader:
             if raw.item is not None:
                 return self._override(raw.item)
             kind = self.given["kind"] or raw.kind
+            if kind == "volume" and self.given["kind"] is None and self._has_angles(raw, path):
+                # many programs mark any stack as a volume; angles tell better
+                kind = "tilt series"
             size = self.given["pixel_size_nm"] or raw.pixel_size_nm
             if kind == "volume":
                 return Volume(_in_memory(raw.data), size, name=name, metadata=raw.metadata)
@@ -306,16 +309,17 @@ class _Reader:
             return read_angles(angles)
         return None if angles is None else np.asarray(angles, dtype=float)
 
+    def _has_angles(self, raw: Raw, path: Path) -> bool:
+        given = self.given["angles_deg"] is not None or self.given["start_deg"] is not None
+        return given or raw.angles_deg is not None or _sidecar(path) is not None
+
     def _angles(self, raw: Raw, path: Path, n: int) -> tuple[np.ndarray, str]:
         angles, source = self._given_angles(n), "given"
         if angles is None and raw.angles_deg is not None:
             angles, source = raw.angles_deg, raw.angles_from
-        if angles is None:
-            for suffix in (".rawtlt", ".tlt"):
-                sidecar = path.with_suffix(suffix)
-                if sidecar.exists():
-                    angles, source = read_angles(sidecar), sidecar.name
-                    break
+        sidecar = _sidecar(path)
+        if angles is None and sidecar is not None:
+            angles, source = read_angles(sidecar), sidecar.name
         if angles is None and n == 1 and not isinstance(raw.data, list):
             warn("A single image without a tilt angle was taken to be at 0 degrees.")
             angles, source = np.zeros(1), "assumed"
@@ -331,6 +335,12 @@ class _Reader:
                 "give one angle in degrees per image."
             )
         return np.asarray(angles, dtype=float), source
+
+
+def _sidecar(path: Path) -> Path | None:
+    """Return IMOD's table of angles beside a file, if there is one."""
+    candidates = (path.with_suffix(s) for s in (".rawtlt", ".tlt"))
+    return next((c for c in candidates if c.exists()), None)
 
 
 def _matching(pattern: str) -> tuple[list[Path], list[float] | None]:
@@ -354,6 +364,8 @@ def _matching(pattern: str) -> tuple[list[Path], list[float] | None]:
 
 
 def _in_memory(data: Any) -> Any:
+    if not isinstance(data, np.ndarray):
+        require_memory(4 * data.size, "This volume would")
     return np.asarray(data)
 
 

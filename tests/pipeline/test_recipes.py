@@ -1,0 +1,155 @@
+"""Recipes repeat what was done, here, on the command line and on a cluster."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import napari_tomo4d as t4
+from napari_tomo4d.errors import Cancelled, RecipeError, Tomo4DError, WriteError
+from napari_tomo4d.pipeline import (
+    STEPS,
+    Recipe,
+    read_recipe,
+    recipe_from,
+    run_recipe,
+    run_step,
+    write_recipe,
+)
+from napari_tomo4d.progress import Progress
+
+SMALL = {"simulate": "sintering", "n_times": 2, "shape": [24, 40, 40], "tilt_step_deg": 10.0}
+STEPS_GIVEN = (
+    ("preprocess.subtract_background", {"percentile": 40.0}),
+    ("reconstruct.sirt", {"iterations": 3, "thickness": 24}),
+)
+
+
+def test_every_step_is_described_for_people():
+    for step in STEPS.values():
+        assert step.summary.endswith(".")
+        for parameter in step.parameters.values():
+            assert parameter.param.help.endswith(".")
+            assert not parameter.label.endswith(("_px", "_deg", "_nm"))
+
+
+def test_a_recipe_runs_every_time_point(tmp_path):
+    recipe = Recipe(SMALL, STEPS_GIVEN, {"path": "out.ome.zarr"}, tmp_path)
+    write_recipe(recipe, tmp_path / "r.toml")
+    again = read_recipe(tmp_path / "r.toml")
+    assert (again.input, again.steps) == (recipe.input, recipe.steps)
+    result = run_recipe(tmp_path / "r.toml")
+    assert len(result) == 2
+    stored = t4.read(tmp_path / "out.ome.zarr")
+    experiment, _ = t4.simulate.sintering(2, (24, 40, 40), tilt_step_deg=10)
+    for one, kept, series in zip(result, stored, experiment, strict=True):
+        plain = t4.reconstruct.sirt(t4.preprocess.subtract_background(series, 40), 3, thickness=24)
+        np.testing.assert_array_equal(one.data, plain.data)
+        np.testing.assert_array_equal(kept.data, plain.data)
+    assert stored.times_s.tolist() == [0, 3600]
+    steps = [p.step for p in result.provenance.chain()]
+    assert steps == ["simulate.sintering", *(name for name, _ in STEPS_GIVEN)]
+
+
+def test_a_result_tells_the_recipe_that_repeats_it(tmp_path):
+    first = run_recipe(Recipe(SMALL, STEPS_GIVEN))
+    write_recipe(recipe_from(first.provenance), tmp_path / "r.toml")
+    again = run_recipe(tmp_path / "r.toml")
+    np.testing.assert_array_equal(again[1].data, first[1].data)
+    with pytest.raises(RecipeError, match="not made from a file"):
+        recipe_from(t4.Volume(np.zeros((2, 2, 2))).provenance)
+
+
+def test_paths_are_relative_to_the_recipe(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    np.savez(folder / "a.npz", images=np.ones((3, 8, 8), np.float32), angles_deg=[-9, 0, 9])
+    (tmp_path / "r.toml").write_text(
+        '[input]\npath = "data/a.npz"\ntilt_axis = "y"\npixel_size_nm = 2\n'
+        '[[steps]]\nstep = "reconstruct.wbp"\nthickness = 4\n[output]\npath = "data/v.mrc"\n'
+    )
+    assert run_recipe(tmp_path / "r.toml").data.shape == (4, 8, 8)
+    assert (folder / "v.mrc").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[input", "not valid TOML"),
+        ("[[steps]]\nstep='x'", r"\[input\] has no path"),
+        ("[input]\npath='a'\nangels=3", "unknown entry 'angels'"),
+        ("[input]\npath='a'\n[[steps]]\nstep='reconstruct.magic'", "no step 'reconstruct.magic'"),
+        ("[input]\npath='a'\n[[steps]]\niterations=3", "Step 1 .* which step it is"),
+        (
+            "[input]\npath='a'\n[[steps]]\nstep='reconstruct.sirt'\niterations=0",
+            "Step 1, reconstruct.sirt: iterations is 0; it has to be between 1",
+        ),
+        (
+            "[input]\npath='a'\n[[steps]]\nstep='reconstruct.wbp'\n[[steps]]\nstep='preprocess.bin'",
+            "Step 2, preprocess.bin, needs a tilt series",
+        ),
+        ("[input]\npath='a'\n[result]\npath='b'", "unknown part 'result'"),
+        ("schema_version = 99\n[input]\npath='a'", "schema_version 99"),
+    ],
+)
+def test_mistakes_in_recipes_are_explained(tmp_path, text, words):
+    (tmp_path / "r.toml").write_text(text)
+    with pytest.raises(RecipeError, match=words):
+        read_recipe(tmp_path / "r.toml")
+
+
+def test_nothing_runs_if_the_output_is_in_the_way(tmp_path):
+    (tmp_path / "out.mrc").write_text("mine")
+    with pytest.raises(WriteError, match="exists already"):
+        run_recipe(Recipe(SMALL, STEPS_GIVEN, {"path": str(tmp_path / "out.mrc")}))
+    assert (tmp_path / "out.mrc").read_text() == "mine"
+
+
+def test_cancel_leaves_no_output(tmp_path):
+    class Cancelling(Progress):
+        def show(self, done, total, message, preview):
+            if "iteration 2" in message:
+                self.cancel()
+
+    with pytest.raises(Cancelled):
+        run_recipe(
+            Recipe(SMALL, STEPS_GIVEN, {"path": str(tmp_path / "out.zarr")}), progress=Cancelling()
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_progress_of_a_time_series_never_goes_back():
+    seen = []
+
+    class Watching(Progress):
+        def show(self, done, total, message, preview):
+            seen.append(done / total)
+
+    experiment, _ = t4.simulate.sintering(2, (24, 40, 40), tilt_step_deg=10)
+    run_step("reconstruct.sirt", experiment, {"iterations": 4, "thickness": 8}, Watching())
+    assert np.all(np.diff(seen) >= 0)
+    assert seen[-1] == 1
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::UserWarning:distributed")
+def test_the_same_on_a_dask_cluster():
+    distributed = pytest.importorskip(
+        "distributed", reason="Dask distributed is installed with the extra distributed"
+    )
+    recipe = Recipe(SMALL, STEPS_GIVEN)
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+        there = run_recipe(recipe, scheduler=cluster.scheduler_address)
+    here = run_recipe(recipe)
+    for a, b in zip(here, there, strict=True):
+        np.testing.assert_array_equal(a.data, b.data)
+    assert there.provenance == here.provenance
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_no_scheduler_is_said():
+    pytest.importorskip("distributed", reason="Dask distributed is not installed")
+    with pytest.raises(Tomo4DError, match="no Dask scheduler at tcp://127.0.0.1:1"):
+        run_recipe(Recipe(SMALL, STEPS_GIVEN), scheduler="tcp://127.0.0.1:1")
