@@ -16,7 +16,7 @@ def run(code: str) -> str:
 
 
 def test_import_loads_neither_qt_nor_napari_nor_numba():
-    heavy = "qtpy PyQt5 PyQt6 napari magicgui numba dask scipy skimage".split()
+    heavy = ["qtpy", "PyQt5", "PyQt6", "napari", "magicgui", "numba", "dask", "scipy", "skimage"]
     code = f"import sys, napari_tomo4d; print([m for m in {heavy} if m in sys.modules])"
     assert run(code).strip() == "[]"
 

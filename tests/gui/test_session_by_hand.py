@@ -3,37 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from qtpy.QtCore import Qt
+from by_hand import click, type_into, wait_idle, wait_preview
 
 import napari_tomo4d as t4
 from napari_tomo4d.gui.layers import item_of
-
-
-def click(qtbot, widget):
-    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
-
-
-def type_into(qtbot, spin, text):
-    """Type a number into a spin box as a person does."""
-    spin.setFocus()
-    spin.selectAll()
-    qtbot.keyClicks(spin, str(text))
-    qtbot.keyClick(spin, Qt.Key.Key_Return)
-
-
-def wait_idle(qtbot, panel):
-    qtbot.waitUntil(lambda: not panel.run_bar.runner.running, timeout=60000)
-
-
-def wait_preview(qtbot, panel):
-    qtbot.waitUntil(
-        lambda: (
-            panel.image.image is not None
-            and not panel._timer.isActive()
-            and not panel._preview_runner.running
-        ),
-        timeout=60000,
-    )
 
 
 def test_n6_from_file_to_particles(qtbot, viewer, panels, picture, reference_data, n6_centroids):

@@ -52,7 +52,7 @@ def test_uneven_angles_count_by_the_gap_they_fill():
     np.testing.assert_allclose(even, np.deg2rad(2), rtol=1e-6)
     np.testing.assert_allclose(angle_weights(HALF_TURN).sum(), np.pi, rtol=1e-9)
     dense = np.concatenate([np.arange(-90, 0, 1.0), np.arange(0, 90, 3.0)])
-    truth, series = box_series((64, 8, 64), np.s_[24:40, 2:6, 20:44], dense, "y")
+    _truth, series = box_series((64, 8, 64), np.s_[24:40, 2:6, 20:44], dense, "y")
     volume = t4.reconstruct.wbp(series)
     assert volume.data[28:36, 3:5, 24:40].mean() == pytest.approx(1, abs=0.05)
 

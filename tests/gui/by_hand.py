@@ -1,0 +1,35 @@
+"""What a person does with mouse and keys, and what they wait for."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+
+
+def click(qtbot, widget):
+    """Click the middle of a widget."""
+    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
+
+
+def type_into(qtbot, spin, text):
+    """Type a number into a spin box."""
+    spin.setFocus()
+    spin.selectAll()
+    qtbot.keyClicks(spin, str(text))
+    qtbot.keyClick(spin, Qt.Key.Key_Return)
+
+
+def wait_idle(qtbot, panel):
+    """Wait until the panel's run has ended."""
+    qtbot.waitUntil(lambda: not panel.run_bar.runner.running, timeout=60000)
+
+
+def wait_preview(qtbot, panel):
+    """Wait until the live slice is up to date."""
+    qtbot.waitUntil(
+        lambda: (
+            panel.image.image is not None
+            and not panel._timer.isActive()
+            and not panel._preview_runner.running
+        ),
+        timeout=60000,
+    )
