@@ -65,11 +65,12 @@ def open_application(
     if screenshot is not None and not os.access(Path(screenshot).absolute().parent, os.W_OK):
         raise Tomo4DError(f"The screenshot {screenshot} can't be written there.")
     viewer = napari.Viewer(title="napari-tomo4d")
+    use_icon()
     viewer.window.resize(1280, 800)
     panels = add_panels(viewer)
     load = panels["Load"]
     if demo:
-        load._load_sample()
+        load.load_sample()
     elif files:
         load.choose(list(files))
     if screenshot is not None:
@@ -96,10 +97,7 @@ def _take_screenshot(viewer: Any, panels: dict[str, Any], path: Path) -> int:
         reconstruct.bring_to_front()
         wait(lambda: reconstruct.image.image is not None)
         reconstruct.scroll_area.ensureWidgetVisible(reconstruct.preview_box)
-    # napari's own notices would hide the picture
-    for widget in QApplication.allWidgets():
-        if type(widget).__name__ == "NapariQtNotification":
-            widget.close()
+    close_notices()
     wait_a_moment = time.monotonic() + 0.5
     wait(lambda: time.monotonic() > wait_a_moment)
     viewer.window.screenshot(str(path), canvas_only=False, flash=False)
@@ -108,3 +106,25 @@ def _take_screenshot(viewer: Any, panels: dict[str, Any], path: Path) -> int:
     viewer.close()
     print(f"Saved {path}")
     return 0
+
+
+def use_icon() -> None:
+    """Give the application's windows the program's icon."""
+    from qtpy.QtGui import QIcon
+    from qtpy.QtWidgets import QApplication
+
+    package = Path(__file__).parents[1]
+    # inside the package when installed, beside it in a checkout
+    for folder in (package / "icons", package.parent / "icons"):
+        if (folder / "napari-tomo4d.svg").exists():
+            QApplication.setWindowIcon(QIcon(str(folder / "napari-tomo4d.svg")))
+            return
+
+
+def close_notices() -> None:
+    """Close napari's own notices, which would hide part of a picture."""
+    from qtpy.QtWidgets import QApplication
+
+    for widget in QApplication.allWidgets():
+        if type(widget).__name__ == "NapariQtNotification":
+            widget.close()

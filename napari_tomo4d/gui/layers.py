@@ -36,11 +36,15 @@ def to_layers(item: Any, name: str | None = None) -> list[LayerData]:
     axes: tuple[str, ...] = ("tilt", "y", "x") if isinstance(first, TiltSeries) else ("z", "y", "x")
     if isinstance(item, TimeSeries):
         axes = ("time", *axes)
+    scale, origin = [size or 1.0] * 3, first.metadata.get("origin_px", (0, 0))
+    translate = [0.0, *(o * s for o, s in zip(origin, scale[1:], strict=True))]
+    if isinstance(item, TimeSeries):
+        # the same for all layers, so that one slider position is one time
+        scale, translate = [1.0, *scale], [0.0, *translate]
     options: dict[str, Any] = {
         "name": name or item.name,
-        "scale": (size or 1.0,) * len(axes),
-        "translate": [0.0] * (len(axes) - 2)
-        + [o * (size or 1.0) for o in first.metadata.get("origin_px", (0, 0))],
+        "scale": scale,
+        "translate": translate,
         "units": ("nm" if size else "pixel",) * len(axes),
         "axis_labels": axes,
         "metadata": {ITEM_KEY: item},

@@ -61,10 +61,18 @@ def describe_item(item: Any) -> dict[str, str | list[str]]:
     text = "unknown" if size is None else f"{size:.6g} nm" + (f" ({source})" if source else "")
     result["pixel size"] = text
     times = len(item) if isinstance(item, TimeSeries) else 1
-    result["in memory"] = f"{n_bytes * times / 1e6:.1f} MB"
+    result["in memory"] = _amount(n_bytes * times)
     if item.provenance is not None and item.provenance.all_warnings():
         result["warnings"] = item.provenance.all_warnings()
     return result
+
+
+def _amount(n_bytes: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if n_bytes < 1000:
+            return f"{n_bytes:.3g} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.3g} GB"
 
 
 def _describe_series(series: TiltSeries) -> dict[str, str | list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Sequence
 from pathlib import Path
@@ -129,9 +130,10 @@ def _as_time_series(
         warnings=tuple(dict.fromkeys(w for i in items for w in i.provenance.warnings)),
         software=software_version(),
     )
-    result = times.with_items(items)
-    object.__setattr__(result, "provenance", provenance)
-    return result
+    step = get_step(name)
+    title = times.name if step.takes == step.gives else f"{times.name} {step.title}"
+    result = times.with_items(items, title)
+    return dataclasses.replace(result, provenance=provenance)
 
 
 def _run_on_cluster(item: Any, steps: Steps, scheduler: str, progress: Progress) -> Any:

@@ -25,11 +25,4 @@ def wait_idle(qtbot, panel):
 
 def wait_preview(qtbot, panel):
     """Wait until the live slice is up to date."""
-    qtbot.waitUntil(
-        lambda: (
-            panel.image.image is not None
-            and not panel._timer.isActive()
-            and not panel._preview_runner.running
-        ),
-        timeout=60000,
-    )
+    qtbot.waitUntil(lambda: panel.image.image is not None and not panel.busy, timeout=60000)

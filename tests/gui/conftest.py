@@ -26,11 +26,12 @@ def viewer(qtbot, make_napari_viewer):
 
 
 @pytest.fixture
-def panels(viewer):
+def panels(viewer, qtbot):
     """All panels, docked as in the application, by title."""
     from napari_tomo4d.gui.app import add_panels
 
     result = add_panels(viewer)
+    qtbot.waitUntil(result["Load"].isVisible)
     yield result
     for panel in result.values():
         panel.close_work()

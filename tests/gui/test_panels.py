@@ -76,7 +76,7 @@ def test_missing_angles_are_asked_for(qtbot, panels, tmp_path, viewer, picture):
 
 def test_sample_time_series_from_click_to_volumes(qtbot, panels, viewer, picture):
     load, reconstruct = panels["Load"], panels["Reconstruct"]
-    load._load_sample()
+    load.load_sample()
     wait_idle(qtbot, load)
     assert load.time_table.rowCount() == 6
     assert load.time_table.item(5, 0).text() == "3600"
@@ -94,6 +94,9 @@ def test_sample_time_series_from_click_to_volumes(qtbot, panels, viewer, picture
     wait_idle(qtbot, reconstruct)
     volumes = item_of(viewer.layers[-1])
     assert len(volumes) == 6
+    assert viewer.layers[-1].name == "sintering SIRT"
+    # the slider counts the same times as for the tilt series
+    assert viewer.dims.nsteps[0] == 6
     assert viewer.layers[-1].data.shape == (6, 96, 64, 64)
     assert volumes[0].pixel_size_nm == pytest.approx(2 * 1065 / 128, rel=1e-3)
     picture("9-sample-volumes")

@@ -94,10 +94,7 @@ def test_stop_rule_finish_now_and_cancel():
     assert 5 < len(stopped.residuals) < 200
 
     class Impatient(Progress):
-        seen: list[int] = []
-
         def show(self, done, total, message, preview):
-            self.seen.append(done)
             if done == 3:
                 assert preview().section.shape == (8, 32)
                 self.finish()

@@ -75,7 +75,7 @@ class LoadPanel(Panel):
         for text, slot, tip in (
             ("Files...", self._choose_files, "One file, or one file per tilt or per time point."),
             ("Folder...", self._choose_folder, "A folder with one file per tilt or time point."),
-            ("Sample", self._load_sample, "Simulates nanoparticles sintering at 350 °C."),
+            ("Sample", self.load_sample, "Simulates nanoparticles sintering at 350 °C."),
         ):
             button = QPushButton(text)
             button.setToolTip(tip)
@@ -235,7 +235,8 @@ class LoadPanel(Panel):
 
         self.run_bar.start(look)
 
-    def _load_sample(self) -> None:
+    def load_sample(self) -> None:
+        """Simulate the sample experiment and load it."""
         self._paths = []
 
         def make(progress: Progress) -> Any:

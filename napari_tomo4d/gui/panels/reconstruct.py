@@ -178,6 +178,12 @@ class ReconstructPanel(Panel):
         row.addWidget(self.refill_button)
         self.body.addLayout(row)
 
+    @property
+    def busy(self) -> bool:
+        """Whether something runs, or the live slice is not up to date yet."""
+        running = self.run_bar.runner.running or self._preview_runner.running
+        return running or self._timer.isActive()
+
     # -- state -----------------------------------------------------------------------------
 
     @property
