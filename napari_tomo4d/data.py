@@ -425,6 +425,14 @@ class TimeSeries(Sequence[Item], Generic[Item]):
         """Return the same times and temperatures with other items, one per time."""
         return TimeSeries(items, self.times_s, self.temperatures_c, name or self.name)
 
+    def first(self, n: int) -> TimeSeries[Item]:
+        """Return the first `n` time points."""
+        times = None if self.times_s is None else self.times_s[:n]
+        temperatures = None if self.temperatures_c is None else self.temperatures_c[:n]
+        return dataclasses.replace(
+            self, series=self.series[:n], times_s=times, temperatures_c=temperatures
+        )
+
     def label(self, index: int) -> str:
         """Return a short name of one time point, such as ``"600 s, 350 degC"``."""
         parts = []

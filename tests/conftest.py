@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,29 +25,3 @@ def reference_data():
         return result
 
     return path
-
-
-@pytest.fixture(scope="session")
-def n6_centroids():
-    """Return a function that finds the particles of an N6 volume: (row, z, column) each.
-
-    Centre of mass of the density in each watershed basin above Otsu's threshold.
-    """
-    from scipy import ndimage
-    from skimage.feature import peak_local_max
-    from skimage.filters import threshold_otsu
-    from skimage.segmentation import watershed
-
-    def centroids(volume: np.ndarray) -> np.ndarray:
-        smooth = ndimage.gaussian_filter(volume, 1)
-        peaks = peak_local_max(
-            ndimage.gaussian_filter(volume, 2), min_distance=6, threshold_rel=0.25
-        )
-        markers = np.zeros(volume.shape, int)
-        markers[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
-        labels = watershed(-smooth, markers, mask=smooth > threshold_otsu(smooth))
-        found = ndimage.center_of_mass(volume, labels, np.arange(1, len(peaks) + 1))
-        found = np.array(found)[:, [1, 0, 2]]
-        return found[np.argsort(found[:, 0])]
-
-    return centroids

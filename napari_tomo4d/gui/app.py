@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,8 @@ def open_application(
             raise Tomo4DError(f"{path} does not exist; check the name and the folder.")
     if screenshot is not None and not os.access(Path(screenshot).absolute().parent, os.W_OK):
         raise Tomo4DError(f"The screenshot {screenshot} can't be written there.")
+    # PyQt5 is what this project installs; it can't tell napari the system's theme
+    warnings.filterwarnings("ignore", message="System theme detection")
     viewer = napari.Viewer(title="napari-tomo4d")
     use_icon()
     viewer.window.resize(1280, 800)
@@ -72,7 +75,7 @@ def open_application(
     if demo:
         load.load_sample()
     elif files:
-        load.choose(list(files))
+        load.choose(list(files), load=True)
     if screenshot is not None:
         return _take_screenshot(viewer, panels, Path(screenshot))
     napari.run()

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from napari.utils.notifications import show_error
 
 from napari_tomo4d import io, simulate
 from napari_tomo4d.data import Labels, Volume
+from napari_tomo4d.errors import MissingAnglesError, Tomo4DError
 from napari_tomo4d.gui.layers import ITEM_KEY, LayerData, to_layers
 
 
@@ -18,8 +20,14 @@ def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None
     return _read if all(io.is_readable(p) for p in paths) else None
 
 
-def _read(path: str | list[str]) -> list[LayerData]:
-    return to_layers(io.read(path[0] if isinstance(path, list) and len(path) == 1 else path))
+def _read(path: str | list[str]) -> list[Any]:
+    try:
+        return to_layers(io.read(path[0] if isinstance(path, list) and len(path) == 1 else path))
+    except Tomo4DError as error:
+        # one sentence instead of napari's traceback
+        hint = " The Load panel asks for them." if isinstance(error, MissingAnglesError) else ""
+        show_error(f"{error}{hint}")
+        return [(None,)]
 
 
 def write_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:

@@ -1,11 +1,11 @@
 """Readers of tilt series, time series and volumes; writers; IMOD sidecars."""
 
-from napari_tomo4d.io.describe import describe, describe_item
+from napari_tomo4d.io.description import describe, describe_item
 from napari_tomo4d.io.formats import FORMATS, is_readable
 from napari_tomo4d.io.imod import read_angles, read_mdoc, write_rawtlt
 from napari_tomo4d.io.raw import to_nm
-from napari_tomo4d.io.read import read
-from napari_tomo4d.io.write import check_target, write
+from napari_tomo4d.io.reader import read
+from napari_tomo4d.io.writer import check_target, write
 
 __all__ = [
     "FORMATS",

@@ -15,7 +15,7 @@ from napari_tomo4d.parameters import check_parameters
 from napari_tomo4d.pipeline.recipe import Recipe, read_recipe
 from napari_tomo4d.pipeline.steps import get_step
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import Provenance, jsonable, software_version
+from napari_tomo4d.provenance import Provenance, collecting, jsonable, software_version, warn
 
 Steps = Sequence[tuple[str, dict[str, Any]]]
 
@@ -49,11 +49,18 @@ def run_step(
 
     if not isinstance(item, TimeSeries):
         return run_one(item, progress)
-    items = []
+    items: list[Any] = []
+    notes: list[str] = []
     for i, one in enumerate(item):
         items.append(run_one(one, progress.part(i, len(item), item.label(i))))
         progress.report(i + 1, len(item), step.title)
-    return _as_time_series(item, items, name, given)
+        if progress.finish_requested and i + 1 < len(item):
+            # a volume of one iteration for each time to come would be no result
+            with collecting() as notes:
+                warn(f"{step.title} was finished early, after {i + 1} of {len(item)} time points.")
+            item = item.first(i + 1)
+            break
+    return _as_time_series(item, items, name, given, notes)
 
 
 def run_steps(item: Any, steps: Steps, progress: Progress | None = None) -> Any:
@@ -120,14 +127,18 @@ def _read_input(recipe: Recipe) -> Any:
 
 
 def _as_time_series(
-    times: TimeSeries[Any], items: list[Any], name: str, parameters: dict[str, Any]
+    times: TimeSeries[Any],
+    items: list[Any],
+    name: str,
+    parameters: dict[str, Any],
+    notes: Sequence[str] = (),
 ) -> TimeSeries[Any]:
     before = times.provenance
     provenance = Provenance(
         step=name,
         parameters=jsonable(parameters),
         inputs=() if before is None else (before,),
-        warnings=tuple(dict.fromkeys(w for i in items for w in i.provenance.warnings)),
+        warnings=tuple(dict.fromkeys([w for i in items for w in i.provenance.warnings] + [*notes])),
         software=software_version(),
     )
     step = get_step(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from by_hand import click, type_into, wait_idle, wait_preview
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication
 
@@ -248,8 +248,8 @@ def test_frames_have_to_be_averaged_first(qtbot, panels, box_series):
 def test_the_wheel_scrolls_the_panel_and_changes_no_value(qtbot, loaded):
     spin = loaded.binning
     event = QWheelEvent(
-        spin.rect().center(),
-        spin.mapToGlobal(spin.rect().center()),
+        QPointF(spin.rect().center()),
+        QPointF(spin.mapToGlobal(spin.rect().center())),
         QPoint(0, -120),
         QPoint(0, -120),
         Qt.MouseButton.NoButton,

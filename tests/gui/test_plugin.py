@@ -20,6 +20,17 @@ def test_dropping_a_file_on_the_viewer_opens_it(viewer, tmp_path):
     assert get_reader(str(tmp_path / "a.xyz")) is None
 
 
+def test_dropping_a_bad_file_says_one_sentence(viewer, tmp_path):
+    from napari.utils.notifications import notification_manager
+
+    np.save(tmp_path / "a.npy", RNG.random((3, 8, 9)))
+    (tmp_path / "b.mrc").write_text("notes" * 1000)
+    for name, words in (("a.npy", "tilt angles its 3 images"), ("b.mrc", "not an MRC file")):
+        viewer.open(str(tmp_path / name), plugin="napari-tomo4d")
+        assert words in notification_manager.records[-1].message
+    assert len(viewer.layers) == 0
+
+
 def test_sample_is_in_the_menu(viewer):
     viewer.open_sample("napari-tomo4d", "sintering")
     layer = viewer.layers[0]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 from by_hand import click, type_into, wait_idle, wait_preview
+from n6 import N6_PUBLISHED, distances, n6_centroids
 
 import napari_tomo4d as t4
+from napari_tomo4d.cli import main
 from napari_tomo4d.gui.layers import item_of
 
 
-def test_n6_from_file_to_particles(qtbot, viewer, panels, picture, reference_data, n6_centroids):
+def test_n6_from_file_to_particles(qtbot, viewer, panels, picture, reference_data, tmp_path):
     path = reference_data("nanoparticles_n6", "N6_liquid_sample_stack.mat")
     load, reconstruct = panels["Load"], panels["Reconstruct"]
     picture("1-start")
@@ -63,4 +65,12 @@ def test_n6_from_file_to_particles(qtbot, viewer, panels, picture, reference_dat
     cropped = t4.preprocess.crop(series, 70, 186, 70, 186)
     again = t4.reconstruct.sirt(t4.preprocess.subtract_background(cropped, 70), iterations=60)
     np.testing.assert_array_equal(again.data, volume.data)
-    assert len(n6_centroids(volume.data)) == 6
+    found = n6_centroids(volume.data)
+    assert len(found) == 6
+    assert np.abs(distances(found) - distances(N6_PUBLISHED)).max() <= 1.5
+
+    # and the same again from the command line, by the recipe that the session saves
+    recipe = tmp_path / "n6.toml"
+    panels["Load"].session.save_recipe(viewer.layers[-1], str(recipe), output="n6.ome.zarr")
+    assert main(["run", str(recipe), "--quiet"]) == 0
+    np.testing.assert_array_equal(t4.read(tmp_path / "n6.ome.zarr").data, volume.data)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import dask.array as da
 import mrcfile
 import numpy as np
@@ -192,8 +190,9 @@ def test_targets_are_checked_before_work(tmp_path):
     np.testing.assert_allclose(t4.read(path, tilt_axis="y").images, STACK * 3)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes anywhere")
-def test_read_only_folder(tmp_path):
-    tmp_path.chmod(0o500)
-    with pytest.raises(WriteError, match="read-only"):
+def test_read_only_folder(tmp_path, monkeypatch):
+    # the superuser may write anywhere, so the system's answer is made up
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(WriteError, match="is read-only; choose another one"):
         t4.write(series(), tmp_path / "a.mrc")
+    assert list(tmp_path.iterdir()) == []

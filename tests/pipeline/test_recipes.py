@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import napari_tomo4d as t4
-from napari_tomo4d.errors import Cancelled, RecipeError, Tomo4DError, WriteError
+from napari_tomo4d.errors import Cancelled, RecipeError, Tomo4DError, Tomo4DWarning, WriteError
 from napari_tomo4d.pipeline import (
     STEPS,
     Recipe,
@@ -129,6 +129,20 @@ def test_progress_of_a_time_series_never_goes_back():
     run_step("reconstruct.sirt", experiment, {"iterations": 4, "thickness": 8}, Watching())
     assert np.all(np.diff(seen) >= 0)
     assert seen[-1] == 1
+
+
+def test_finish_now_keeps_the_time_points_that_are_done():
+    class Impatient(Progress):
+        def show(self, done, total, message, preview):
+            if "1800 s" in message and "iteration 2" in message:
+                self.finish()
+
+    experiment, _ = t4.simulate.sintering(3, (24, 40, 40), tilt_step_deg=10)
+    with pytest.warns(Tomo4DWarning, match="finished early, after 2 of 3 time points"):
+        result = run_step("reconstruct.sirt", experiment, {"iterations": 4}, Impatient())
+    assert result.times_s.tolist() == [0, 1800]
+    assert [len(v.residuals) for v in result] == [4, 2]
+    assert result.provenance.warnings[-1].startswith("SIRT was finished early")
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
+from n6 import N6_PUBLISHED, distances, n6_centroids
 
 import napari_tomo4d as t4
 from napari_tomo4d.errors import Cancelled, DataError, NotEnoughMemoryError, Tomo4DWarning
@@ -168,31 +167,16 @@ def n6_series(path, frame=None):
     return t4.preprocess.subtract_background(t4.preprocess.crop(series, 70, 186, 70, 186), 70)
 
 
-def distances(points):
-    return np.array([np.linalg.norm(a - b) for a, b in itertools.combinations(points, 2)])
-
-
-def test_n6_has_six_particles_where_they_were_measured(reference_data, n6_centroids):
+def test_n6_has_six_particles_where_they_were_measured(reference_data):
     path = reference_data("nanoparticles_n6", "N6_liquid_sample_stack.mat")
     volume = t4.reconstruct.sirt(n6_series(path), 60)
     assert volume.residuals[-1] <= 0.23
-    # (row, z, column) of another program's reconstruction
-    published = np.array(
-        [
-            (24.2, 69.8, 56.0),
-            (25.1, 57.1, 85.9),
-            (31.7, 49.0, 55.9),
-            (46.8, 70.1, 77.8),
-            (55.2, 46.4, 71.5),
-            (56.9, 64.2, 47.6),
-        ]
-    )
     found = n6_centroids(volume.data)
     assert len(found) == 6
-    assert np.abs(distances(found) - distances(published)).max() <= 1.5
+    assert np.abs(distances(found) - distances(N6_PUBLISHED)).max() <= 1.5
 
 
-def test_n6_is_the_same_from_either_frame(reference_data, n6_centroids):
+def test_n6_is_the_same_from_either_frame(reference_data):
     path = reference_data("nanoparticles_n6", "N6_liquid_sample_stack.mat")
     first, second = (
         n6_centroids(t4.reconstruct.sirt(n6_series(path, frame), 60).data) for frame in (1, 2)

@@ -51,6 +51,7 @@ class LoadPanel(Panel):
         self._item: Any = None
         self._edited: set[str] = set()
         self._filling = False
+        self._load_at_once = False
         self._build_choice()
         self._build_geometry()
         self._build_tables()
@@ -174,8 +175,16 @@ class LoadPanel(Panel):
             self.table_button.setText(Path(path).name)
             self._given_changed()
 
-    def choose(self, paths: list[str]) -> None:
-        """Look into files and show what they say; nothing is loaded yet."""
+    def choose(self, paths: list[str], load: bool = False) -> None:
+        """Look into files and show what they say.
+
+        Parameters
+        ----------
+        paths : list of str
+        load : bool
+            Load them too, if nothing is missing.
+        """
+        self._load_at_once = load
         self._paths = [str(p) for p in paths]
         self._edited.clear()
         self._table_path = ""
@@ -279,6 +288,9 @@ class LoadPanel(Panel):
             lines = [f"{k}: {_one_line(v)}" for k, v in io.describe_item(item).items()]
             self.summary.setText("\n".join([self._names(), *lines]))
             self.run_bar.say("Check the numbers, then load.")
+            if self._load_at_once:
+                self._load_at_once = False
+                self._load()
             return
         layer = self.session.add(item)
         warnings = item.provenance.all_warnings() if item.provenance else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -200,14 +201,14 @@ class _Reader:
                 f"{path} has an extension that is not known; known are {known_suffixes()}."
             )
         try:
+            if not os.access(path, os.R_OK):
+                raise ReadError(f"{path} may not be read; check its permissions.")
             if path.is_file() and path.stat().st_size == 0:
                 raise ReadError(f"{path} is empty; copy it again.")
             return form.reader(path, self.lazy)
-        except PermissionError as error:
-            raise ReadError(f"{path} may not be read; check its permissions.") from error
+        except ReadError:
+            raise
         except OSError as error:
-            if isinstance(error, ReadError):
-                raise
             raise ReadError(f"{path} can't be read: {error.strerror or error}.") from error
 
     def _one(self, path: Path) -> Any:

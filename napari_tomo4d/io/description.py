@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_tomo4d.data import TiltSeries, TimeSeries
 from napari_tomo4d.errors import MissingAnglesError
-from napari_tomo4d.io.read import read
+from napari_tomo4d.io.reader import read
 from napari_tomo4d.provenance import kept_warnings
 
 
