@@ -31,7 +31,7 @@ def main(path: str) -> None:
     load.load_sample()
     wait(lambda: load.run_bar.runner.running)
     reconstruct.bring_to_front()
-    reconstruct.subtract.setChecked(True)
+    reconstruct.preparation.subtract.setChecked(True)
     reconstruct.forms.currentWidget().set_values({"iterations": 20, "thickness": 96})
     reconstruct.slice.setValue(82)
     wait(lambda: reconstruct.busy)

@@ -87,7 +87,7 @@ def test_sample_time_series_from_click_to_volumes(qtbot, panels, viewer, picture
     form = reconstruct.forms.currentWidget()
     type_into(qtbot, form._widgets["iterations"].native, 5)
     type_into(qtbot, form._widgets["thickness"].native, 96)
-    type_into(qtbot, reconstruct.binning, 2)
+    type_into(qtbot, reconstruct.preparation.binning, 2)
     wait_preview(qtbot, reconstruct)
     assert viewer.canvas.overlays.text.text == "3600 s, 350 °C, tilt +0.0°"
     click(qtbot, reconstruct.run_bar.run_button)
@@ -175,11 +175,11 @@ def test_the_live_slice_is_the_slice_of_the_volume(qtbot, loaded, viewer, box_se
 
 
 def test_a_rectangle_drawn_in_the_viewer_sets_the_region(qtbot, loaded, viewer):
-    loaded._draw_region()
+    loaded.preparation.draw_region()
     layer = viewer.layers["region"]
     layer.data = [np.array([[4, 6], [4, 40], [33, 40], [33, 6]]) - 0.5]
-    assert loaded.rows.value == (4, 33)
-    assert loaded.columns.value == (6, 40)
+    assert loaded.preparation.rows.value == (4, 33)
+    assert loaded.preparation.columns.value == (6, 40)
     wait_preview(qtbot, loaded)
     assert loaded.image.image.shape == (34, 34)
 
@@ -193,9 +193,9 @@ def test_recipe_and_parameters_of_a_result(qtbot, loaded, viewer, tmp_path, monk
     assert loaded.picker.currentText() == "from file"
     form = loaded.forms.currentWidget()
     type_into(qtbot, form._widgets["iterations"].native, 7)
-    type_into(qtbot, loaded.rows.last, 39)
-    click(qtbot, loaded.subtract)
-    type_into(qtbot, loaded.percentile, 20)
+    type_into(qtbot, loaded.preparation.rows.last, 39)
+    click(qtbot, loaded.preparation.subtract)
+    type_into(qtbot, loaded.preparation.percentile, 20)
     click(qtbot, loaded.run_bar.run_button)
     wait_idle(qtbot, loaded)
     volume = item_of(viewer.layers[-1])
@@ -216,14 +216,14 @@ def test_recipe_and_parameters_of_a_result(qtbot, loaded, viewer, tmp_path, monk
     np.testing.assert_array_equal(again.data, volume.data)
 
     type_into(qtbot, form._widgets["iterations"].native, 99)
-    click(qtbot, loaded.subtract)
-    loaded.rows.set_value(0, 48)
+    click(qtbot, loaded.preparation.subtract)
+    loaded.preparation.rows.set_value(0, 48)
     viewer.layers.selection.active = viewer.layers[-1]
     click(qtbot, loaded.refill_button)
     assert form.values()["iterations"] == 7
-    assert loaded.rows.value == (0, 40)
-    assert loaded.subtract.isChecked()
-    assert loaded.percentile.value() == 20
+    assert loaded.preparation.rows.value == (0, 40)
+    assert loaded.preparation.subtract.isChecked()
+    assert loaded.preparation.percentile.value() == 20
 
 
 def test_the_list_of_inputs_follows_the_layers(qtbot, loaded, viewer):
@@ -246,7 +246,7 @@ def test_frames_have_to_be_averaged_first(qtbot, panels, box_series):
 
 
 def test_the_wheel_scrolls_the_panel_and_changes_no_value(qtbot, loaded):
-    spin = loaded.binning
+    spin = loaded.preparation.binning
     event = QWheelEvent(
         QPointF(spin.rect().center()),
         QPointF(spin.mapToGlobal(spin.rect().center())),

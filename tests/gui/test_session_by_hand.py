@@ -36,11 +36,11 @@ def test_n6_from_file_to_particles(qtbot, viewer, panels, picture, reference_dat
 
     reconstruct.bring_to_front()
     qtbot.waitUntil(reconstruct.isVisible)
-    for box in (reconstruct.rows, reconstruct.columns):
+    for box in (reconstruct.preparation.rows, reconstruct.preparation.columns):
         type_into(qtbot, box.first, 70)
         type_into(qtbot, box.last, 185)
-    click(qtbot, reconstruct.subtract)
-    type_into(qtbot, reconstruct.percentile, 70)
+    click(qtbot, reconstruct.preparation.subtract)
+    type_into(qtbot, reconstruct.preparation.percentile, 70)
     form = reconstruct.forms.currentWidget()
     type_into(qtbot, form._widgets["iterations"].native, 60)
     reconstruct.slice.setValue(25)

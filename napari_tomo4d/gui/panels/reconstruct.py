@@ -6,13 +6,10 @@ import dataclasses
 from typing import Any
 
 import napari
-import numpy as np
 import psutil
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
-    QCheckBox,
     QComboBox,
-    QDoubleSpinBox,
     QFileDialog,
     QFormLayout,
     QGroupBox,
@@ -20,7 +17,6 @@ from qtpy.QtWidgets import (
     QLabel,
     QPushButton,
     QSlider,
-    QSpinBox,
     QStackedWidget,
 )
 
@@ -30,6 +26,7 @@ from napari_tomo4d.gui.form import ParameterForm, ignore_wheel
 from napari_tomo4d.gui.layers import item_of
 from napari_tomo4d.gui.panels.base import LayerPicker, Panel
 from napari_tomo4d.gui.plots import CurveBox, ImageBox
+from napari_tomo4d.gui.preparation_box import PreparationBox
 from napari_tomo4d.gui.run_bar import RunBar, format_bytes, format_seconds
 from napari_tomo4d.gui.runner import Runner
 from napari_tomo4d.pipeline import STEPS, run_step, run_steps
@@ -55,7 +52,6 @@ class ReconstructPanel(Panel):
         self._filling = False
         self._prepared: tuple[Any, Any] = (None, None)
         self._speed = 0.0
-        self._region_layer: Any = None
         self._build_input()
         self._build_region()
         self._build_method()
@@ -92,43 +88,9 @@ class ReconstructPanel(Panel):
         self.body.addWidget(self.hint)
 
     def _build_region(self) -> None:
-        self.region_box = QGroupBox("Region and background")
-        form = QFormLayout(self.region_box)
-        self.rows = _Range("First and last row that is reconstructed, along y.")
-        self.columns = _Range("First and last column that is reconstructed, along x.")
-        draw = QPushButton("Draw it in the viewer")
-        draw.setToolTip("Adds a rectangle to the viewer; drag its corners to set the region.")
-        draw.clicked.connect(self._draw_region)
-        self.binning = QSpinBox()
-        self.binning.setRange(1, 16)
-        self.binning.setToolTip("Joins pixels: 2 is eight times smaller and faster.")
-        self.subtract = QCheckBox("Subtract background")
-        self.subtract.setToolTip("Takes a percentile of each image as its background.")
-        self.percentile = QDoubleSpinBox()
-        self.percentile.setRange(0, 100)
-        self.percentile.setValue(50)
-        self.percentile.setSuffix(" %")
-        self.percentile.setToolTip("Share of pixels that are background.")
-        for widget in (self.binning, self.percentile):
-            ignore_wheel(widget)
-            widget.setKeyboardTracking(False)
-        background = QHBoxLayout()
-        background.addWidget(self.subtract)
-        background.addWidget(self.percentile)
-        form.addRow("Rows (px)", self.rows)
-        form.addRow("Columns (px)", self.columns)
-        form.addRow("", draw)
-        form.addRow("Binning", self.binning)
-        form.addRow(background)
-        self.body.addWidget(self.region_box)
-        for signal in (
-            *self.rows.signals,
-            *self.columns.signals,
-            self.binning.valueChanged,
-            self.percentile.valueChanged,
-            self.subtract.toggled,
-        ):
-            signal.connect(self._changed)
+        self.preparation = PreparationBox(self.viewer, lambda: self.picker.layer)
+        self.preparation.changed.connect(self._changed)
+        self.body.addWidget(self.preparation)
 
     def _build_method(self) -> None:
         self.method_box = QGroupBox("Method")
@@ -208,13 +170,11 @@ class ReconstructPanel(Panel):
                 text += f", {len(self.picker.item)} time points"
         self.hint.setText(text)
         self.run_bar.set_blocked("" if ready else text)
-        for box in (self.region_box, self.method_box, self.preview_box):
+        for box in (self.preparation, self.method_box, self.preview_box):
             box.setEnabled(ready)
         if ready and series is not None:
             self._filling = True
-            n_y, n_x = series.image_shape
-            self.rows.set_limit(n_y)
-            self.columns.set_limit(n_x)
+            self.preparation.set_limits(series.image_shape)
             self._filling = False
             self._set_slices(centre=True)
             self._changed()
@@ -223,8 +183,8 @@ class ReconstructPanel(Panel):
         series = self._first
         if series is None:
             return
-        along = self.rows if series.tilt_axis == "y" else self.columns
-        n = max(1, along.length // self.binning.value())
+        n_y, n_x = self.preparation.result_shape
+        n = max(1, n_y if series.tilt_axis == "y" else n_x)
         blocked = self.slice.blockSignals(True)
         keep = self.slice.value()
         self.slice.setRange(0, n - 1)
@@ -242,24 +202,6 @@ class ReconstructPanel(Panel):
         self._update_cost()
         self._timer.start()
 
-    def preparation(self) -> list[tuple[str, dict[str, Any]]]:
-        """Return the steps before the reconstruction itself."""
-        steps: list[tuple[str, dict[str, Any]]] = []
-        if not (self.rows.is_all and self.columns.is_all):
-            (y_start, y_stop), (x_start, x_stop) = self.rows.value, self.columns.value
-            steps.append(
-                (
-                    "preprocess.crop",
-                    {"y_start": y_start, "y_stop": y_stop, "x_start": x_start, "x_stop": x_stop},
-                )
-            )
-        if self.binning.value() > 1:
-            steps.append(("preprocess.bin", {"factor": self.binning.value()}))
-        if self.subtract.isChecked():
-            parameters = {"percentile": self.percentile.value(), "clip": True}
-            steps.append(("preprocess.subtract_background", parameters))
-        return steps
-
     def method_and_parameters(self) -> tuple[str, dict[str, Any]]:
         """Return the chosen method's name and its parameters."""
         form = self.forms.currentWidget()
@@ -270,11 +212,9 @@ class ReconstructPanel(Panel):
         if series is None:
             return
         name, parameters = self.method_and_parameters()
-        factor = self.binning.value()
-        shape = self.rows.length // factor, self.columns.length // factor
         cost = estimate(
             len(series),
-            shape,
+            self.preparation.result_shape,
             parameters.get("thickness"),
             series.tilt_axis,
             name.split(".")[1],
@@ -294,7 +234,7 @@ class ReconstructPanel(Panel):
     # -- preview ---------------------------------------------------------------------------
 
     def _key(self) -> tuple[Any, ...]:
-        return id(self.picker.item), self._time(), repr(self.preparation())
+        return id(self.picker.item), self._time(), repr(self.preparation.steps())
 
     def _time(self) -> int:
         """Return the time point that is looked at."""
@@ -310,7 +250,7 @@ class ReconstructPanel(Panel):
             return
         series = item[self._time()] if isinstance(item, TimeSeries) else item
         key, prepared = self._key(), self._prepared
-        steps, index = self.preparation(), self.slice.value()
+        steps, index = self.preparation.steps(), self.slice.value()
         name, parameters = self.method_and_parameters()
         if "iterations" in parameters:
             parameters["iterations"] = min(parameters["iterations"], _PREVIEW_ITERATIONS)
@@ -344,7 +284,7 @@ class ReconstructPanel(Panel):
         item = self.picker.item
         self._preview_runner.drop()
         self._timer.stop()
-        steps = [*self.preparation(), self.method_and_parameters()]
+        steps = [*self.preparation.steps(), self.method_and_parameters()]
         self.curve.show_curve([])
         self.run_bar.start(lambda progress: run_steps(item, steps, progress))
 
@@ -365,46 +305,6 @@ class ReconstructPanel(Panel):
         notes = result.provenance.warnings if result.provenance else ()
         self.run_bar.say("\n".join([text + ".", *(f"Note: {w}" for w in notes)]))
         self._timer.start()
-
-    # -- region by hand ----------------------------------------------------------------------
-
-    def _draw_region(self) -> None:
-        layer = self.picker.layer
-        if layer is None:
-            return
-        if self._region_layer is None or self._region_layer not in self.viewer.layers:
-            self._region_layer = self.viewer.add_shapes(
-                name="region",
-                ndim=2,
-                scale=layer.scale[-2:],
-                units=layer.units[-2:],
-                axis_labels=("y", "x"),
-                edge_color="#ffd54f",
-                edge_width=1,
-                face_color="transparent",
-            )
-            self._region_layer.events.data.connect(self._region_drawn)
-        (y0, y1), (x0, x1) = self.rows.value, self.columns.value
-        self._filling = True
-        corners = np.array([[y0, x0], [y0, x1], [y1, x1], [y1, x0]], float) - 0.5
-        self._region_layer.data = []
-        self._region_layer.add_rectangles([corners])
-        self._filling = False
-        self.viewer.layers.selection.active = self._region_layer
-        self._region_layer.mode = "select"
-        self._region_layer.selected_data = {0}
-
-    def _region_drawn(self, _event: Any = None) -> None:
-        shapes = self._region_layer.data
-        if self._filling or not len(shapes):
-            return
-        corners = np.asarray(shapes[-1])[:, -2:]
-        low, high = np.round(corners.min(axis=0) + 0.5), np.round(corners.max(axis=0) + 0.5)
-        self._filling = True
-        self.rows.set_value(int(low[0]), int(high[0]))
-        self.columns.set_value(int(low[1]), int(high[1]))
-        self._filling = False
-        self._changed()
 
     # -- recipes ---------------------------------------------------------------------------
 
@@ -440,71 +340,10 @@ class ReconstructPanel(Panel):
         self.method.setCurrentIndex(methods.index(method))
         self.forms.setCurrentIndex(methods.index(method))
         self.forms.currentWidget().set_values(done[method])
-        crop = done.get("preprocess.crop", {})
-        self.rows.set_value(crop.get("y_start", 0), crop.get("y_stop"))
-        self.columns.set_value(crop.get("x_start", 0), crop.get("x_stop"))
-        self.binning.setValue(done.get("preprocess.bin", {}).get("factor", 1))
-        background = done.get("preprocess.subtract_background")
-        self.subtract.setChecked(background is not None)
-        if background is not None:
-            self.percentile.setValue(background["percentile"])
+        self.preparation.set_steps(done)
         self._filling = False
         self.run_bar.say("Filled in as it was for the selected layer.")
         self._changed()
-
-
-class _Range(QGroupBox):
-    """First and last pixel, as a half-open range for the steps."""
-
-    def __init__(self, tip: str) -> None:
-        super().__init__()
-        self.setFlat(True)
-        self.setStyleSheet("QGroupBox { border: 0; margin: 0; padding: 0; }")
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        self.first, self.last = QSpinBox(), QSpinBox()
-        layout.addWidget(self.first, 1)
-        layout.addWidget(QLabel("to"))
-        layout.addWidget(self.last, 1)
-        for spin in (self.first, self.last):
-            spin.setToolTip(tip)
-            spin.setKeyboardTracking(False)
-            ignore_wheel(spin)
-        self.signals = self.first.valueChanged, self.last.valueChanged
-        self._limit = 1
-        self.first.valueChanged.connect(lambda v: self.last.setMinimum(v))
-        self.last.valueChanged.connect(lambda v: self.first.setMaximum(v))
-
-    @property
-    def value(self) -> tuple[int, int]:
-        """Start and stop."""
-        return self.first.value(), self.last.value() + 1
-
-    @property
-    def length(self) -> int:
-        """Number of pixels."""
-        return self.value[1] - self.value[0]
-
-    @property
-    def is_all(self) -> bool:
-        """Whether nothing is cut off."""
-        return self.value == (0, self._limit)
-
-    def set_limit(self, n: int) -> None:
-        """Set how many pixels there are; a changed number selects all."""
-        if n != self._limit:
-            self._limit = n
-            self.set_value(0, n)
-
-    def set_value(self, start: int, stop: int | None) -> None:
-        """Set start and stop, cut to what there is."""
-        stop = self._limit if stop is None else stop
-        start = min(max(start, 0), self._limit - 1)
-        stop = min(max(stop, start + 1), self._limit)
-        self.first.setRange(0, self._limit - 1)
-        self.last.setRange(0, self._limit - 1)
-        self.first.setValue(start)
-        self.last.setValue(stop - 1)
 
 
 def _one_slice(series: TiltSeries, index: int) -> TiltSeries:
