@@ -44,7 +44,6 @@ def main(path: str) -> None:
     viewer.layers[-1].colormap = "inferno"
     viewer.scene.camera.angles = (2, 25, 155)
     viewer.scene.camera.zoom *= 1.3
-    reconstruct.scroll_area.ensureWidgetVisible(reconstruct.curve)
     close_notices()
     end = time.monotonic() + 1
     wait(lambda: time.monotonic() < end)

@@ -99,7 +99,6 @@ def _take_screenshot(viewer: Any, panels: dict[str, Any], path: Path) -> int:
     if len(viewer.layers):
         reconstruct.bring_to_front()
         wait(lambda: reconstruct.image.image is not None)
-        reconstruct.scroll_area.ensureWidgetVisible(reconstruct.preview_box)
     close_notices()
     wait_a_moment = time.monotonic() + 0.5
     wait(lambda: time.monotonic() > wait_a_moment)

@@ -14,17 +14,16 @@ _PEN = {"color": "#4fc3f7", "width": 2}
 class ImageBox(pg.GraphicsLayoutWidget):
     """A grey image with square pixels, a title, and rows counted downwards."""
 
-    def __init__(self, horizontal: str, vertical: str, height: int = 240) -> None:
+    def __init__(self, height: int = 190) -> None:
         super().__init__()
         self.setMinimumHeight(height)
         self.setBackground("#1c1f24")
+        self.ci.setContentsMargins(2, 2, 8, 2)
         self._plot = self.addPlot()
         self._plot.setAspectLocked(True)
         self._plot.invertY(True)
         self._plot.hideButtons()
         self._plot.setMenuEnabled(False)
-        self._plot.setLabel("bottom", horizontal)
-        self._plot.setLabel("left", vertical)
         for side in ("bottom", "left"):
             self._plot.getAxis(side).enableAutoSIPrefix(False)
         self._plot.setRange(xRange=(0, 100), yRange=(0, 100))
@@ -55,7 +54,7 @@ class ImageBox(pg.GraphicsLayoutWidget):
 class CurveBox(pg.PlotWidget):
     """One curve against iterations, on a logarithmic axis."""
 
-    def __init__(self, horizontal: str, vertical: str, height: int = 140) -> None:
+    def __init__(self, horizontal: str, vertical: str, height: int = 190) -> None:
         super().__init__()
         self.setMinimumHeight(height)
         self.setBackground("#1c1f24")

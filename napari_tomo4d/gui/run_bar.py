@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from napari.utils.notifications import show_error
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_tomo4d.gui.runner import Runner
@@ -42,6 +42,9 @@ class RunBar(QWidget):
         self.status = QLabel()
         for text in (self.detail, self.status):
             text.setWordWrap(True)
+            # room for two lines from the start, so that nothing moves while it runs
+            text.setMinimumHeight(2 * text.fontMetrics().lineSpacing())
+            text.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._can_finish = can_finish
         self._reason = ""
 
@@ -75,6 +78,7 @@ class RunBar(QWidget):
         self.runner.start(function)
         self.bar.setValue(0)
         self.detail.setText("Starting...")
+        self.status.clear()
         self._update()
 
     def say(self, text: str) -> None:
@@ -88,7 +92,9 @@ class RunBar(QWidget):
         self.cancel_button.setEnabled(running)
         self.finish_button.setEnabled(running)
         self.bar.setVisible(running)
+        # one place for both: what happens now, or what came of it
         self.detail.setVisible(running)
+        self.status.setVisible(not running)
 
     def _cancel(self) -> None:
         self.detail.setText("Cancelling...")

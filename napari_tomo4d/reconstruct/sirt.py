@@ -125,7 +125,7 @@ def sirt(
         progress.report(
             i + 1,
             iterations,
-            f"SIRT iteration {i + 1} of {iterations}, residual {residuals[-1]:.4f}",
+            f"iteration {i + 1} of {iterations}, residual {residuals[-1]:.4f}",
             preview=lambda: Snapshot(projector.section_from_blocks(volume), tuple(residuals)),
         )
         improved = len(residuals) < 2 or residuals[-2] - residuals[-1] >= min_improvement

@@ -46,7 +46,6 @@ def test_n6_from_file_to_particles(qtbot, viewer, panels, picture, reference_dat
     reconstruct.slice.setValue(25)
     wait_preview(qtbot, reconstruct)
     assert reconstruct.image.image.shape == (116, 116)
-    reconstruct.scroll_area.ensureWidgetVisible(reconstruct.image)
     picture("4-live-slice")
     click(qtbot, reconstruct.run_bar.run_button)
     wait_idle(qtbot, reconstruct)
@@ -54,6 +53,7 @@ def test_n6_from_file_to_particles(qtbot, viewer, panels, picture, reference_dat
     assert volume.residuals[-1] <= 0.23
     assert len(reconstruct.curve.values) == 60
     qtbot.wait(400)
+    reconstruct.views.setCurrentIndex(1)
     reconstruct.scroll_area.ensureWidgetVisible(reconstruct.save_button)
     picture("5-volume-2d")
     viewer.dims.ndisplay = 3

@@ -18,6 +18,9 @@ from qtpy.QtWidgets import (
     QPushButton,
     QSlider,
     QStackedWidget,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
 )
 
 from napari_tomo4d.data import TiltSeries, TimeSeries
@@ -110,25 +113,27 @@ class ReconstructPanel(Panel):
         self.body.addWidget(self.method_box)
 
     def _build_preview(self) -> None:
-        self.preview_box = QGroupBox("Live slice")
-        form = QFormLayout(self.preview_box)
+        page = QWidget()
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(3, 3, 3, 3)
         self.slice = QSlider(Qt.Orientation.Horizontal)
         self.slice.setToolTip("Which slice across the tilt axis is shown.")
         self.slice.valueChanged.connect(self._changed)
         ignore_wheel(self.slice)
-        self.image = ImageBox("across the axis (px)", "beam (px)")
+        self.image = ImageBox()
         self.preview_note = QLabel()
         self.preview_note.setWordWrap(True)
         self.preview_note.setVisible(False)
-        form.addRow("Slice", self.slice)
-        form.addRow(self.image)
-        form.addRow(self.preview_note)
-        self.body.addWidget(self.preview_box)
+        for widget in (self.slice, self.image, self.preview_note):
+            layout.addWidget(widget)
+        self.curve = CurveBox("iteration", "relative residual")
+        # below the form and always in view: it shows what every change of the form does
+        self.views = QTabWidget()
+        self.views.addTab(page, "Live slice")
+        self.views.addTab(self.curve, "Residual")
+        self.foot.addWidget(self.views)
 
     def _build_results(self) -> None:
-        self.curve = CurveBox("iteration", "relative residual")
-        self.curve.setVisible(False)
-        self.body.addWidget(self.curve)
         row = QHBoxLayout()
         self.save_button = QPushButton("Save recipe...")
         self.save_button.setToolTip("Writes how the selected layer was made, to repeat it later.")
@@ -170,7 +175,7 @@ class ReconstructPanel(Panel):
                 text += f", {len(self.picker.item)} time points"
         self.hint.setText(text)
         self.run_bar.set_blocked("" if ready else text)
-        for box in (self.preparation, self.method_box, self.preview_box):
+        for box in (self.preparation, self.method_box, self.views):
             box.setEnabled(ready)
         if ready and series is not None:
             self._filling = True
@@ -267,7 +272,7 @@ class ReconstructPanel(Panel):
         key, ready, section, index, parameters, self._speed = result
         self._prepared = (key, ready)
         along = "y" if ready.tilt_axis == "y" else "x"
-        title = f"slice {along} = {index}"
+        title = f"slice {along} = {index}, beam from above (px)"
         if "iterations" in parameters:
             title += f", {parameters['iterations']} iterations"
         self.image.show_image(section, title)
@@ -289,16 +294,14 @@ class ReconstructPanel(Panel):
         self.run_bar.start(lambda progress: run_steps(item, steps, progress))
 
     def _show_snapshot(self, snapshot: Snapshot) -> None:
-        self.image.show_image(snapshot.section, "middle section across the beam, so far")
+        self.image.show_image(snapshot.section, "section across the beam so far (px)")
         if len(snapshot.residuals):
-            self.curve.setVisible(True)
             self.curve.show_curve(snapshot.residuals)
 
     def _finished(self, result: Any, seconds: float) -> None:
         layer = self.session.add(result)
         first = result[0] if isinstance(result, TimeSeries) else result
         text = f"“{layer.name}” in {format_seconds(seconds)}"
-        self.curve.setVisible(len(first.residuals) > 0)
         if len(first.residuals):
             self.curve.show_curve(first.residuals)
             text += f", residual {first.residuals[-1]:.4f} after {len(first.residuals)} iterations"
