@@ -13,7 +13,8 @@ from napari_tomo4d.progress import Preview, Progress
 from napari_tomo4d.provenance import kept_warnings
 from napari_tomo4d.version import __version__
 
-EXIT_OK, EXIT_ERROR, EXIT_USAGE, EXIT_CANCELLED = 0, 1, 2, 130
+# wrong usage ends with 2, which is argparse's own
+EXIT_OK, EXIT_ERROR, EXIT_CANCELLED = 0, 1, 130
 
 _EPILOG = """\
 examples:

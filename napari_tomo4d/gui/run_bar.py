@@ -45,7 +45,6 @@ class RunBar(QWidget):
             # room for two lines from the start, so that nothing moves while it runs
             text.setMinimumHeight(2 * text.fontMetrics().lineSpacing())
             text.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self._can_finish = can_finish
         self._reason = ""
 
         buttons = QHBoxLayout()

@@ -57,11 +57,6 @@ class LayerPicker(QComboBox):
         """The chosen layer's data object, or None."""
         return None if self.layer is None else item_of(self.layer)
 
-    def choose(self, layer: Any) -> None:
-        """Choose a layer."""
-        self.refresh()
-        self.setCurrentIndex(self._index(layer))
-
     def refresh(self, _event: Any = None) -> None:
         """Make the list agree with the viewer; keeps the choice if it is still there."""
         layers = self._session.layers(*self._kinds)
