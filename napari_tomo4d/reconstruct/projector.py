@@ -10,10 +10,7 @@ import numpy as np
 
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.reconstruct import kernels
-
-BLOCK = 32
-"""Slices in a block: two full vectors of the widest SIMD unit."""
+from napari_tomo4d.reconstruct.kernels import BLOCKS, kernels
 
 
 class Projector:
@@ -72,17 +69,14 @@ class Projector:
         n_z, n_y, n_x = self.volume_shape
         self.n_slices, self.width = (n_y, n_x) if tilt_axis == "y" else (n_x, n_y)
         self.thickness = n_z
-        self.block = min(BLOCK, self.n_slices)
+        self.block = _best_block(self.n_slices, self.threads)
         self.n_blocks = -(-self.n_slices // self.block)
         centre = (self.width - 1) / 2 + self.axis_shift_px
         radians = np.deg2rad(self.angles_deg)
-        self._geometry = (
-            np.cos(radians),
-            np.sin(radians),
-            (n_z - 1) / 2,
-            centre,
-            centre + shifts.astype(np.float64),
-        )
+        self._cosines, self._sines = np.cos(radians), np.sin(radians)
+        self._lengths = 1 / np.maximum(np.abs(self._cosines), np.abs(self._sines))
+        self._centres = ((n_z - 1) / 2, centre, centre + shifts.astype(np.float64))
+        self._project, self._backproject = kernels(self.block)
 
     @property
     def images_shape(self) -> tuple[int, int, int]:
@@ -130,7 +124,7 @@ class Projector:
             raise DataError(f"The {what} has shape {array.shape}; this projector needs {shape}.")
         if self.tilt_axis == "y":
             array = array.transpose(0, 2, 1)
-        result = np.zeros((self.n_blocks, *array.shape[:2], self.block), np.float32)
+        result = _padded(self.n_blocks, *array.shape[:2], self.block)
         for b in range(self.n_blocks):
             part = array[:, :, b * self.block : (b + 1) * self.block]
             result[b, :, :, : part.shape[2]] = part
@@ -158,12 +152,15 @@ class Projector:
 
     def new_volume(self) -> np.ndarray:
         """Return zero volume blocks (block, z, x, slice)."""
-        return np.zeros((self.n_blocks, self.thickness, self.width, self.block), np.float32)
+        return _padded(self.n_blocks, self.thickness, self.width, self.block)
 
     def new_images(self) -> np.ndarray:
         """Return zero image blocks (block, tilt, u, slice)."""
-        shape = (self.n_blocks, len(self.angles_deg), self.width, self.block)
-        return np.zeros(shape, np.float32)
+        return _padded(self.n_blocks, len(self.angles_deg), self.width, self.block)
+
+    def new_volume_block(self) -> np.ndarray:
+        """Return one zero volume block (z, x, slice)."""
+        return _padded(1, self.thickness, self.width, self.block)[0]
 
     def each_block(self, work: Callable[[int], None], progress: Progress | None = None) -> None:
         """Call `work` with the number of every block, on all threads.
@@ -187,12 +184,12 @@ class Projector:
     def project_block(self, volume: np.ndarray, images: np.ndarray) -> None:
         """Overwrite one image block (tilt, u, slice) with the projection of a volume block."""
         images[...] = 0
-        kernels.project(volume, images, *self._geometry)
+        self._project(volume, images, self._cosines, self._sines, *self._centres)
 
     def backproject_block(self, images: np.ndarray, volume: np.ndarray) -> None:
         """Overwrite one volume block (z, x, slice) with the transpose of `project_block`."""
         volume[...] = 0
-        kernels.backproject(images, volume, *self._geometry)
+        self._backproject(images, volume, self._cosines, self._sines, self._lengths, *self._centres)
 
     def smear_block(self, images: np.ndarray, volume: np.ndarray) -> None:
         """Overwrite one volume block with images interpolated where its voxels project to.
@@ -200,18 +197,39 @@ class Projector:
         Nearly `backproject_block`, without its ripple: for filtered back-projection.
         """
         volume[...] = 0
-        kernels.smear(images, volume, *self._geometry)
+        ones = np.ones_like(self._lengths)
+        self._backproject(images, volume, self._cosines, self._sines, ones, *self._centres)
 
     # -- weights that SIRT and its relatives need ------------------------------------------
 
     def ray_lengths(self) -> np.ndarray:
         """Return the length in pixels of each ray inside the volume, (tilt, u)."""
-        out = np.zeros((len(self.angles_deg), self.width, 1), np.float32)
-        self.project_block(np.ones((self.thickness, self.width, 1), np.float32), out)
-        return out[:, :, 0]
+        volume, images = self.new_volume_block(), self.new_images()[0]
+        volume[...] = 1
+        self.project_block(volume, images)
+        return images[:, :, 0].copy()
 
     def voxel_weights(self) -> np.ndarray:
         """Return the summed weight of all rays through each voxel, (z, x)."""
-        out = np.zeros((self.thickness, self.width, 1), np.float32)
-        self.backproject_block(np.ones((len(self.angles_deg), self.width, 1), np.float32), out)
-        return out[:, :, 0]
+        volume, images = self.new_volume_block(), self.new_images()[0]
+        images[...] = 1
+        self.backproject_block(images, volume)
+        return volume[:, :, 0].copy()
+
+
+def _best_block(n_slices: int, threads: int) -> int:
+    """Return the size of blocks in which all slices are done soonest."""
+
+    def time(block: int) -> float:
+        n_blocks = -(-n_slices // block)
+        return -(-n_blocks // threads) * block * BLOCKS[block]
+
+    return min(BLOCKS, key=time)
+
+
+def _padded(n_blocks: int, n_rows: int, n_columns: int, block: int) -> np.ndarray:
+    """Return zeros (block, row, column, slice) whose rows are an odd number of columns apart.
+
+    Rows a power of two apart would share one set of the processor's cache.
+    """
+    return np.zeros((n_blocks, n_rows, n_columns | 1, block), np.float32)[:, :, :n_columns]

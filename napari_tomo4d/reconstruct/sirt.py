@@ -109,7 +109,7 @@ def sirt(
 
     def iterate(b: int) -> None:
         error = (measured[b] - projected[b]) * ray_weights
-        correction = np.empty_like(volume[b])
+        correction = projector.new_volume_block()
         projector.backproject_block(error, correction)
         correction *= voxel_weights
         volume[b] += correction
