@@ -29,26 +29,54 @@ from napari_tomo4d.reconstruct.simd import add_weighted_pairs
 BLOCKS = {64: 1.0, 32: 1.4, 16: 1.6, 4: 4.0, 1: 12.0}
 """Sizes of blocks there are kernels for, and what a slice costs in each, relatively."""
 
-_ROWS = 16
-"""Steps of a ray summed up in one go: as many rows of a block as fit the fastest cache."""
+_ONE = np.float32(1)
+_MOST = np.finfo(np.float32).max
+
+_TILE = 32
+"""Rows and columns of a block worked on in one go, so that they stay in the cache."""
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _ray_weights(base, slope, j0, j1, last, length, pitch, stride, offsets, w0, w1):
+def _ray_weights(start, slope, j0, j1, last, length, pitch, stride, offsets, w0, w1):
     """Weights and places of the pairs of voxels on steps j0 to j1 of a ray."""
     for k in range(j1 - j0):
-        position = base + (j0 + k) * slope
+        position = start + k * slope
         i = min(max(np.int64(math.floor(position)), 0), last)
-        f = position - i
+        f = np.float32(position - i)
         offsets[k] = (j0 + k) * pitch + i * stride
         # beyond the edge the nearest pair is taken, of which one weight fades and one is 0
-        w0[k] = max(0.0, 1.0 - abs(f)) * length
-        w1[k] = max(0.0, 1.0 - abs(f - 1.0)) * length
+        w0[k] = max(np.float32(0), np.float32(1) - abs(f)) * length
+        w1[k] = max(np.float32(0), np.float32(1) - abs(f - np.float32(1))) * length
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _project(volume, sinogram, cosines, sines, centre_z, centre_x, centres_u, along_z, lanes):
+def _steps_below(boundary, base, slope, r0, r1):
+    """Where, between steps r0 and r1, a ray crosses a boundary: the first step beyond it."""
+    if slope > 0:
+        crossing = math.ceil((boundary - base) / slope)
+    elif slope < 0:
+        crossing = math.floor((boundary - base) / slope) + 1.0
+    else:
+        crossing = np.inf if base < boundary else -np.inf
+    return np.int64(min(max(crossing, r0), r1))
+
+
+@njit(nogil=True, cache=True, fastmath=True)
+def _used_tiles(used):
+    """Tell for every tile whether one of its voxels is in use."""
+    n_z, n_x = used.shape
+    tiles = np.zeros((n_z // _TILE + 1, n_x // _TILE + 1), np.bool_)
+    for z in range(n_z):
+        for x in range(n_x):
+            if used[z, x] != 0:
+                tiles[z // _TILE, x // _TILE] = True
+    return tiles
+
+
+@njit(nogil=True, cache=True, fastmath=True)
+def _project(volume, sinogram, tiles, geometry, along_z, lanes):
     """Add the sums of all rays that step along z, or of all that step along x."""
+    cosines, sines, centre_z, centre_x, centres_u = geometry
     n_tilts, n_u, _ = sinogram.shape
     if along_z:
         n_major, n_minor = volume.shape[0], volume.shape[1]
@@ -63,80 +91,133 @@ def _project(volume, sinogram, cosines, sines, centre_z, centre_x, centres_u, al
     if n_minor == 1:
         # there is no second voxel; its weight must not count the first one twice
         stride = 0
-    offsets = np.empty(_ROWS, np.int64)
-    w0 = np.empty(_ROWS, np.float32)
-    w1 = np.empty(_ROWS, np.float32)
-    for r0 in range(0, n_major, _ROWS):
-        r1 = min(r0 + _ROWS, n_major)
-        for t in range(n_tilts):
-            if (abs(cosines[t]) >= abs(sines[t])) != along_z:
+    offsets = np.empty(_TILE, np.int64)
+    w0 = np.empty(_TILE, np.float32)
+    w1 = np.empty(_TILE, np.float32)
+    for r0 in range(0, n_major, _TILE):
+        r1 = min(r0 + _TILE, n_major)
+        for c0 in range(0, n_minor, _TILE):
+            # a ray between two tiles takes voxels of both, and counts to the lower one
+            near, far = c0 // _TILE, min(c0 + _TILE, n_minor - 1) // _TILE
+            row = r0 // _TILE
+            if along_z:
+                skip = not (tiles[row, near] or tiles[row, far])
+            else:
+                skip = not (tiles[near, row] or tiles[far, row])
+            if skip:
                 continue
-            step = 1.0 / c_major[t]
-            slope = -s_major[t] * step
-            for u in range(n_u):
-                base = o_minor + (u - centres_u[t]) * step - o_major * slope
-                p0, p1 = base + r0 * slope, base + (r1 - 1) * slope
-                low, high = min(p0, p1), max(p0, p1)
-                j0, j1 = r0, r1
-                if high <= -1.0 or low >= n_minor:
+            # rays that pass beside the outermost voxels still touch them
+            low = c0 if c0 > 0 else -1
+            high = c0 + _TILE if c0 + _TILE < n_minor else n_minor
+            for t in range(n_tilts):
+                if (abs(cosines[t]) >= abs(sines[t])) != along_z:
                     continue
-                if low <= -1.0 or high >= n_minor:
-                    a, b = (-1.0 - base) / slope, (n_minor - base) / slope
-                    j0 = max(r0, np.int64(math.floor(min(a, b))) + 1)
-                    j1 = min(r1, np.int64(math.ceil(max(a, b))))
+                step = 1.0 / c_major[t]
+                slope = -s_major[t] * step
+                origin = o_minor - centres_u[t] * step - o_major * slope
+                p0, p1 = r0 * slope, (r1 - 1) * slope
+                ua = (low - origin - max(p0, p1)) * c_major[t]
+                ub = (high - origin - min(p0, p1)) * c_major[t]
+                u0 = np.int64(max(math.floor(min(ua, ub)), 0.0))
+                u1 = np.int64(min(math.ceil(max(ua, ub)) + 1.0, n_u))
+                length = np.float32(abs(step))
+                for u in range(u0, u1):
+                    base = origin + u * step
+                    if slope > 0 or (slope == 0 and base >= low):
+                        j0 = _steps_below(low, base, slope, r0, r1)
+                        j1 = _steps_below(high, base, slope, r0, r1)
+                    else:
+                        j0 = _steps_below(high, base, slope, r0, r1)
+                        j1 = _steps_below(low, base, slope, r0, r1)
                     if j1 <= j0:
                         continue
-                _ray_weights(base, slope, j0, j1, last, abs(step), pitch, stride, offsets, w0, w1)
-                if n_minor == 1:
-                    w1[:] = 0
-                add_weighted_pairs(
-                    sinogram,
-                    t * t_pitch + u * u_pitch,
-                    volume,
-                    offsets,
-                    w0,
-                    w1,
-                    j1 - j0,
-                    stride,
-                    lanes,
-                )
+                    start = base + j0 * slope
+                    _ray_weights(start, slope, j0, j1, last, length, pitch, stride, offsets, w0, w1)
+                    if n_minor == 1:
+                        w1[:] = 0
+                    first = t * t_pitch + u * u_pitch
+                    add_weighted_pairs(
+                        sinogram,
+                        first,
+                        volume,
+                        offsets,
+                        w0,
+                        w1,
+                        j1 - j0,
+                        stride,
+                        _ONE,
+                        -_MOST,
+                        _MOST,
+                        lanes,
+                    )
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _voxel_weights(x, rows, cosines, lengths, last, u_pitch, starts, offsets, w0, w1):
+def _voxel_weights(dx, near, places, slopes, lengths, first, last, pitch, offsets, w0, w1):
     """Weights and places of the pairs of rays about a voxel, one pair per tilt."""
-    for t in range(len(rows)):
-        u = rows[t] + x * cosines[t]
-        i = min(max(np.int64(math.floor(u)), 0), last)
-        f = u - i
-        offsets[t] = starts[t] + i * u_pitch
-        w0[t] = max(0.0, 1.0 - abs(f) * lengths[t]) * lengths[t]
-        w1[t] = max(0.0, 1.0 - abs(f - 1.0) * lengths[t]) * lengths[t]
+    for t in range(len(near)):
+        u = near[t] + dx * slopes[t]
+        i = min(max(np.int32(np.floor(u)), first[t]), last[t])
+        f = u - np.float32(i)
+        offsets[t] = places[t] + i * pitch
+        length = lengths[t]
+        w0[t] = max(np.float32(0), np.float32(1) - abs(f) * length) * length
+        w1[t] = max(np.float32(0), np.float32(1) - abs(f - np.float32(1)) * length) * length
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _backproject(sinogram, volume, cosines, sines, lengths, centre_z, centre_x, centres_u, lanes):
-    n_z, n_x, _ = volume.shape
+def _backproject(sinogram, volume, z_start, z_stop, weights, lengths, geometry, low, high, lanes):
+    cosines, sines, centre_z, centre_x, centres_u = geometry
+    n_x = volume.shape[1]
     n_tilts, n_u, _ = sinogram.shape
     z_pitch, x_pitch = volume.strides[0] // 4, volume.strides[1] // 4
-    u_pitch = sinogram.strides[1] // 4
-    starts = np.arange(n_tilts) * (sinogram.strides[0] // 4)
+    t_pitch, u_pitch = sinogram.strides[0] // 4, sinogram.strides[1] // 4
     stride = u_pitch if n_u > 1 else 0
-    last = max(n_u - 2, 0)
-    rows = np.empty(n_tilts)
+    slopes, heights = cosines.astype(np.float32), lengths.astype(np.float32)
+    near = np.empty(n_tilts, np.float32)
+    places = np.empty(n_tilts, np.int64)
+    first = np.empty(n_tilts, np.int32)
+    last = np.empty(n_tilts, np.int32)
     offsets = np.empty(n_tilts, np.int64)
     w0 = np.empty(n_tilts, np.float32)
     w1 = np.empty(n_tilts, np.float32)
-    for z in range(n_z):
-        for t in range(n_tilts):
-            rows[t] = centres_u[t] - centre_x * cosines[t] + (z - centre_z) * sines[t]
-        for x in range(n_x):
-            _voxel_weights(x, rows, cosines, lengths, last, u_pitch, starts, offsets, w0, w1)
-            if n_u == 1:
-                w1[:] = 0
-            add_weighted_pairs(
-                volume, z * z_pitch + x * x_pitch, sinogram, offsets, w0, w1, n_tilts, stride, lanes
-            )
+    for z0 in range(z_start, z_stop, _TILE):
+        for x0 in range(0, n_x, _TILE):
+            x1 = min(x0 + _TILE, n_x)
+            for z in range(z0, min(z0 + _TILE, z_stop)):
+                for t in range(n_tilts):
+                    u = centres_u[t] + (x0 - centre_x) * cosines[t] + (z - centre_z) * sines[t]
+                    # counted from here, single precision places a voxel to 1e-6 pixel
+                    whole = min(max(math.floor(u), -1e9), 1e9)
+                    near[t] = u - whole
+                    first[t] = -np.int32(whole)
+                    last[t] = max(n_u - 2, 0) - np.int32(whole)
+                    places[t] = t * t_pitch + np.int64(whole) * u_pitch
+                for x in range(x0, x1):
+                    weight = weights[z, x]
+                    if weight == 0:
+                        continue
+                    dx = np.float32(x - x0)
+                    _voxel_weights(
+                        dx, near, places, slopes, heights, first, last, u_pitch, offsets, w0, w1
+                    )
+                    if n_u == 1:
+                        w1[:] = 0
+                    voxel = z * z_pitch + x * x_pitch
+                    add_weighted_pairs(
+                        volume,
+                        voxel,
+                        sinogram,
+                        offsets,
+                        w0,
+                        w1,
+                        n_tilts,
+                        stride,
+                        weight,
+                        low,
+                        high,
+                        lanes,
+                    )
 
 
 @cache
@@ -146,25 +227,30 @@ def kernels(lanes: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
     Returns
     -------
     project : callable
-        ``project(volume, sinogram, cosines, sines, centre_z, centre_x, centres_u)`` adds the
-        line integrals of a volume block to a sinogram block.
+        ``project(volume, sinogram, used, geometry)`` adds the line integrals of a volume
+        block to a sinogram block; tiles in which ``used[z, x]`` is 0 all over are skipped.
     backproject : callable
-        ``backproject(sinogram, volume, cosines, sines, lengths, centre_z, ...)`` adds the
-        transpose of `project`, for lengths L; with ones it interpolates on the detector.
+        ``backproject(sinogram, volume, z_start, z_stop, weights, lengths, geometry, low, high)``
+        adds the transpose of `project`, for lengths L, to the planes from `z_start` to
+        `z_stop` of a volume block, times ``weights[z, x]``, and limits the result to `low`
+        and `high`. Voxels of weight 0 are left as they are.
+
+    Notes
+    -----
+    `geometry` is the tuple ``(cosines, sines, centre_z, centre_x, centres_u)``.
     """
     # the size of a block is a constant to the compiler: all loops over slices are unrolled
 
     @njit(nogil=True, cache=True)
-    def project(volume, sinogram, cosines, sines, centre_z, centre_x, centres_u):
+    def project(volume, sinogram, used, geometry):
+        tiles = _used_tiles(used)
         for along_z in (True, False):
-            _project(
-                volume, sinogram, cosines, sines, centre_z, centre_x, centres_u, along_z, lanes
-            )
+            _project(volume, sinogram, tiles, geometry, along_z, lanes)
 
     @njit(nogil=True, cache=True)
-    def backproject(sinogram, volume, cosines, sines, lengths, centre_z, centre_x, centres_u):
+    def backproject(sinogram, volume, z_start, z_stop, weights, lengths, geometry, low, high):
         _backproject(
-            sinogram, volume, cosines, sines, lengths, centre_z, centre_x, centres_u, lanes
+            sinogram, volume, z_start, z_stop, weights, lengths, geometry, low, high, lanes
         )
 
     return project, backproject

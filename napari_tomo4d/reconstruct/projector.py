@@ -8,9 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from napari_tomo4d.errors import DataError
+from napari_tomo4d.errors import DataError, ParameterError
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.reconstruct.kernels import BLOCKS, kernels
+from napari_tomo4d.reconstruct.blocks import Blocks
+from napari_tomo4d.reconstruct.image_plane import ImagePlane
+from napari_tomo4d.reconstruct.kernels import kernels
+
+_CHUNK = 1 << 31
+"""Ray sums done between two looks at whether the user wants to cancel: about 0.1 s."""
 
 
 class Projector:
@@ -30,10 +35,20 @@ class Projector:
         Axis of the images and of the volume which the tilt axis is parallel to.
     axis_shift_px : float
         Position of the tilt axis relative to the image centre.
-    shifts_px : sequence of float, optional
-        Extra position of each image across the axis, in pixels.
+    shifts_px : array (tilt, 2) or (tilt,), optional
+        What to add to the content of each image to align it: (dy, dx), or only the part
+        across the axis. The images themselves are not touched.
+    rotation_deg : float or sequence of float
+        Angle from the image axis `tilt_axis` to the tilt axis as the images show it, of all
+        images or of each; positive turns +x towards +y.
+    supersampling : int
+        Rays per detector pixel, of which the mean counts.
     threads : int, optional
         Number of threads; all cores if None.
+    block : int, optional
+        Slices done at once; the fastest if None.
+    device : {"auto", "cpu", "cuda"}
+        Where the line integrals are computed; "auto" takes a CUDA device if there is one.
 
     Notes
     -----
@@ -49,34 +64,53 @@ class Projector:
         tilt_axis: str = "y",
         axis_shift_px: float = 0.0,
         shifts_px: Sequence[float] | np.ndarray | None = None,
+        rotation_deg: float | Sequence[float] | np.ndarray = 0.0,
+        supersampling: int = 1,
         threads: int | None = None,
+        block: int | None = None,
+        device: str = "auto",
     ) -> None:
         if len(volume_shape) != 3 or min(volume_shape) < 1:
             raise DataError(f"The volume shape {tuple(volume_shape)} is not (z, y, x).")
         if tilt_axis not in ("y", "x"):
             raise DataError(f"tilt_axis is {tilt_axis!r}; it has to be 'y' or 'x'.")
+        if supersampling < 1:
+            raise ParameterError(f"supersampling is {supersampling}; it has to be at least 1.")
         self.volume_shape: tuple[int, int, int] = tuple(map(int, volume_shape))  # type: ignore
         self.angles_deg = np.array(angles_deg, dtype=np.float64)
         if self.angles_deg.ndim != 1 or not np.isfinite(self.angles_deg).all():
             raise DataError("The tilt angles have to be a list of finite numbers in degrees.")
-        shifts = np.zeros(len(self.angles_deg)) if shifts_px is None else np.asarray(shifts_px)
-        if shifts.shape != self.angles_deg.shape:
-            raise DataError(f"There are {len(self.angles_deg)} tilts but {shifts.size} shifts.")
+        n_tilts = len(self.angles_deg)
         self.tilt_axis = tilt_axis
         self.axis_shift_px = float(axis_shift_px)
+        self.supersampling = int(supersampling)
         self.threads = threads or os.cpu_count() or 1
-
         n_z, n_y, n_x = self.volume_shape
-        self.n_slices, self.width = (n_y, n_x) if tilt_axis == "y" else (n_x, n_y)
+        n_slices, width = (n_y, n_x) if tilt_axis == "y" else (n_x, n_y)
+        self.layout = Blocks(n_slices, width, tilt_axis, self.threads, block)
         self.thickness = n_z
-        self.block = _best_block(self.n_slices, self.threads)
-        self.n_blocks = -(-self.n_slices // self.block)
-        centre = (self.width - 1) / 2 + self.axis_shift_px
-        radians = np.deg2rad(self.angles_deg)
-        self._cosines, self._sines = np.cos(radians), np.sin(radians)
-        self._lengths = 1 / np.maximum(np.abs(self._cosines), np.abs(self._sines))
-        self._centres = ((n_z - 1) / 2, centre, centre + shifts.astype(np.float64))
-        self._project, self._backproject = kernels(self.block)
+
+        centre = (width - 1) / 2 + self.axis_shift_px
+        along, across = _shifts(shifts_px, n_tilts, tilt_axis)
+        self._plane = ImagePlane.needed_for(rotation_deg, along, n_slices, centre, tilt_axis)
+        if self._plane is not None:
+            across = self._plane.turn_shifts(across)
+        # a ray between pixels is a tilt of its own whose detector has moved
+        parts = self.supersampling
+        beside = (np.arange(parts) + 0.5) / parts - 0.5
+        radians = np.deg2rad(self.angles_deg).repeat(parts)
+        centres = (centre - across)[:, None] - beside
+        self._geometry = (
+            np.cos(radians),
+            np.sin(radians),
+            (n_z - 1) / 2,
+            centre,
+            centres.ravel(),
+        )
+        self._lengths = 1 / np.maximum(np.abs(self._geometry[0]), np.abs(self._geometry[1]))
+        self._everything = np.ones((n_z, width), np.float32)
+        self.device = device
+        self._project, self._backproject = kernels(self.layout.size)
 
     @property
     def images_shape(self) -> tuple[int, int, int]:
@@ -98,138 +132,235 @@ class Projector:
         array (tilt, y, x), float32
             Line integrals in units of value x pixel.
         """
-        source, target = self.volume_to_blocks(volume), self.new_images()
-        self.each_block(lambda b: self.project_block(source[b], target[b]), progress)
-        return self._from_blocks(target)
+        target = self.new_images()
+        self.project(self.volume_to_blocks(volume), target, progress=progress)
+        return self.layout.join(target)
 
     def backward(self, images: np.ndarray, progress: Progress | None = None) -> np.ndarray:
         """Apply the transpose of `forward` to images (tilt, y, x)."""
-        source, target = self.images_to_blocks(images), self.new_volume()
-        self.each_block(lambda b: self.backproject_block(source[b], target[b]), progress)
-        return self._from_blocks(target)
+        target = self.new_volume()
+        self.add_backprojection(self.images_to_blocks(images), target, progress=progress)
+        return self.layout.join(target)
 
     # -- blocks of slices, the layout in which iterative algorithms work -------------------
 
     def volume_to_blocks(self, volume: np.ndarray) -> np.ndarray:
         """Rearrange a volume (z, y, x) into blocks (block, z, x, slice)."""
-        return self._to_blocks(volume, self.volume_shape, "volume")
+        return self.layout.split(volume, self.volume_shape, "volume")
 
     def images_to_blocks(self, images: np.ndarray) -> np.ndarray:
         """Rearrange images (tilt, y, x) into blocks (block, tilt, u, slice)."""
-        return self._to_blocks(images, self.images_shape, "stack of images")
-
-    def _to_blocks(self, array: np.ndarray, shape: tuple[int, ...], what: str) -> np.ndarray:
-        array = np.asarray(array)
-        if array.shape != shape:
-            raise DataError(f"The {what} has shape {array.shape}; this projector needs {shape}.")
-        if self.tilt_axis == "y":
-            array = array.transpose(0, 2, 1)
-        result = _padded(self.n_blocks, *array.shape[:2], self.block)
-        for b in range(self.n_blocks):
-            part = array[:, :, b * self.block : (b + 1) * self.block]
-            result[b, :, :, : part.shape[2]] = part
-        return result
+        return self.layout.split(images, self.images_shape, "stack of images")
 
     def volume_from_blocks(self, blocks: np.ndarray) -> np.ndarray:
         """Undo `volume_to_blocks`."""
-        return self._from_blocks(blocks)
-
-    def _from_blocks(self, blocks: np.ndarray) -> np.ndarray:
-        shape = (blocks.shape[1], self.n_slices, self.width)
-        result = np.empty(shape, np.float32)
-        for b in range(self.n_blocks):
-            part = result[:, b * self.block : (b + 1) * self.block]
-            part[...] = blocks[b, :, :, : part.shape[1]].transpose(0, 2, 1)
-        if self.tilt_axis == "x":
-            result = np.ascontiguousarray(result.transpose(0, 2, 1))
-        return result
-
-    def section_from_blocks(self, blocks: np.ndarray) -> np.ndarray:
-        """Return the section (y, x) through the middle of volume blocks, across the beam."""
-        middle = blocks[:, self.thickness // 2].transpose(1, 0, 2)
-        section = middle.reshape(self.width, -1)[:, : self.n_slices]
-        return np.ascontiguousarray(section.T if self.tilt_axis == "y" else section)
+        return self.layout.join(blocks)
 
     def new_volume(self) -> np.ndarray:
         """Return zero volume blocks (block, z, x, slice)."""
-        return _padded(self.n_blocks, self.thickness, self.width, self.block)
+        return self.layout.zeros(self.thickness)
 
     def new_images(self) -> np.ndarray:
         """Return zero image blocks (block, tilt, u, slice)."""
-        return _padded(self.n_blocks, len(self.angles_deg), self.width, self.block)
+        return self.layout.zeros(len(self.angles_deg))
 
-    def new_volume_block(self) -> np.ndarray:
-        """Return one zero volume block (z, x, slice)."""
-        return _padded(1, self.thickness, self.width, self.block)[0]
+    def project(
+        self,
+        volume: np.ndarray,
+        images: np.ndarray,
+        *,
+        used: Sequence[np.ndarray] | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Overwrite image blocks with the projection of volume blocks.
 
-    def each_block(self, work: Callable[[int], None], progress: Progress | None = None) -> None:
-        """Call `work` with the number of every block, on all threads.
-
-        Blocks are independent of each other, so a worker may change its own block freely.
+        Parameters
+        ----------
+        volume : array (block, z, x, slice)
+        images : array (block, tilt, u, slice)
+        used : sequence of arrays (z, x), optional
+            For each block, where voxels may differ from 0; the rest is skipped.
+        progress : Progress, optional
+            Asked often whether to cancel.
         """
+        straight = images if self._plane is None else self.new_images()
 
-        def checked(b: int) -> None:
+        def work(b: int) -> None:
+            self._project_block(
+                volume[b], straight[b], self._everything if used is None else used[b], progress
+            )
+
+        self.each(work, self.layout.n_blocks, progress)
+        if self._plane is not None:
+            plane = self._plane
+            self.each(lambda t: plane.turn(straight, images, t), len(self.angles_deg), progress)
+
+    def add_backprojection(
+        self,
+        images: np.ndarray,
+        volume: np.ndarray,
+        *,
+        weights: Sequence[np.ndarray] | None = None,
+        low: float | None = None,
+        high: float | None = None,
+        smear: bool = False,
+        progress: Progress | None = None,
+    ) -> None:
+        """Add the weighted transpose of `project` to volume blocks, within limits.
+
+        Parameters
+        ----------
+        images : array (block, tilt, u, slice)
+        volume : array (block, z, x, slice)
+            Becomes ``clip(volume + weights * A^T images, low, high)``.
+        weights : sequence of arrays (z, x), optional
+            For each block, a factor; voxels where it is 0 are skipped, and keep their value.
+        low, high : float, optional
+            Limits of the result.
+        smear : bool
+            Interpolate images where voxels project to, which is nearly the transpose and has
+            none of its ripple: for filtered back-projection.
+        progress : Progress, optional
+            Asked often whether to cancel.
+        """
+        limits = np.finfo(np.float32)
+        lowest = np.float32(limits.min if low is None else low)
+        highest = np.float32(limits.max if high is None else high)
+        lengths = np.ones_like(self._lengths) if smear else self._lengths
+        if self._plane is not None:
+            turned, plane = self.new_images(), self._plane
+            self.each(lambda t: plane.turn_back(images, turned, t), len(self.angles_deg), progress)
+            images = turned
+        rows = max(1, _CHUNK // (len(self._lengths) * self.layout.width * self.layout.size))
+
+        def work(b: int) -> None:
+            factors = self._everything if weights is None else weights[b]
+            source = self._rays_of(images[b])
+            for z in range(0, self.thickness, rows):
+                if progress is not None:
+                    progress.check()
+                self._backproject(
+                    source,
+                    volume[b],
+                    z,
+                    min(z + rows, self.thickness),
+                    factors,
+                    lengths,
+                    self._geometry,
+                    lowest,
+                    highest,
+                )
+
+        self.each(work, self.layout.n_blocks, progress)
+
+    def _project_block(
+        self, volume: np.ndarray, images: np.ndarray, used: np.ndarray, progress: Progress | None
+    ) -> None:
+        parts = self.supersampling
+        if parts == 1:
+            rays = images
+            rays[...] = 0
+        else:
+            rays = self.layout.zeros(len(self._lengths), 1)[0]
+        cosines, sines, centre_z, centre_x, centres = self._geometry
+        step = max(1, _CHUNK // volume.size)
+        for t in range(0, len(cosines), step):
             if progress is not None:
                 progress.check()
-            work(b)
+            tilts = slice(t, t + step)
+            geometry = (cosines[tilts], sines[tilts], centre_z, centre_x, centres[tilts])
+            self._project(volume, rays[tilts], used, geometry)
+        if parts > 1:
+            images[...] = rays.reshape(len(images), parts, *rays.shape[1:]).mean(axis=1)
 
-        if self.threads == 1 or self.n_blocks == 1:
-            for b in range(self.n_blocks):
-                checked(b)
+    def _rays_of(self, images: np.ndarray) -> np.ndarray:
+        """Return what each ray gets of its pixel's value."""
+        parts = self.supersampling
+        if parts == 1:
+            return images
+        rays = self.layout.zeros(len(self._lengths), 1)[0]
+        rays[...] = images.repeat(parts, axis=0)
+        rays /= parts
+        return rays
+
+    def each(
+        self, work: Callable[[int], None], count: int, progress: Progress | None = None
+    ) -> None:
+        """Call `work` with 0 to `count` - 1 on all threads; no call may depend on another."""
+
+        def checked(i: int) -> None:
+            if progress is not None:
+                progress.check()
+            work(i)
+
+        if self.threads == 1 or count == 1:
+            for i in range(count):
+                checked(i)
             return
-        with ThreadPoolExecutor(min(self.threads, self.n_blocks)) as pool:
-            for _ in pool.map(checked, range(self.n_blocks)):
+        with ThreadPoolExecutor(min(self.threads, count)) as pool:
+            for _ in pool.map(checked, range(count)):
                 pass
-
-    def project_block(self, volume: np.ndarray, images: np.ndarray) -> None:
-        """Overwrite one image block (tilt, u, slice) with the projection of a volume block."""
-        images[...] = 0
-        self._project(volume, images, self._cosines, self._sines, *self._centres)
-
-    def backproject_block(self, images: np.ndarray, volume: np.ndarray) -> None:
-        """Overwrite one volume block (z, x, slice) with the transpose of `project_block`."""
-        volume[...] = 0
-        self._backproject(images, volume, self._cosines, self._sines, self._lengths, *self._centres)
-
-    def smear_block(self, images: np.ndarray, volume: np.ndarray) -> None:
-        """Overwrite one volume block with images interpolated where its voxels project to.
-
-        Nearly `backproject_block`, without its ripple: for filtered back-projection.
-        """
-        volume[...] = 0
-        ones = np.ones_like(self._lengths)
-        self._backproject(images, volume, self._cosines, self._sines, ones, *self._centres)
 
     # -- weights that SIRT and its relatives need ------------------------------------------
 
-    def ray_lengths(self) -> np.ndarray:
-        """Return the length in pixels of each ray inside the volume, (tilt, u)."""
-        volume, images = self.new_volume_block(), self.new_images()[0]
-        volume[...] = 1
-        self.project_block(volume, images)
-        return images[:, :, 0].copy()
+    def ray_lengths(self, inside: np.ndarray | None = None) -> np.ndarray:
+        """Return the length in pixels of each ray inside the volume, or inside a part of it.
 
-    def voxel_weights(self) -> np.ndarray:
+        Parameters
+        ----------
+        inside : array (block, z, x, slice), optional
+            1 in the part, 0 elsewhere.
+
+        Returns
+        -------
+        array (block, tilt, u, slice)
+            To be broadcast: axes along which nothing changes are 1 long.
+        """
+        n_tilts = len(self.angles_deg)
+        if inside is None and self._plane is None:
+            volume, images = self.layout.zeros(self.thickness, 1), self.layout.zeros(n_tilts, 1)
+            volume[...] = 1
+            self._project_block(volume[0], images[0], self._everything, None)
+            return images[..., :1].copy()
+        if inside is None:
+            inside = self.new_volume()
+            inside[...] = 1
+        result = self.new_images()
+        self.project(inside, result)
+        return result
+
+    def voxel_weights(self, tilt_weights: np.ndarray | None = None) -> np.ndarray:
         """Return the summed weight of all rays through each voxel, (z, x)."""
-        volume, images = self.new_volume_block(), self.new_images()[0]
-        images[...] = 1
-        self.backproject_block(images, volume)
+        images = self.layout.zeros(len(self.angles_deg), 1)[0]
+        volume = self.layout.zeros(self.thickness, 1)[0]
+        images[...] = 1 if tilt_weights is None else np.reshape(tilt_weights, (-1, 1, 1))
+        limits = np.finfo(np.float32)
+        self._backproject(
+            self._rays_of(images),
+            volume,
+            0,
+            self.thickness,
+            self._everything,
+            self._lengths,
+            self._geometry,
+            limits.min,
+            limits.max,
+        )
         return volume[:, :, 0].copy()
 
 
-def _best_block(n_slices: int, threads: int) -> int:
-    """Return the size of blocks in which all slices are done soonest."""
-
-    def time(block: int) -> float:
-        n_blocks = -(-n_slices // block)
-        return -(-n_blocks // threads) * block * BLOCKS[block]
-
-    return min(BLOCKS, key=time)
-
-
-def _padded(n_blocks: int, n_rows: int, n_columns: int, block: int) -> np.ndarray:
-    """Return zeros (block, row, column, slice) whose rows are an odd number of columns apart.
-
-    Rows a power of two apart would share one set of the processor's cache.
-    """
-    return np.zeros((n_blocks, n_rows, n_columns | 1, block), np.float32)[:, :, :n_columns]
+def _shifts(
+    shifts_px: Sequence[float] | np.ndarray | None, n_tilts: int, tilt_axis: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the shifts along and across the tilt axis, (tilt,) each."""
+    if shifts_px is None:
+        return np.zeros(n_tilts), np.zeros(n_tilts)
+    shifts = np.asarray(shifts_px, dtype=np.float64)
+    if shifts.shape not in ((n_tilts,), (n_tilts, 2)):
+        raise DataError(f"There are {n_tilts} tilts but {len(shifts)} shifts.")
+    if not np.isfinite(shifts).all():
+        raise DataError("The shifts have to be finite numbers of pixels.")
+    if shifts.ndim == 1:
+        return np.zeros(n_tilts), shifts
+    along = 0 if tilt_axis == "y" else 1
+    return shifts[:, along], shifts[:, 1 - along]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
+import os
 import time
 from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 
-from napari_tomo4d.data import TiltSeries, Volume, require_memory
+from napari_tomo4d.data import TiltSeries, require_memory
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param
-from napari_tomo4d.provenance import warn
 from napari_tomo4d.reconstruct.projector import Projector
 
 Thickness = Annotated[
@@ -36,6 +36,34 @@ AxisShift = Annotated[
 ]
 Iterations = Annotated[
     int, Param("More iterations resolve more detail and more noise.", minimum=1, maximum=10000)
+]
+NonNegative = Annotated[
+    bool,
+    Param(
+        "Density can't be below zero; sharpens particles on a dark background.",
+        label="Non-negative",
+    ),
+]
+Maximum = Annotated[
+    float | None,
+    Param("Density can't be above this; empty: no limit.", minimum=0, advanced=True),
+]
+Relaxation = Annotated[
+    float,
+    Param("Step size; above 1 is faster, below 1 steadier.", minimum=0.01, maximum=1.99),
+]
+MinImprovement = Annotated[
+    float,
+    Param(
+        "Stops when the relative residual falls by less than this per iteration; 0: never.",
+        minimum=0,
+        maximum=1,
+        step=0.0001,
+        advanced=True,
+    ),
+]
+Seed = Annotated[
+    int, Param("The same seed gives the same result.", minimum=0, maximum=2**31 - 1, advanced=True)
 ]
 
 
@@ -69,25 +97,6 @@ def make_projector(
     n_z = thickness or width
     return Projector(
         (n_z, n_y, n_x), series.angles_deg, tilt_axis=series.tilt_axis, axis_shift_px=shift
-    )
-
-
-def finish(
-    projector: Projector,
-    blocks: np.ndarray,
-    series: TiltSeries,
-    method: str,
-    residuals: list[float] | None = None,
-) -> Volume:
-    """Wrap volume blocks up as a Volume that belongs to `series`."""
-    if series.pixel_size_nm is None:
-        warn("The pixel size is unknown, so the volume has no scale.")
-    return Volume(
-        projector.volume_from_blocks(blocks),
-        series.pixel_size_nm,
-        np.array(residuals or []),
-        name=f"{series.name} {method}",
-        metadata={k: v for k, v in series.metadata.items() if k == "origin_px"},
     )
 
 
@@ -153,13 +162,13 @@ def require_memory_for(projector: Projector, method: str) -> None:
 @functools.cache
 def ray_sums_per_second() -> float:
     """Measure how fast this computer projects, for estimates of time; takes 0.1 s once."""
-    projector = Projector((128, 32, 128), np.linspace(-40, 40, 21))
-    volume, images = projector.new_volume()[0], projector.new_images()[0]
+    projector = Projector((128, 64, 128), np.linspace(-40, 40, 21), threads=1, block=64)
+    volume, images = projector.new_volume(), projector.new_images()
     fastest = float("inf")
     for _ in range(3):
         start = time.perf_counter()
-        projector.project_block(volume, images)
-        projector.backproject_block(images, volume)
+        projector.project(volume, images)
+        projector.add_backprojection(images, volume)
         fastest = min(fastest, time.perf_counter() - start)
     # blocks are shared out over the threads, which seldom all run at full speed
-    return 0.8 * projector.threads * 2 * volume.size * 21 / fastest
+    return 0.8 * (os.cpu_count() or 1) * 2 * volume.size * 21 / fastest

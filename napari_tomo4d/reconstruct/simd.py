@@ -19,8 +19,7 @@ _WIDEST = 16
 _FAST = ("fast",)
 
 
-@intrinsic
-def add_weighted_pairs(
+def _add_weighted_pairs(
     typingctx: Any,
     target: Any,
     start: Any,
@@ -30,13 +29,17 @@ def add_weighted_pairs(
     w1: Any,
     count: Any,
     stride: Any,
+    scale: Any,
+    low: Any,
+    high: Any,
     lanes: Any,
 ) -> Any:
     """Add ``sum_k w0[k] source[offsets[k]] + w1[k] source[offsets[k] + stride]`` to `target`.
 
-    Each term is a row of `lanes` float32 values, and so is the sum, which is added to
-    ``target[start : start + lanes]``. `start`, `offsets` and `stride` count elements from
-    the beginning of the arrays' data, whatever their shape; nothing is checked.
+    Each term is a row of `lanes` float32 values, and so is the sum, which is multiplied by
+    `scale` and added to ``target[start : start + lanes]``, then limited to `low` and `high`.
+    `start`, `offsets` and `stride` count elements from the beginning of the arrays' data,
+    whatever their shape; nothing is checked.
 
     Parameters
     ----------
@@ -44,6 +47,8 @@ def add_weighted_pairs(
     start, count, stride : int
     offsets : int64 array, at least `count` long
     w0, w1 : float32 arrays, at least `count` long
+    scale, low, high : float32
+        Finite: the code is compiled for numbers only.
     lanes : literal int
         1, 4 or a multiple of 16.
     """
@@ -52,7 +57,8 @@ def add_weighted_pairs(
     width = min(lanes.literal_value, _WIDEST)
     n = lanes.literal_value // width
     i8 = types.int64
-    signature = types.void(target, i8, source, offsets, w0, w1, i8, i8, lanes)
+    f4 = types.float32
+    signature = types.void(target, i8, source, offsets, w0, w1, i8, i8, f4, f4, f4, lanes)
     vector = ir.VectorType(_FLOAT, width)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -69,12 +75,19 @@ def add_weighted_pairs(
             value.align = 4
             return value
 
-        def splat(base: Any, index: Any) -> Any:
+        def splat(value: Any) -> Any:
             empty = ir.Constant(vector, ir.Undefined)
-            one = builder.insert_element(empty, builder.load(builder.gep(base, [index])), _LANE(0))
+            one = builder.insert_element(empty, value, _LANE(0))
             return builder.shuffle_vector(
                 one, empty, ir.Constant(ir.VectorType(_LANE, width), [0] * width)
             )
+
+        def weight(base: Any, index: Any) -> Any:
+            return splat(builder.load(builder.gep(base, [index])))
+
+        def limited(relation: str, value: Any, limit: Any) -> Any:
+            beyond = builder.fcmp_ordered(relation, value, limit, flags=_FAST)
+            return builder.select(beyond, limit, value)
 
         def multiply_add(weight: Any, pointers: list[Any], sums: list[Any]) -> list[Any]:
             products = [builder.fmul(weight, load(p), flags=_FAST) for p in pointers]
@@ -93,9 +106,9 @@ def add_weighted_pairs(
         # two sums, so that one term need not wait for the other
         sums = [builder.phi(vector) for _ in range(2 * n)]
         offset = builder.load(builder.gep(offsets_, [k]))
-        left = multiply_add(splat(weights0, k), row(source_, offset), sums[:n])
+        left = multiply_add(weight(weights0, k), row(source_, offset), sums[:n])
         right = multiply_add(
-            splat(weights1, k), row(source_, builder.add(offset, stride_)), sums[n:]
+            weight(weights1, k), row(source_, builder.add(offset, stride_)), sums[n:]
         )
         after = builder.add(k, _INDEX(1))
         k.add_incoming(_INDEX(0), before)
@@ -112,11 +125,18 @@ def add_weighted_pairs(
             total.add_incoming(zero, before)
             total.add_incoming(new, loop)
             totals.append(total)
+        scale_, low_, high_ = (splat(value) for value in args[8:11])
         pointers = row(data(0), args[1])
         for pointer, a, b in zip(pointers, totals[:n], totals[n:], strict=True):
-            both = builder.fadd(a, b, flags=_FAST)
-            stored = builder.store(builder.fadd(load(pointer), both, flags=_FAST), pointer)
+            both = builder.fmul(scale_, builder.fadd(a, b, flags=_FAST), flags=_FAST)
+            value = builder.fadd(load(pointer), both, flags=_FAST)
+            value = limited(">", limited("<", value, low_), high_)
+            stored = builder.store(value, pointer)
             stored.align = 4
         return context.get_dummy_value()
 
     return signature, codegen
+
+
+add_weighted_pairs: Any = intrinsic(_add_weighted_pairs)
+"""`_add_weighted_pairs` for use in compiled functions, which leave the first argument out."""

@@ -1,23 +1,23 @@
-"""Simultaneous iterative reconstruction technique."""
+"""Simultaneous iterative reconstruction technique, all tilts at once or in subsets."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
 
 import numpy as np
 
 from napari_tomo4d.data import TiltSeries, Volume
-from napari_tomo4d.errors import DataError
-from napari_tomo4d.parameters import Param
-from napari_tomo4d.progress import Progress, Snapshot
-from napari_tomo4d.provenance import recorded, warn
+from napari_tomo4d.progress import Progress
+from napari_tomo4d.provenance import recorded
+from napari_tomo4d.reconstruct.problem import Problem, Support
 from napari_tomo4d.reconstruct.setup import (
     AxisShift,
     Iterations,
+    Maximum,
+    MinImprovement,
+    NonNegative,
+    Relaxation,
     Thickness,
-    finish,
-    make_projector,
-    require_memory_for,
 )
 
 
@@ -26,30 +26,15 @@ def sirt(
     series: TiltSeries,
     iterations: Iterations = 50,
     thickness: Thickness = None,
-    non_negative: Annotated[
-        bool,
-        Param(
-            "Density can't be below zero; sharpens particles on a dark background.",
-            label="Non-negative",
-        ),
-    ] = True,
+    non_negative: NonNegative = True,
     axis_shift_px: AxisShift = 0.0,
-    relaxation: Annotated[
-        float,
-        Param("Step size; above 1 is faster, below 1 steadier.", minimum=0.01, maximum=1.99),
-    ] = 1.0,
-    min_improvement: Annotated[
-        float,
-        Param(
-            "Stops when the relative residual falls by less than this per iteration; 0: never.",
-            minimum=0,
-            maximum=1,
-            step=0.0001,
-            advanced=True,
-        ),
-    ] = 0.0,
+    relaxation: Relaxation = 1.0,
+    maximum: Maximum = None,
+    min_improvement: MinImprovement = 0.0,
     *,
     initial: Volume | None = None,
+    support: Support | None = None,
+    tilt_weights: Sequence[float] | np.ndarray | None = None,
     progress: Progress | None = None,
 ) -> Volume:
     """Reconstruct by SIRT: every iteration spreads the projection error over its rays.
@@ -68,10 +53,16 @@ def sirt(
         Added to the series' own axis position.
     relaxation : float
         Between 0 and 2.
+    maximum : float, optional
+        Upper limit of density.
     min_improvement : float
         Stop rule on the decrease of the relative residual per iteration.
     initial : Volume, optional
         Start from this volume instead of zero; same shape as the result.
+    support : Volume, Labels or array (z, y, x), optional
+        Density is zero where this is zero; that part is not computed.
+    tilt_weights : sequence of float, optional
+        How much each tilt counts.
     progress : Progress, optional
         May be asked to cancel, or to finish now with the volume so far.
 
@@ -86,60 +77,25 @@ def sirt(
     ``v <- v + r C A^T R (b - A v)`` with R and C the inverse row and column sums of A
     (Gregor & Benson 2008, IEEE Trans. Med. Imaging 27, 918).
     """
-    progress = progress or Progress()
-    projector = make_projector(series, thickness, axis_shift_px)
-    require_memory_for(projector, "sirt")
-    measured = projector.images_to_blocks(series.load())
-    norm = _norm(measured)
-    if norm == 0:
-        raise DataError(f"All images of {series.name!r} are zero; there is nothing to reconstruct.")
-    if non_negative and _norm(np.minimum(measured, 0)) > 0.5 * norm:
-        warn(
-            "Most of the images' signal is below zero, which a non-negative volume can't explain; "
-            "subtract the background first."
-        )
-    if initial is None:
-        volume, projected = projector.new_volume(), projector.new_images()
-    else:
-        volume, projected = projector.volume_to_blocks(initial.data), projector.new_images()
-        projector.each_block(lambda b: projector.project_block(volume[b], projected[b]))
-    ray_weights = _inverse(projector.ray_lengths())[:, :, None]
-    voxel_weights = relaxation * _inverse(projector.voxel_weights())[:, :, None]
-    squared_errors = np.zeros(projector.n_blocks)
+    problem = Problem(
+        series,
+        "SIRT",
+        thickness=thickness,
+        axis_shift_px=axis_shift_px,
+        non_negative=non_negative,
+        maximum=maximum,
+        initial=initial,
+        support=support,
+        tilt_weights=tilt_weights,
+        progress=progress,
+    )
+    errors = problem.new_images()
+    weights = problem.scaled(relaxation)
 
-    def iterate(b: int) -> None:
-        error = (measured[b] - projected[b]) * ray_weights
-        correction = projector.new_volume_block()
-        projector.backproject_block(error, correction)
-        correction *= voxel_weights
-        volume[b] += correction
-        if non_negative:
-            np.maximum(volume[b], 0, out=volume[b])
-        projector.project_block(volume[b], projected[b])
-        squared_errors[b] = _norm(measured[b] - projected[b]) ** 2
+    def step(_: int) -> None:
+        problem.errors(errors)
+        problem.spread(errors, problem.volume, weights)
+        problem.project()
 
-    residuals: list[float] = []
-    for i in range(iterations):
-        projector.each_block(iterate, progress)
-        residuals.append(float(np.sqrt(squared_errors.sum()) / norm))
-        progress.report(
-            i + 1,
-            iterations,
-            f"iteration {i + 1} of {iterations}, residual {residuals[-1]:.4f}",
-            preview=lambda: Snapshot(projector.section_from_blocks(volume), tuple(residuals)),
-        )
-        improved = len(residuals) < 2 or residuals[-2] - residuals[-1] >= min_improvement
-        if progress.finish_requested or (min_improvement > 0 and not improved):
-            break
-    return finish(projector, volume, series, "SIRT", residuals)
-
-
-def _norm(array: np.ndarray) -> float:
-    flat = array.ravel()
-    return float(np.sqrt(np.dot(flat, flat)))
-
-
-def _inverse(weights: np.ndarray) -> np.ndarray:
-    """Return 1 / weights, and 0 where a ray or voxel is hardly touched at all."""
-    small = weights < 1e-3 * weights.max()
-    return np.where(small, 0, 1 / np.where(small, 1, weights)).astype(np.float32)
+    problem.iterate(step, iterations, min_improvement)
+    return problem.result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
@@ -11,15 +12,10 @@ from napari_tomo4d.data import TiltSeries, Volume
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import recorded
-from napari_tomo4d.reconstruct.setup import (
-    AxisShift,
-    Thickness,
-    finish,
-    make_projector,
-    require_memory_for,
-)
+from napari_tomo4d.reconstruct.problem import Problem, Support
+from napari_tomo4d.reconstruct.setup import AxisShift, Maximum, Thickness
 
-FILTERS = ("ramp", "shepp-logan", "cosine", "hamming", "hann")
+FILTERS = ("ramp", "shepp-logan", "cosine", "hamming", "hann", "sirt-like")
 
 
 @recorded("reconstruct.wbp")
@@ -31,7 +27,22 @@ def wbp(
         Param("Ramp keeps all detail and noise; the others damp noise.", choices=FILTERS),
     ] = "ramp",
     axis_shift_px: AxisShift = 0.0,
+    sirt_iterations: Annotated[
+        int,
+        Param(
+            "Iterations of SIRT whose balance of detail and noise the filter 'sirt-like' has.",
+            minimum=1,
+            maximum=10000,
+            advanced=True,
+        ),
+    ] = 20,
+    non_negative: Annotated[
+        bool, Param("Sets density below zero to zero.", label="Non-negative")
+    ] = False,
+    maximum: Maximum = None,
     *,
+    support: Support | None = None,
+    tilt_weights: Sequence[float] | np.ndarray | None = None,
     progress: Progress | None = None,
 ) -> Volume:
     """Reconstruct by weighted (filtered) back-projection.
@@ -42,10 +53,18 @@ def wbp(
         Aligned, one image per tilt.
     thickness : int, optional
         Volume size along the beam in pixels; the width of the images if None.
-    filter : {"ramp", "shepp-logan", "cosine", "hamming", "hann"}
+    filter : {"ramp", "shepp-logan", "cosine", "hamming", "hann", "sirt-like"}
         Window on the ramp.
     axis_shift_px : float
         Added to the series' own axis position.
+    sirt_iterations : int
+        For the filter "sirt-like".
+    non_negative, maximum
+        Limits of the density, applied once at the end.
+    support : Volume, Labels or array (z, y, x), optional
+        Density is zero where this is zero; that part is not computed.
+    tilt_weights : sequence of float, optional
+        How much each tilt counts beside the angle it stands for.
     progress : Progress, optional
 
     Returns
@@ -56,30 +75,37 @@ def wbp(
     Notes
     -----
     Filter sampled in real space so that the mean is kept (Kak & Slaney 1988, ch. 3);
-    each tilt counts by the angle to its neighbours, so uneven steps are allowed.
+    each tilt counts by the angle to its neighbours, so uneven steps are allowed. The filter
+    "sirt-like" is that of the Landweber iteration (Zeng 2012, Phys. Med. Biol. 57, 603).
     """
-    progress = progress or Progress()
-    projector = make_projector(series, thickness, axis_shift_px)
-    require_memory_for(projector, "wbp")
-    images = projector.images_to_blocks(series.load())
-    response = filter_response(projector.width, filter)[None, :, None]
-    weights = angle_weights(projector.angles_deg).astype(np.float32)[:, None, None]
-    volume = projector.new_volume()
-    done: list[int] = []
+    problem = Problem(
+        series,
+        "WBP",
+        thickness=thickness,
+        axis_shift_px=axis_shift_px,
+        non_negative=non_negative,
+        maximum=maximum,
+        support=support,
+        tilt_weights=tilt_weights,
+        progress=progress,
+    )
+    projector, images = problem.projector, problem.measured
+    response = filter_response(projector.layout.width, filter, sirt_iterations)[None, :, None]
+    weights = problem.tilt_weights * angle_weights(projector.angles_deg)
+    weights = weights.astype(np.float32)[:, None, None]
 
     def work(b: int) -> None:
         n = 2 * (response.shape[1] - 1)
         spectrum = fft.rfft(images[b], n, axis=1)
-        filtered = fft.irfft(spectrum * response, n, axis=1)[:, : projector.width]
-        projector.smear_block(np.ascontiguousarray(filtered * weights), volume[b])
-        done.append(b)
-        progress.report(len(done), projector.n_blocks, "Weighted back-projection")
+        spectrum *= response
+        images[b] = fft.irfft(spectrum, n, axis=1)[:, : images.shape[2]] * weights
 
-    projector.each_block(work, progress)
-    return finish(projector, volume, series, "WBP")
+    problem.each(work)
+    problem.smear(images, problem.volume)
+    return problem.result()
 
 
-def filter_response(width: int, name: str) -> np.ndarray:
+def filter_response(width: int, name: str, sirt_iterations: int = 20) -> np.ndarray:
     """Return the filter at the frequencies of a real FFT padded against wrap-around.
 
     Parameters
@@ -88,6 +114,8 @@ def filter_response(width: int, name: str) -> np.ndarray:
         Number of detector pixels.
     name : str
         One of `FILTERS`.
+    sirt_iterations : int
+        For "sirt-like".
 
     Returns
     -------
@@ -103,12 +131,15 @@ def filter_response(width: int, name: str) -> np.ndarray:
     kernel[0] = 0.25
     ramp = fft.rfft(kernel).real
     frequency = fft.rfftfreq(n)
+    # an iteration undoes 1 / |frequency| the less, the higher; the lowest one at once
+    left = 1 - 1 / np.maximum(frequency * width, 1)
     window = {
         "ramp": np.ones_like(frequency),
         "shepp-logan": np.sinc(frequency),
         "cosine": np.cos(np.pi * frequency),
         "hamming": 0.54 + 0.46 * np.cos(2 * np.pi * frequency),
         "hann": 0.5 + 0.5 * np.cos(2 * np.pi * frequency),
+        "sirt-like": 1 - left**sirt_iterations,
     }[name]
     return (ramp * window).astype(np.float32)
 

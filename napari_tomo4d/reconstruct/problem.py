@@ -1,0 +1,299 @@
+"""What every iterative algorithm works on: images, operator, constraints, and the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from napari_tomo4d.data import Labels, TiltSeries, Volume
+from napari_tomo4d.errors import DataError
+from napari_tomo4d.progress import Progress, Snapshot
+from napari_tomo4d.provenance import warn
+from napari_tomo4d.reconstruct.projector import Projector
+from napari_tomo4d.reconstruct.setup import make_projector, require_memory_for
+
+Support = Volume | Labels | np.ndarray
+
+
+class Problem:
+    """Find the volume whose projections are the measured images.
+
+    Arrays are in the projector's blocks: ``measured`` and ``projected`` are
+    ``(block, tilt, u, slice)``, ``volume`` is ``(block, z, x, slice)``.
+
+    Parameters
+    ----------
+    series : TiltSeries
+        Aligned, one image per tilt.
+    method : str
+        Name of the method, for messages and for the result.
+    thickness, axis_shift_px
+        As in `make_projector`.
+    non_negative : bool
+        Density can't be below zero.
+    maximum : float, optional
+        Density can't be above.
+    initial : Volume, optional
+        Volume to start from; zero if None.
+    support : Volume, Labels or array (z, y, x), optional
+        Density is zero where this is zero.
+    tilt_weights : sequence of float, optional
+        How much each tilt counts; a tilt of weight 0 is left out.
+    progress : Progress, optional
+    """
+
+    def __init__(
+        self,
+        series: TiltSeries,
+        method: str,
+        *,
+        thickness: int | None = None,
+        axis_shift_px: float = 0.0,
+        non_negative: bool = False,
+        maximum: float | None = None,
+        initial: Volume | None = None,
+        support: Support | None = None,
+        tilt_weights: Sequence[float] | np.ndarray | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.series, self.method = series, method
+        self.progress = progress or Progress()
+        self.projector = projector = make_projector(series, thickness, axis_shift_px)
+        require_memory_for(projector, method)
+        self.low = 0.0 if non_negative else None
+        self.high = maximum
+        if maximum is not None and non_negative and maximum <= 0:
+            raise DataError(f"A maximum of {maximum:g} leaves nothing for a non-negative volume.")
+        self.tilt_weights = _tilt_weights(tilt_weights, len(series))
+        self.measured = projector.images_to_blocks(series.load())
+        self.residuals: list[float] = []
+        self._kept = self.tilt_weights > 0
+        self._norm = np.sqrt(self._sum_of_squares(self.measured, self._kept))
+        if self._norm == 0:
+            raise DataError(
+                f"All images of {series.name!r} are zero; there is nothing to reconstruct."
+            )
+        negative = self._sum_of_squares(np.minimum(self.measured, 0), self._kept)
+        if non_negative and np.sqrt(negative) > 0.5 * self._norm:
+            warn(
+                "Most of the images' signal is below zero, which a non-negative volume can't "
+                "explain; subtract the background first."
+            )
+        self._inside = None if support is None else self._support_blocks(support)
+        self.used = None if self._inside is None else [m.max(axis=2) for m in self._inside]
+        self.projected = projector.new_images()
+        if initial is None:
+            self.volume = projector.new_volume()
+        else:
+            self.volume = projector.volume_to_blocks(initial.data)
+            self.limit(self.volume)
+            self.project()
+
+    def _support_blocks(self, support: Support) -> np.ndarray:
+        data = support if isinstance(support, np.ndarray) else np.asarray(support.data)
+        if data.shape != self.projector.volume_shape:
+            raise DataError(
+                f"The support has shape {data.shape}, the volume {self.projector.volume_shape}; "
+                "they have to be equal."
+            )
+        if not np.any(data):
+            raise DataError("The support is empty, so nothing could be reconstructed.")
+        return self.projector.volume_to_blocks((data != 0).astype(np.float32))
+
+    # -- weights ---------------------------------------------------------------------------
+
+    @cached_property
+    def ray_weights(self) -> np.ndarray:
+        """Inverse length of each ray times the weight of its tilt, to be broadcast."""
+        lengths = self.projector.ray_lengths(self._inside)
+        return _inverse(lengths) * self.tilt_weights[:, None, None]
+
+    @cached_property
+    def voxel_weights(self) -> list[np.ndarray]:
+        """Inverse of the summed weights of all rays through each voxel, for each block."""
+        weights = _inverse(self.projector.voxel_weights(self.tilt_weights))
+        if self.used is None:
+            return [weights] * self.projector.layout.n_blocks
+        return [weights * used for used in self.used]
+
+    def scaled(self, factor: float) -> list[np.ndarray]:
+        """Return the voxel weights times a factor."""
+        first = self.voxel_weights[0] * np.float32(factor)
+        if self.used is None:
+            return [first] * self.projector.layout.n_blocks
+        return [w * np.float32(factor) for w in self.voxel_weights]
+
+    # -- operations ------------------------------------------------------------------------
+
+    def new_volume(self) -> np.ndarray:
+        """Return an empty volume."""
+        return self.projector.new_volume()
+
+    def new_images(self) -> np.ndarray:
+        """Return empty images."""
+        return self.projector.new_images()
+
+    def each(self, work: Callable[[int], None]) -> None:
+        """Call `work` with the number of every block, on all threads."""
+        self.projector.each(work, self.projector.layout.n_blocks, self.progress)
+
+    def project(self, volume: np.ndarray | None = None, images: np.ndarray | None = None) -> None:
+        """Project a volume; the current one into `projected` if none is given."""
+        self.projector.project(
+            self.volume if volume is None else volume,
+            self.projected if images is None else images,
+            used=self.used,
+            progress=self.progress,
+        )
+
+    def spread(
+        self,
+        images: np.ndarray,
+        volume: np.ndarray,
+        weights: list[np.ndarray],
+        *,
+        bounded: bool = True,
+    ) -> None:
+        """Add the weighted back-projection of images to a volume and apply the constraints."""
+        self.projector.add_backprojection(
+            images,
+            volume,
+            weights=weights,
+            low=self.low if bounded else None,
+            high=self.high if bounded else None,
+            progress=self.progress,
+        )
+        self._clear_outside(volume)
+
+    def smear(self, images: np.ndarray, volume: np.ndarray) -> None:
+        """Add images, interpolated where voxels project to, and apply the constraints."""
+        self.projector.add_backprojection(
+            images,
+            volume,
+            weights=self.used,
+            low=self.low,
+            high=self.high,
+            smear=True,
+            progress=self.progress,
+        )
+        self._clear_outside(volume)
+
+    def limit(self, volume: np.ndarray) -> None:
+        """Apply the limits of density and the support to a volume."""
+        if self.low is not None or self.high is not None:
+            self.each(lambda b: np.clip(volume[b], self.low, self.high, out=volume[b]))
+        self._clear_outside(volume)
+
+    def _clear_outside(self, volume: np.ndarray) -> None:
+        inside = self._inside
+        if inside is not None:
+            self.each(lambda b: np.multiply(volume[b], inside[b], out=volume[b]))
+
+    def errors(self, images: np.ndarray, projected: np.ndarray | None = None) -> None:
+        """Overwrite `images` with the weighted difference of measured and projected images."""
+        projected = self.projected if projected is None else projected
+        weights = self.ray_weights
+
+        def work(b: int) -> None:
+            np.subtract(self.measured[b], projected[b], out=images[b])
+            images[b] *= weights[b if len(weights) > 1 else 0]
+
+        self.each(work)
+
+    def residual(self, tilts: np.ndarray | None = None) -> float:
+        """Return ||A v - b|| / ||b|| of the tilts in use, or of those marked."""
+        tilts = self._kept if tilts is None else tilts
+        squares = np.zeros(self.projector.layout.n_blocks)
+
+        def work(b: int) -> None:
+            if tilts.all():
+                difference = self.measured[b] - self.projected[b]
+            else:
+                difference = self.measured[b][tilts] - self.projected[b][tilts]
+            squares[b] = _square(difference)
+
+        self.each(work)
+        norm = self._norm
+        if tilts is not self._kept:
+            norm = np.sqrt(self._sum_of_squares(self.measured, tilts))
+        return float(np.sqrt(squares.sum()) / norm)
+
+    def _sum_of_squares(self, images: np.ndarray, tilts: np.ndarray) -> float:
+        return float(sum(_square(block[tilts]) for block in images))
+
+    # -- the loop --------------------------------------------------------------------------
+
+    def iterate(
+        self, step: Callable[[int], None], iterations: int, min_improvement: float = 0.0
+    ) -> None:
+        """Repeat `step`, which has to leave `volume` and `projected` in agreement.
+
+        Notes the residual, shows the volume so far, and ends when the iterations are done,
+        the residual falls too slowly, or the user wants the result now.
+        """
+        for i in range(iterations):
+            step(i)
+            self.residuals.append(self.residual())
+            self.progress.report(
+                i + 1,
+                iterations,
+                f"{self.method}: iteration {i + 1} of {iterations}, "
+                f"residual {self.residuals[-1]:.4f}",
+                preview=self._snapshot,
+            )
+            if self.progress.finish_requested:
+                return
+            if min_improvement > 0 and i > 0:
+                improvement = self.residuals[-2] - self.residuals[-1]
+                if improvement < min_improvement:
+                    return
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(self.projector.layout.section(self.volume), tuple(self.residuals))
+
+    def result(self) -> Volume:
+        """Return the current volume."""
+        return finish(self.projector, self.volume, self.series, self.method, self.residuals)
+
+
+def finish(
+    projector: Projector,
+    blocks: np.ndarray,
+    series: TiltSeries,
+    method: str,
+    residuals: Sequence[float] = (),
+) -> Volume:
+    """Wrap volume blocks up as a Volume that belongs to `series`."""
+    if series.pixel_size_nm is None:
+        warn("The pixel size is unknown, so the volume has no scale.")
+    return Volume(
+        projector.volume_from_blocks(blocks),
+        series.pixel_size_nm,
+        np.array(residuals),
+        name=f"{series.name} {method}",
+        metadata={k: v for k, v in series.metadata.items() if k == "origin_px"},
+    )
+
+
+def _tilt_weights(weights: Sequence[float] | np.ndarray | None, n_tilts: int) -> np.ndarray:
+    if weights is None:
+        return np.ones(n_tilts, np.float32)
+    result = np.asarray(weights, dtype=np.float32)
+    if result.shape != (n_tilts,):
+        raise DataError(f"There are {n_tilts} tilts but {result.size} weights; give one each.")
+    if not np.isfinite(result).all() or result.min() < 0 or result.max() == 0:
+        raise DataError("Weights of tilts have to be 0 or more, and not all 0.")
+    return result
+
+
+def _square(array: np.ndarray) -> float:
+    flat = np.ascontiguousarray(array).ravel()
+    return float(np.dot(flat, flat))
+
+
+def _inverse(weights: np.ndarray) -> np.ndarray:
+    """Return 1 / weights, and 0 where a ray or voxel is hardly touched at all."""
+    small = weights < 1e-3 * weights.max()
+    return np.where(small, 0, 1 / np.where(small, 1, weights)).astype(np.float32)
