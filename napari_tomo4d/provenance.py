@@ -39,6 +39,8 @@ class Provenance:
         What was assumed or looked doubtful.
     software : str
         Name and version of the program.
+    notes : tuple of str
+        What was chosen automatically, and why.
     """
 
     step: str
@@ -46,6 +48,7 @@ class Provenance:
     inputs: tuple[Provenance, ...] = ()
     warnings: tuple[str, ...] = ()
     software: str = ""
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
@@ -55,6 +58,7 @@ class Provenance:
             "parameters": jsonable(self.parameters),
             "inputs": [p.to_dict() for p in self.inputs],
             "warnings": list(self.warnings),
+            "notes": list(self.notes),
             "software": self.software,
         }
 
@@ -67,6 +71,7 @@ class Provenance:
             inputs=tuple(cls.from_dict(v) for v in value.get("inputs", ())),
             warnings=tuple(value.get("warnings", ())),
             software=value.get("software", ""),
+            notes=tuple(value.get("notes", ())),
         )
 
     def chain(self) -> list[Provenance]:
@@ -105,6 +110,9 @@ _collected: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar(
 )
 
 
+_notes: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar(
+    "tomo4d_notes", default=None
+)
 _silent: contextvars.ContextVar[bool] = contextvars.ContextVar("tomo4d_silent", default=False)
 
 
@@ -131,6 +139,24 @@ def warn(message: str) -> None:
         _warnings.warn(message, Tomo4DWarning, stacklevel=3)
 
 
+def note(message: str) -> None:
+    """Keep with the result that is being made what was chosen automatically, and why."""
+    notes = _notes.get()
+    if notes is not None and message not in notes:
+        notes.append(message)
+
+
+@contextlib.contextmanager
+def noting() -> Iterator[list[str]]:
+    """Give a list that fills with what `note` says inside the block, in this thread."""
+    messages: list[str] = []
+    token = _notes.set(messages)
+    try:
+        yield messages
+    finally:
+        _notes.reset(token)
+
+
 @contextlib.contextmanager
 def collecting() -> Iterator[list[str]]:
     """Give a list that fills with what `warn` says inside the block, in this thread."""
@@ -145,7 +171,7 @@ def collecting() -> Iterator[list[str]]:
 def recorded(step: str) -> Callable[[F], F]:
     """Decorate a step function so that its result carries its provenance.
 
-    The function returns a dataclass with a `provenance` field (or a list of them). Its
+    The function returns a dataclass with a `provenance` field, or a time series of them. Its
     `Param` annotated parameters are validated first and are what is recorded, with
     positional data arguments as inputs.
     """
@@ -160,7 +186,7 @@ def recorded(step: str) -> Callable[[F], F]:
             bound.apply_defaults()
             for name, parameter in known.items():
                 bound.arguments[name] = parameter.check(bound.arguments[name])
-            with collecting() as messages:
+            with collecting() as messages, noting() as notes:
                 result = function(*bound.args, **bound.kwargs)
             provenance = Provenance(
                 step=step,
@@ -172,9 +198,11 @@ def recorded(step: str) -> Callable[[F], F]:
                 ),
                 warnings=tuple(messages),
                 software=software_version(),
+                notes=tuple(notes),
             )
-            if isinstance(result, list):
-                return [dataclasses.replace(r, provenance=provenance) for r in result]
+            if hasattr(result, "with_items"):
+                items = [dataclasses.replace(r, provenance=provenance) for r in result]
+                result = result.with_items(items)
             return dataclasses.replace(result, provenance=provenance)
 
         return wrapper  # type: ignore[return-value]

@@ -1,8 +1,27 @@
 """Projector kernels and reconstruction algorithms."""
 
+from napari_tomo4d.reconstruct.cgls import cgls
+from napari_tomo4d.reconstruct.dart import dart
+from napari_tomo4d.reconstruct.iser import iser
+from napari_tomo4d.reconstruct.joint_4d import joint_4d
 from napari_tomo4d.reconstruct.projector import Projector
 from napari_tomo4d.reconstruct.setup import Cost, estimate, make_projector, ray_sums_per_second
-from napari_tomo4d.reconstruct.sirt import sirt
+from napari_tomo4d.reconstruct.sirt import os_sart, sirt
+from napari_tomo4d.reconstruct.tv import tv
 from napari_tomo4d.reconstruct.wbp import wbp
 
-__all__ = ["Cost", "Projector", "estimate", "make_projector", "ray_sums_per_second", "sirt", "wbp"]
+__all__ = [
+    "Cost",
+    "Projector",
+    "cgls",
+    "dart",
+    "estimate",
+    "iser",
+    "joint_4d",
+    "make_projector",
+    "os_sart",
+    "ray_sums_per_second",
+    "sirt",
+    "tv",
+    "wbp",
+]

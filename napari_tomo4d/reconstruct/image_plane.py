@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,13 +17,13 @@ class ImagePlane:
     Parameters
     ----------
     rotation_deg : array (tilt,)
-        Angle of the tilt axis, positive from +x towards +y.
+        Angle from the image axis along the slices to the tilt axis, positive towards the
+        axis across.
     along : array (tilt,)
-        What to add to each image along its axis `tilt_axis`, in pixels, to align it.
+        What to add to each image along the slices, in pixels, to align it.
     n_slices : int
     centre : float
         Where the tilt axis is, across.
-    tilt_axis : {"y", "x"}
     """
 
     def __init__(
@@ -31,10 +32,8 @@ class ImagePlane:
         along: np.ndarray,
         n_slices: int,
         centre: float,
-        tilt_axis: str,
     ) -> None:
-        # slices and pixels across make a right-handed pair for one orientation only
-        angles = np.deg2rad(rotation_deg) * (1 if tilt_axis == "y" else -1)
+        angles = -np.deg2rad(rotation_deg)
         self._cosines, self._sines = np.cos(angles), np.sin(angles)
         self._along = along
         self._n_slices, self._centre = n_slices, centre
@@ -46,7 +45,6 @@ class ImagePlane:
         along: np.ndarray,
         n_slices: int,
         centre: float,
-        tilt_axis: str,
     ) -> ImagePlane | None:
         """Return the interpolation, or None where images lie on the slices as they are."""
         rotation = np.asarray(rotation_deg, dtype=np.float64)
@@ -57,7 +55,14 @@ class ImagePlane:
         rotation = np.broadcast_to(rotation, along.shape)
         if not rotation.any() and not along.any():
             return None
-        return cls(rotation, along, n_slices, centre, tilt_axis)
+        return cls(rotation, along, n_slices, centre)
+
+    def of_tilts(self, tilts: np.ndarray) -> ImagePlane:
+        """Return the interpolation for some of the tilts, given by index."""
+        part = copy.copy(self)
+        part._cosines, part._sines = self._cosines[tilts], self._sines[tilts]
+        part._along = self._along[tilts]
+        return part
 
     def turn_shifts(self, across: np.ndarray) -> np.ndarray:
         """Take over the shifts along the tilt axis, and return those left across it."""

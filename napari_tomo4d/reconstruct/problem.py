@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +16,32 @@ from napari_tomo4d.reconstruct.projector import Projector
 from napari_tomo4d.reconstruct.setup import make_projector, require_memory_for
 
 Support = Volume | Labels | np.ndarray
+
+_PATIENCE = 10
+"""Iterations without a better prediction of tilts left out, after which a test ends."""
+
+
+@dataclass(frozen=True, eq=False)
+class Conditions:
+    """What a reconstruction has to keep to, whatever its method.
+
+    Parameters
+    ----------
+    thickness, axis_shift_px
+        As in `make_projector`.
+    non_negative : bool
+        Density can't be below zero.
+    maximum : float, optional
+        Density can't be above.
+    tilt_weights : sequence of float, optional
+        How much each tilt counts; a tilt of weight 0 is left out.
+    """
+
+    thickness: int | None = None
+    axis_shift_px: float = 0.0
+    non_negative: bool = False
+    maximum: float | None = None
+    tilt_weights: Sequence[float] | np.ndarray | None = None
 
 
 class Problem:
@@ -29,18 +56,15 @@ class Problem:
         Aligned, one image per tilt.
     method : str
         Name of the method, for messages and for the result.
-    thickness, axis_shift_px
-        As in `make_projector`.
-    non_negative : bool
-        Density can't be below zero.
-    maximum : float, optional
-        Density can't be above.
+    conditions : Conditions
     initial : Volume, optional
         Volume to start from; zero if None.
     support : Volume, Labels or array (z, y, x), optional
         Density is zero where this is zero.
-    tilt_weights : sequence of float, optional
-        How much each tilt counts; a tilt of weight 0 is left out.
+    held_out : bool array (tilt,), optional
+        Tilts that are left out and predicted, to see when the volume begins to fit noise.
+    times : int
+        Number of such problems that share the memory.
     progress : Progress, optional
     """
 
@@ -48,25 +72,29 @@ class Problem:
         self,
         series: TiltSeries,
         method: str,
+        conditions: Conditions,
         *,
-        thickness: int | None = None,
-        axis_shift_px: float = 0.0,
-        non_negative: bool = False,
-        maximum: float | None = None,
         initial: Volume | None = None,
         support: Support | None = None,
-        tilt_weights: Sequence[float] | np.ndarray | None = None,
+        held_out: np.ndarray | None = None,
+        times: int = 1,
         progress: Progress | None = None,
     ) -> None:
         self.series, self.method = series, method
         self.progress = progress or Progress()
-        self.projector = projector = make_projector(series, thickness, axis_shift_px)
-        require_memory_for(projector, method)
+        self.projector = projector = make_projector(
+            series, conditions.thickness, conditions.axis_shift_px
+        )
+        require_memory_for(projector, method, times)
+        non_negative, maximum = conditions.non_negative, conditions.maximum
         self.low = 0.0 if non_negative else None
         self.high = maximum
         if maximum is not None and non_negative and maximum <= 0:
             raise DataError(f"A maximum of {maximum:g} leaves nothing for a non-negative volume.")
-        self.tilt_weights = _tilt_weights(tilt_weights, len(series))
+        self.tilt_weights = _tilt_weights(conditions.tilt_weights, len(series))
+        self.held_out, self.held_out_residuals = held_out, list[float]()
+        if held_out is not None:
+            self.tilt_weights = np.where(held_out, np.float32(0), self.tilt_weights)
         self.measured = projector.images_to_blocks(series.load())
         self.residuals: list[float] = []
         self._kept = self.tilt_weights > 0
@@ -155,9 +183,10 @@ class Problem:
         weights: list[np.ndarray],
         *,
         bounded: bool = True,
+        projector: Projector | None = None,
     ) -> None:
         """Add the weighted back-projection of images to a volume and apply the constraints."""
-        self.projector.add_backprojection(
+        (projector or self.projector).add_backprojection(
             images,
             volume,
             weights=weights,
@@ -223,39 +252,108 @@ class Problem:
     def _sum_of_squares(self, images: np.ndarray, tilts: np.ndarray) -> float:
         return float(sum(_square(block[tilts]) for block in images))
 
+    def note_residual(self) -> None:
+        """Keep the residual of the current volume, and that of the tilts left out."""
+        self.residuals.append(self.residual())
+        if self.held_out is not None:
+            self.held_out_residuals.append(self.residual(self.held_out))
+
+    @property
+    def overfitted(self) -> bool:
+        """Whether the prediction of tilts left out has been getting worse for a while."""
+        errors = self.held_out_residuals
+        return len(errors) - int(np.argmin(errors or [0])) > _PATIENCE
+
+    def subset(self, tilts: np.ndarray) -> Subset:
+        """Return the part of the problem that some tilts pose."""
+        return Subset(self, tilts)
+
     # -- the loop --------------------------------------------------------------------------
 
     def iterate(
         self, step: Callable[[int], None], iterations: int, min_improvement: float = 0.0
     ) -> None:
-        """Repeat `step`, which has to leave `volume` and `projected` in agreement.
+        """Repeat `step` as `iterate` does for several problems."""
+        iterate([self], step, iterations, min_improvement)
 
-        Notes the residual, shows the volume so far, and ends when the iterations are done,
-        the residual falls too slowly, or the user wants the result now.
-        """
-        for i in range(iterations):
-            step(i)
-            self.residuals.append(self.residual())
-            self.progress.report(
-                i + 1,
-                iterations,
-                f"{self.method}: iteration {i + 1} of {iterations}, "
-                f"residual {self.residuals[-1]:.4f}",
-                preview=self._snapshot,
-            )
-            if self.progress.finish_requested:
-                return
-            if min_improvement > 0 and i > 0:
-                improvement = self.residuals[-2] - self.residuals[-1]
-                if improvement < min_improvement:
-                    return
-
-    def _snapshot(self) -> Snapshot:
+    def snapshot(self) -> Snapshot:
+        """Return what a person may see of the volume so far."""
         return Snapshot(self.projector.layout.section(self.volume), tuple(self.residuals))
 
     def result(self) -> Volume:
         """Return the current volume."""
         return finish(self.projector, self.volume, self.series, self.method, self.residuals)
+
+
+class Subset:
+    """Some tilts of a problem, to improve its volume by.
+
+    Parameters
+    ----------
+    problem : Problem
+    tilts : int array
+        Their indices.
+    """
+
+    def __init__(self, problem: Problem, tilts: np.ndarray) -> None:
+        self._problem = problem
+        self._projector = problem.projector.of_tilts(tilts)
+        self._measured = self._projector.new_images()
+        self._measured[...] = problem.measured[:, tilts]
+        rays = problem.ray_weights
+        self._ray_weights = rays[:, tilts]
+        weights = _inverse(self._projector.voxel_weights(problem.tilt_weights[tilts]))
+        masks = problem.used or [np.float32(1)]
+        self._voxel_weights = [weights * mask for mask in masks]
+        self._images = self._projector.new_images()
+
+    def improve(self, volume: np.ndarray, relaxation: float) -> None:
+        """Spread the projection error of these tilts over the volume."""
+        problem, images, rays = self._problem, self._images, self._ray_weights
+        weights = [w * np.float32(relaxation) for w in self._voxel_weights]
+        if len(weights) == 1:
+            weights *= len(volume)
+        self._projector.project(volume, images, used=problem.used, progress=problem.progress)
+
+        def compare(b: int) -> None:
+            np.subtract(self._measured[b], images[b], out=images[b])
+            images[b] *= rays[b if len(rays) > 1 else 0]
+
+        problem.each(compare)
+        problem.spread(images, volume, weights, projector=self._projector)
+
+
+def iterate(
+    problems: Sequence[Problem],
+    step: Callable[[int], None],
+    iterations: int,
+    min_improvement: float = 0.0,
+) -> None:
+    """Repeat `step`, which has to leave every `volume` and `projected` in agreement.
+
+    Notes the residuals, shows the last volume so far, and ends when the iterations are done,
+    the mean residual falls too slowly, or the user wants the result now.
+    """
+    last = problems[-1]
+    for i in range(iterations):
+        step(i)
+        for problem in problems:
+            problem.note_residual()
+        mean = float(np.mean([p.residuals[-1] for p in problems]))
+        last.progress.report(
+            i + 1,
+            iterations,
+            f"{last.method}: iteration {i + 1} of {iterations}, residual {mean:.4f}",
+            preview=last.snapshot,
+        )
+        if last.progress.finish_requested:
+            return
+        if min_improvement > 0 and i > 0:
+            before = float(np.mean([p.residuals[-2] for p in problems]))
+            if before - mean < min_improvement:
+                return
+        if any(p.overfitted for p in problems):
+            return
 
 
 def finish(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -40,7 +41,7 @@ class Projector:
         across the axis. The images themselves are not touched.
     rotation_deg : float or sequence of float
         Angle from the image axis `tilt_axis` to the tilt axis as the images show it, of all
-        images or of each; positive turns +x towards +y.
+        images or of each; positive towards the other image axis.
     supersampling : int
         Rays per detector pixel, of which the mean counts.
     threads : int, optional
@@ -92,7 +93,7 @@ class Projector:
 
         centre = (width - 1) / 2 + self.axis_shift_px
         along, across = _shifts(shifts_px, n_tilts, tilt_axis)
-        self._plane = ImagePlane.needed_for(rotation_deg, along, n_slices, centre, tilt_axis)
+        self._plane = ImagePlane.needed_for(rotation_deg, along, n_slices, centre)
         if self._plane is not None:
             across = self._plane.turn_shifts(across)
         # a ray between pixels is a tilt of its own whose detector has moved
@@ -116,6 +117,17 @@ class Projector:
     def images_shape(self) -> tuple[int, int, int]:
         """Shape (tilt, y, x) of the projections."""
         return (len(self.angles_deg), *self.volume_shape[1:])
+
+    def of_tilts(self, tilts: np.ndarray) -> Projector:
+        """Return the projector for some of the tilts, given by index, in the same blocks."""
+        part = copy.copy(self)
+        part.angles_deg = self.angles_deg[tilts]
+        rays = (np.asarray(tilts)[:, None] * self.supersampling + range(self.supersampling)).ravel()
+        cosines, sines, centre_z, centre_x, centres = self._geometry
+        part._geometry = (cosines[rays], sines[rays], centre_z, centre_x, centres[rays])
+        part._lengths = self._lengths[rays]
+        part._plane = None if self._plane is None else self._plane.of_tilts(tilts)
+        return part
 
     # -- arrays as everyone else sees them ------------------------------------------------
 

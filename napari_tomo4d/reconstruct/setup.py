@@ -37,6 +37,14 @@ AxisShift = Annotated[
 Iterations = Annotated[
     int, Param("More iterations resolve more detail and more noise.", minimum=1, maximum=10000)
 ]
+ChosenIterations = Annotated[
+    int | None,
+    Param(
+        "More iterations resolve more detail and more noise. Empty: chosen from the images.",
+        minimum=1,
+        maximum=10000,
+    ),
+]
 NonNegative = Annotated[
     bool,
     Param(
@@ -100,6 +108,14 @@ def make_projector(
     )
 
 
+def slices_of(series: TiltSeries, start: int, stop: int) -> TiltSeries:
+    """Return some slices across the tilt axis of a series, not yet loaded if it is lazy."""
+    keep = slice(start, stop)
+    images = series.images
+    part = images[..., keep, :] if series.tilt_axis == "y" else images[..., keep]
+    return series.replace(images=part)
+
+
 @dataclass(frozen=True)
 class Cost:
     """What a reconstruction needs.
@@ -116,13 +132,46 @@ class Cost:
     ray_sums: float
 
 
+@dataclass(frozen=True)
+class _Needs:
+    """What a method keeps in memory and does, per time point.
+
+    Parameters
+    ----------
+    volumes, images : float
+        Arrays of the size of the volume and of the images, the result included.
+    passes : float
+        Projections and back-projections per iteration, and what else takes as long.
+    once : bool
+        Whether there are no iterations.
+    """
+
+    volumes: float
+    images: float
+    passes: float
+    once: bool = False
+
+
+_NEEDS = {
+    "WBP": _Needs(2, 3, 1, once=True),
+    "SIRT": _Needs(2, 4, 2),
+    "OS-SART": _Needs(2, 5, 3.2),
+    "CGLS": _Needs(5, 6, 2.5),
+    "TV": _Needs(6, 7, 3.5),
+    "ISER": _Needs(10, 6, 12),
+    "DART": _Needs(6, 5, 40),
+    "JOINT 4D": _Needs(7, 7, 3.7),
+}
+
+
 def estimate(
     n_tilts: int,
     image_shape: tuple[int, int],
     thickness: int | None = None,
     tilt_axis: str = "y",
-    method: str = "sirt",
+    method: str = "SIRT",
     iterations: int = 50,
+    times: int = 1,
 ) -> Cost:
     """Estimate memory and work of a reconstruction without running it.
 
@@ -134,19 +183,27 @@ def estimate(
     thickness : int, optional
         Volume size along the beam in pixels.
     tilt_axis : {"y", "x"}
-    method : {"wbp", "sirt"}
+    method : str
+        Its short name, as the step's title has it, in any case; or the step's own name.
     iterations : int
         Ignored by direct methods.
+    times : int
+        Time points in memory at once.
     """
     width = image_shape[1] if tilt_axis == "y" else image_shape[0]
     n_z = thickness or width
     voxels = n_z * image_shape[0] * image_shape[1]
     pixels = n_tilts * image_shape[0] * image_shape[1]
-    passes = 2 * iterations if method == "sirt" else 1
-    return Cost(memory_bytes=4 * (2 * voxels + 3 * pixels), ray_sums=passes * voxels * n_tilts)
+    name = method.upper().replace("_", " ")
+    needs = _NEEDS[name.replace("OS SART", "OS-SART")]
+    passes = needs.passes * (1 if needs.once else iterations)
+    return Cost(
+        memory_bytes=int(4 * times * (needs.volumes * voxels + needs.images * pixels)),
+        ray_sums=passes * times * voxels * n_tilts,
+    )
 
 
-def require_memory_for(projector: Projector, method: str) -> None:
+def require_memory_for(projector: Projector, method: str, times: int = 1) -> None:
     """Raise `NotEnoughMemoryError` if the run would not fit into memory."""
     cost = estimate(
         len(projector.angles_deg),
@@ -154,9 +211,12 @@ def require_memory_for(projector: Projector, method: str) -> None:
         projector.thickness,
         projector.tilt_axis,
         method,
+        times=times,
     )
     size = " x ".join(map(str, projector.volume_shape))
-    require_memory(cost.memory_bytes, f"A {method.upper()} volume of {size} voxels would")
+    several = f"{times} " if times > 1 else "A "
+    plural = "volumes" if times > 1 else "volume"
+    require_memory(cost.memory_bytes, f"{several}{method} {plural} of {size} voxels would")
 
 
 @functools.cache

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 
 from napari_tomo4d.data import TiltSeries, Volume
+from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import recorded
-from napari_tomo4d.reconstruct.problem import Problem, Support
+from napari_tomo4d.reconstruct.automatic import choose_iterations
+from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
 from napari_tomo4d.reconstruct.setup import (
     AxisShift,
-    Iterations,
+    ChosenIterations,
     Maximum,
     MinImprovement,
     NonNegative,
     Relaxation,
+    Seed,
     Thickness,
 )
 
@@ -24,7 +28,7 @@ from napari_tomo4d.reconstruct.setup import (
 @recorded("reconstruct.sirt")
 def sirt(
     series: TiltSeries,
-    iterations: Iterations = 50,
+    iterations: ChosenIterations = 50,
     thickness: Thickness = None,
     non_negative: NonNegative = True,
     axis_shift_px: AxisShift = 0.0,
@@ -43,8 +47,8 @@ def sirt(
     ----------
     series : TiltSeries
         Aligned, one image per tilt.
-    iterations : int
-        Number of iterations, at least 1.
+    iterations : int, optional
+        Number of iterations; chosen by cross-validation if None.
     thickness : int, optional
         Volume size along the beam in pixels; the width of the images if None.
     non_negative : bool
@@ -77,25 +81,99 @@ def sirt(
     ``v <- v + r C A^T R (b - A v)`` with R and C the inverse row and column sums of A
     (Gregor & Benson 2008, IEEE Trans. Med. Imaging 27, 918).
     """
+    conditions = Conditions(thickness, axis_shift_px, non_negative, maximum, tilt_weights)
+
+    def solve(problem: Problem, count: int, stop: float = 0.0) -> None:
+        errors = problem.new_images()
+        weights = problem.scaled(relaxation)
+
+        def step(_: int) -> None:
+            problem.errors(errors)
+            problem.spread(errors, problem.volume, weights)
+            problem.project()
+
+        problem.iterate(step, count, stop)
+
+    if iterations is None:
+        iterations = choose_iterations(series, solve, conditions, progress)
     problem = Problem(
-        series,
-        "SIRT",
-        thickness=thickness,
-        axis_shift_px=axis_shift_px,
-        non_negative=non_negative,
-        maximum=maximum,
-        initial=initial,
-        support=support,
-        tilt_weights=tilt_weights,
-        progress=progress,
+        series, "SIRT", conditions, initial=initial, support=support, progress=progress
     )
-    errors = problem.new_images()
-    weights = problem.scaled(relaxation)
+    solve(problem, iterations, min_improvement)
+    return problem.result()
 
-    def step(_: int) -> None:
-        problem.errors(errors)
-        problem.spread(errors, problem.volume, weights)
-        problem.project()
 
-    problem.iterate(step, iterations, min_improvement)
+@recorded("reconstruct.os_sart")
+def os_sart(
+    series: TiltSeries,
+    iterations: ChosenIterations = 10,
+    subsets: Annotated[
+        int,
+        Param(
+            "Parts of the tilts that are used in turn; more is faster and noisier.",
+            minimum=1,
+            maximum=1000,
+        ),
+    ] = 8,
+    thickness: Thickness = None,
+    non_negative: NonNegative = True,
+    axis_shift_px: AxisShift = 0.0,
+    relaxation: Relaxation = 0.5,
+    maximum: Maximum = None,
+    min_improvement: MinImprovement = 0.0,
+    seed: Seed = 0,
+    *,
+    initial: Volume | None = None,
+    support: Support | None = None,
+    tilt_weights: Sequence[float] | np.ndarray | None = None,
+    progress: Progress | None = None,
+) -> Volume:
+    """Reconstruct by SART with ordered subsets: SIRT for a few tilts at a time.
+
+    Parameters
+    ----------
+    series : TiltSeries
+        Aligned, one image per tilt.
+    iterations : int, optional
+        Number of times that all tilts are used; chosen by cross-validation if None.
+    subsets : int
+        As many as tilts for SART, 1 for SIRT.
+    thickness, non_negative, axis_shift_px, relaxation, maximum, min_improvement
+        As in `sirt`.
+    seed : int
+        Of the order in which subsets take their turns.
+    initial, support, tilt_weights, progress
+        As in `sirt`.
+
+    Returns
+    -------
+    Volume
+        Density in image intensity per pixel of path, and residuals as in `sirt`.
+
+    Notes
+    -----
+    Andersen & Kak 1984, Ultrason. Imaging 6, 81; Wang & Jiang 2004, J. X-Ray Sci. Technol.
+    12, 169. A subset holds every `subsets`-th tilt in the order of angles.
+    """
+    conditions = Conditions(thickness, axis_shift_px, non_negative, maximum, tilt_weights)
+
+    def solve(problem: Problem, count: int, stop: float = 0.0) -> None:
+        generator = np.random.default_rng(seed)
+        order = np.argsort(series.angles_deg)
+        kept = order[problem.tilt_weights[order] > 0]
+        parts = [problem.subset(kept[k::subsets]) for k in range(min(subsets, len(kept)))]
+
+        def step(_: int) -> None:
+            for k in generator.permutation(len(parts)):
+                parts[k].improve(problem.volume, relaxation)
+            problem.project()
+
+        problem.iterate(step, count, stop)
+
+    if iterations is None:
+        iterations = choose_iterations(series, solve, conditions, progress)
+    problem = Problem(
+        series, "OS-SART", conditions, initial=initial, support=support, progress=progress
+    )
+    solve(problem, iterations, min_improvement)
     return problem.result()

@@ -12,7 +12,7 @@ from napari_tomo4d.data import TiltSeries, Volume
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import recorded
-from napari_tomo4d.reconstruct.problem import Problem, Support
+from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
 from napari_tomo4d.reconstruct.setup import AxisShift, Maximum, Thickness
 
 FILTERS = ("ramp", "shepp-logan", "cosine", "hamming", "hann", "sirt-like")
@@ -78,17 +78,8 @@ def wbp(
     each tilt counts by the angle to its neighbours, so uneven steps are allowed. The filter
     "sirt-like" is that of the Landweber iteration (Zeng 2012, Phys. Med. Biol. 57, 603).
     """
-    problem = Problem(
-        series,
-        "WBP",
-        thickness=thickness,
-        axis_shift_px=axis_shift_px,
-        non_negative=non_negative,
-        maximum=maximum,
-        support=support,
-        tilt_weights=tilt_weights,
-        progress=progress,
-    )
+    conditions = Conditions(thickness, axis_shift_px, non_negative, maximum, tilt_weights)
+    problem = Problem(series, "WBP", conditions, support=support, progress=progress)
     projector, images = problem.projector, problem.measured
     response = filter_response(projector.layout.width, filter, sirt_iterations)[None, :, None]
     weights = problem.tilt_weights * angle_weights(projector.angles_deg)

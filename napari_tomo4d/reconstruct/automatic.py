@@ -1,0 +1,192 @@
+"""Parameters chosen from the images themselves, with the reason in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy import ndimage
+
+from napari_tomo4d.data import TiltSeries
+from napari_tomo4d.errors import DataError
+from napari_tomo4d.progress import Progress
+from napari_tomo4d.provenance import note
+from napari_tomo4d.reconstruct.problem import Conditions, Problem
+from napari_tomo4d.reconstruct.setup import slices_of
+from napari_tomo4d.reconstruct.variational import primal_dual
+
+_SLICES = 16
+"""Slices that are enough to choose by: those that hold most."""
+
+_RANGES = 50
+_TEST_ITERATIONS = 60
+_HIGHEST_ITERATIONS = 300
+_WEIGHTS = 0.002 * 4.0 ** np.arange(5)
+"""First weights tried; the best is then refined by halves of this step."""
+
+
+def choose_weight(
+    series: TiltSeries,
+    how: str,
+    conditions: Conditions,
+    progress: Progress | None = None,
+) -> float:
+    """Return the weight of total variation for a series, and note why.
+
+    Parameters
+    ----------
+    series : TiltSeries
+    how : {"cross-validation", "discrepancy"}
+        Least error of predicted tilts that were left out; or a residual as large as noise.
+    conditions : Conditions
+        Of the reconstruction that is to follow.
+    progress : Progress, optional
+    """
+    progress = progress or Progress()
+    part = fullest_slices(series)
+
+    def solved(weight: float, held_out: np.ndarray | None) -> Problem:
+        progress.report(0, 1, f"Choosing the weight: trying {weight:.3g}")
+        problem = Problem(
+            part, "TV", conditions, held_out=held_out, progress=_Cancellable(progress)
+        )
+        primal_dual([problem], weight, _TEST_ITERATIONS)
+        return problem
+
+    return CHOOSERS[how](part, solved)
+
+
+def _by_cross_validation(
+    series: TiltSeries, solved: Callable[[float, np.ndarray | None], Problem]
+) -> float:
+    held_out = tilts_to_hold_out(series.angles_deg)
+    errors: dict[float, float] = {}
+
+    def error(weight: float) -> float:
+        if weight not in errors:
+            errors[weight] = solved(weight, held_out).residual(held_out)
+        return errors[weight]
+
+    best = min(map(float, _WEIGHTS), key=error)
+    for factor in (2.0, np.sqrt(2.0)):
+        best = min((best / factor, best, best * factor), key=error)
+    note(
+        f"The weight {best:.3g} was chosen: of {len(errors)} tried it predicts the "
+        f"{held_out.sum()} tilts that were left out best (residual {errors[best]:.4f})."
+    )
+    return best
+
+
+def _by_discrepancy(
+    series: TiltSeries, solved: Callable[[float, np.ndarray | None], Problem]
+) -> float:
+    images = series.load()
+    expected = noise_level(images) * np.sqrt(images.size) / np.linalg.norm(images)
+    low, high = float(_WEIGHTS[0]) / 2, float(_WEIGHTS[-1])
+    # the residual grows with the weight
+    for _ in range(6):
+        middle = np.sqrt(low * high)
+        reached = solved(middle, None).residuals[-1]
+        low, high = (middle, high) if reached < expected else (low, middle)
+    weight = float(np.sqrt(low * high))
+    note(
+        f"The weight {weight:.3g} was chosen: with it the residual is {reached:.4f}, and the "
+        f"noise in the images, taken as white, is {expected:.4f}."
+    )
+    return weight
+
+
+CHOOSERS: dict[str, Callable[[TiltSeries, Callable[..., Problem]], float]] = {
+    "cross-validation": _by_cross_validation,
+    "discrepancy": _by_discrepancy,
+}
+
+
+def choose_iterations(
+    series: TiltSeries,
+    solve: Callable[[Problem, int], None],
+    conditions: Conditions,
+    progress: Progress | None = None,
+) -> int:
+    """Return after how many iterations tilts that were left out are predicted best.
+
+    Parameters
+    ----------
+    series : TiltSeries
+    solve : callable
+        Runs so many iterations on a problem.
+    conditions : Conditions
+    progress : Progress, optional
+    """
+    progress = progress or Progress()
+    progress.report(0, 1, "Choosing the number of iterations")
+    held_out = tilts_to_hold_out(series.angles_deg)
+    problem = Problem(
+        fullest_slices(series),
+        "SIRT",
+        conditions,
+        held_out=held_out,
+        progress=_Cancellable(progress),
+    )
+    solve(problem, _HIGHEST_ITERATIONS)
+    best = int(np.argmin(problem.held_out_residuals)) + 1
+    note(
+        f"{best} iterations were chosen: they predict the {held_out.sum()} tilts that were "
+        f"left out best (residual {min(problem.held_out_residuals):.4f})."
+    )
+    return best
+
+
+def tilts_to_hold_out(angles_deg: np.ndarray) -> np.ndarray:
+    """Mark every fifth tilt in the order of angles, never the outermost ones."""
+    if len(angles_deg) < 5:
+        raise DataError(
+            f"{len(angles_deg)} tilts are too few to leave some out; give the value yourself."
+        )
+    held_out = np.zeros(len(angles_deg), bool)
+    held_out[np.argsort(angles_deg)[2:-1:5]] = True
+    return held_out
+
+
+def fullest_slices(series: TiltSeries, count: int = _SLICES) -> TiltSeries:
+    """Return the neighbouring slices across the tilt axis that hold the most intensity."""
+    images = np.maximum(series.load(), 0)
+    profile = images.sum(axis=(0, 2) if series.tilt_axis == "y" else (0, 1), dtype=np.float64)
+    count = min(count, len(profile))
+    held = np.convolve(profile, np.ones(count), "valid")
+    start = int(np.argmax(held))
+    return slices_of(series, start, start + count)
+
+
+def noise_level(images: np.ndarray) -> float:
+    """Estimate the RMS noise of images (image, y, x) that grows with intensity.
+
+    From second differences along y and x, in which smooth structure nearly vanishes
+    (Immerkaer 1996, Comput. Vis. Image Underst. 64, 300); the median of their size within
+    each of some ranges of brightness ignores edges. Noise counts in full only if it differs
+    from pixel to pixel.
+    """
+    if min(images.shape[1:]) < 3:
+        raise DataError("The images are too small to estimate their noise.")
+    mask = images[:, :-2] - 2 * images[:, 1:-1] + images[:, 2:]
+    mask = np.abs(mask[:, :, :-2] - 2 * mask[:, :, 1:-1] + mask[:, :, 2:]).ravel()
+    brightness = ndimage.uniform_filter(images, (0, 3, 3))[:, 1:-1, 1:-1].ravel()
+    variances = [
+        # half of all normal deviates are below 0.6745; the mask sums 36 variances
+        np.median(mask[part]) ** 2 / 0.6745**2 / 36
+        for part in np.array_split(np.argsort(brightness), _RANGES)
+        if len(part)
+    ]
+    return float(np.sqrt(np.mean(variances)))
+
+
+class _Cancellable(Progress):
+    """Hears a wish to cancel, shows nothing: for trials within a longer piece of work."""
+
+    def __init__(self, whole: Progress) -> None:
+        super().__init__()
+        self._whole = whole
+
+    @property
+    def cancel_requested(self) -> bool:
+        return self._whole.cancel_requested

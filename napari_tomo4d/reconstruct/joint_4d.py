@@ -1,0 +1,147 @@
+"""All time points as one problem: what does not change is seen by every tilt series."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+
+from napari_tomo4d.data import TiltSeries, TimeSeries, Volume
+from napari_tomo4d.errors import DataError
+from napari_tomo4d.parameters import Param
+from napari_tomo4d.progress import Progress
+from napari_tomo4d.provenance import recorded
+from napari_tomo4d.reconstruct.automatic import choose_weight
+from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
+from napari_tomo4d.reconstruct.setup import (
+    AxisShift,
+    Iterations,
+    Maximum,
+    MinImprovement,
+    NonNegative,
+    Thickness,
+)
+from napari_tomo4d.reconstruct.tv import ChooseWeight, Weight
+from napari_tomo4d.reconstruct.variational import primal_dual
+
+
+@recorded("reconstruct.joint_4d")
+def joint_4d(
+    experiment: TimeSeries[TiltSeries],
+    iterations: Iterations = 100,
+    weight: Weight = None,
+    temporal: Annotated[
+        float,
+        Param(
+            "How much changes in time cost beside changes in space; 0: each time on its own.",
+            minimum=0,
+            maximum=100,
+            step=0.1,
+        ),
+    ] = 0.3,
+    thickness: Thickness = None,
+    non_negative: NonNegative = True,
+    axis_shift_px: AxisShift = 0.0,
+    choose_weight_by: ChooseWeight = "cross-validation",
+    maximum: Maximum = None,
+    min_improvement: MinImprovement = 0.0,
+    *,
+    initial: Sequence[Volume] | None = None,
+    support: Support | None = None,
+    tilt_weights: Sequence[Sequence[float]] | None = None,
+    progress: Progress | None = None,
+) -> TimeSeries[Volume]:
+    """Reconstruct all time points together: little variation in space, few changes in time.
+
+    Parameters
+    ----------
+    experiment : TimeSeries of TiltSeries
+        Aligned in space and time, images of one size; tilts may differ between times.
+    iterations : int
+        Number of iterations, at least 1.
+    weight : float, optional
+        Of the total variation in space, as in `tv`.
+    temporal : float
+        Weight of changes between neighbouring times, relative to `weight` and for the median
+        interval; longer intervals may change more.
+    thickness, non_negative, axis_shift_px, choose_weight_by, maximum, min_improvement
+        As in `tv`.
+    initial : sequence of Volume, optional
+        Volumes to start from, one for each time.
+    support : Volume, Labels or array (z, y, x), optional
+        Common to all times.
+    tilt_weights : sequence of sequences of float, optional
+        One for each time, as in `sirt`.
+    progress : Progress, optional
+
+    Returns
+    -------
+    TimeSeries of Volume
+        One volume for each time.
+
+    Notes
+    -----
+    Minimises the sum over times t of ``c/2 |A_t v_t - b_t|^2_R + mu TV(v_t)`` and, between
+    times, ``mu temporal |v_(t+1) - v_t|_1``. The absolute value lets a surface that has moved
+    change at once, where a square would smear it over time. Solved as `tv` is.
+    """
+    if isinstance(experiment, TiltSeries):
+        experiment = TimeSeries([experiment], name=experiment.name)
+    progress = progress or Progress()
+    _check(experiment, initial, tilt_weights)
+    conditions = [
+        Conditions(
+            thickness,
+            axis_shift_px,
+            non_negative,
+            maximum,
+            None if tilt_weights is None else tilt_weights[i],
+        )
+        for i in range(len(experiment))
+    ]
+    if weight is None:
+        middle = len(experiment) // 2
+        weight = choose_weight(experiment[middle], choose_weight_by, conditions[middle], progress)
+    problems = [
+        Problem(
+            series,
+            "Joint 4D",
+            conditions[i],
+            initial=None if initial is None else initial[i],
+            support=support,
+            times=len(experiment),
+            progress=progress,
+        )
+        for i, series in enumerate(experiment)
+    ]
+    primal_dual(problems, weight, iterations, min_improvement, _per_interval(experiment, temporal))
+    return experiment.with_items([p.result() for p in problems], f"{experiment.name} Joint 4D")
+
+
+def _check(
+    experiment: TimeSeries[TiltSeries],
+    initial: Sequence[Volume] | None,
+    tilt_weights: Sequence[Sequence[float]] | None,
+) -> None:
+    if any(not isinstance(s, TiltSeries) for s in experiment):
+        raise DataError("Joint 4D needs a time series of tilt series.")
+    kinds = {(s.image_shape, s.tilt_axis, s.pixel_size_nm) for s in experiment}
+    if len(kinds) > 1:
+        raise DataError(
+            "The images differ in size, pixel size or tilt axis from one time to another; "
+            "crop and bin all alike first."
+        )
+    for given, what in ((initial, "volumes to start from"), (tilt_weights, "lists of weights")):
+        if given is not None and len(given) != len(experiment):
+            raise DataError(
+                f"There are {len(experiment)} time points but {len(given)} {what}; give one each."
+            )
+
+
+def _per_interval(experiment: TimeSeries[TiltSeries], temporal: float) -> list[float]:
+    """Return the weight between each time and the next."""
+    if experiment.times_s is None or len(experiment) < 2:
+        return [temporal] * (len(experiment) - 1)
+    gaps = np.diff(experiment.times_s)
+    return [float(temporal * np.median(gaps) / gap) for gap in gaps]
