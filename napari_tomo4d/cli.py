@@ -161,6 +161,8 @@ def _run(options: argparse.Namespace) -> int:
     if len(residuals):
         print(f"relative residual {residuals[-1]:.4f} after {len(residuals)} iterations")
     if result.provenance is not None:
+        for message in result.provenance.all_notes():
+            print(message)
         for message in result.provenance.all_warnings():
             print(f"warning: {message}", file=sys.stderr)
     return EXIT_OK

@@ -36,6 +36,8 @@ class Param:
         Allowed values of a string.
     advanced : bool
         Shown under *Advanced* in a form.
+    empty : str
+        Shown in a form where no value is given.
     """
 
     help: str
@@ -46,6 +48,7 @@ class Param:
     step: float | None = None
     choices: tuple[str, ...] = ()
     advanced: bool = False
+    empty: str = "automatic"
 
 
 @dataclass(frozen=True)

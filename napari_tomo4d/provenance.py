@@ -79,6 +79,10 @@ class Provenance:
         before = self.inputs[0].chain() if self.inputs else []
         return [*before, self]
 
+    def all_notes(self) -> list[str]:
+        """Return the notes of everything before this step, and of this one."""
+        return [note for p in self.chain() for note in p.notes]
+
     def all_warnings(self) -> list[str]:
         """Return the warnings of this step and of everything before it."""
         result = [w for p in self.inputs for w in p.all_warnings()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from typing import Any
 
 from magicgui.widgets import CheckBox, ComboBox, FileEdit, FloatSpinBox, LineEdit
@@ -9,6 +10,7 @@ from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
+from napari_tomo4d.errors import ParameterError
 from napari_tomo4d.parameters import Parameter
 from napari_tomo4d.pipeline import Step
 
@@ -62,13 +64,15 @@ class ParameterForm(QWidget):
     def values(self) -> dict[str, Any]:
         """Return the parameters as the step takes them."""
         known = self.step.parameters
-        return {n: known[n].check(_value(widget)) for n, widget in self._widgets.items()}
+        return {n: known[n].check(_value(widget, known[n])) for n, widget in self._widgets.items()}
 
     def set_values(self, values: dict[str, Any]) -> None:
         """Fill the form; names it does not show are left out."""
         for name, value in values.items():
             if name in self._widgets:
                 widget = self._widgets[name]
+                if isinstance(value, (list, tuple)):
+                    value = _as_text(value)
                 widget.value = widget.empty if value is None else value
 
 
@@ -98,6 +102,11 @@ def _make_widget(parameter: Parameter) -> Any:
         widget = ComboBox(choices=list(param.choices), value=default or param.choices[0])
     elif kind in (int, float):
         widget = _number_widget(parameter, default)
+    elif typing.get_origin(kind) is tuple:
+        widget = LineEdit(value=_as_text(default or ()))
+        widget.native.setPlaceholderText(param.empty)
+        # what counts while the text is not a list of numbers
+        widget.valid = tuple(default or ())
     elif kind is str and parameter.name == "path":
         widget = FileEdit(mode="r", value=default or "")
     else:
@@ -121,13 +130,30 @@ def _number_widget(parameter: Parameter, default: Any) -> Any:
     widget.native.setDecimals(decimals)
     widget.native.setKeyboardTracking(False)
     if empty is not None:
-        widget.native.setSpecialValueText("automatic")
+        widget.native.setSpecialValueText(param.empty)
     widget.value = empty if default is None else default
     widget.empty = empty
     return widget
 
 
-def _value(widget: Any) -> Any:
+def _as_text(values: Any) -> str:
+    return ", ".join(f"{v:g}" for v in values)
+
+
+def _numbers(widget: Any, parameter: Parameter) -> tuple[Any, ...]:
+    """Return the numbers in a line of text; the last ones that were right if it is not."""
+    try:
+        numbers = tuple(float(t) for t in widget.value.replace(",", " ").split())
+        widget.valid = parameter.check(numbers)
+        widget.native.setStyleSheet("")
+    except (ValueError, ParameterError):
+        widget.native.setStyleSheet("border: 1px solid #d05050")
+    return widget.valid
+
+
+def _value(widget: Any, parameter: Parameter) -> Any:
+    if hasattr(widget, "valid"):
+        return _numbers(widget, parameter)
     value = widget.value
     if widget.empty is not None and value == widget.empty:
         return None

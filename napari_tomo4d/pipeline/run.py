@@ -47,20 +47,20 @@ def run_step(
         extra = {"progress": part} if takes_progress else {}
         return step.function(one, **given, **extra)
 
-    if not isinstance(item, TimeSeries):
+    if step.together or not isinstance(item, TimeSeries):
         return run_one(item, progress)
     items: list[Any] = []
-    notes: list[str] = []
+    said: list[str] = []
     for i, one in enumerate(item):
         items.append(run_one(one, progress.part(i, len(item), item.label(i))))
         progress.report(i + 1, len(item), step.title)
         if progress.finish_requested and i + 1 < len(item):
             # a volume of one iteration for each time to come would be no result
-            with collecting() as notes:
+            with collecting() as said:
                 warn(f"{step.title} was finished early, after {i + 1} of {len(item)} time points.")
             item = item.first(i + 1)
             break
-    return _as_time_series(item, items, name, given, notes)
+    return _as_time_series(item, items, name, given, said)
 
 
 def run_steps(item: Any, steps: Steps, progress: Progress | None = None) -> Any:
@@ -131,15 +131,16 @@ def _as_time_series(
     items: list[Any],
     name: str,
     parameters: dict[str, Any],
-    notes: Sequence[str] = (),
+    said: Sequence[str] = (),
 ) -> TimeSeries[Any]:
     before = times.provenance
     provenance = Provenance(
         step=name,
         parameters=jsonable(parameters),
         inputs=() if before is None else (before,),
-        warnings=tuple(dict.fromkeys([w for i in items for w in i.provenance.warnings] + [*notes])),
+        warnings=tuple(dict.fromkeys([w for i in items for w in i.provenance.warnings] + [*said])),
         software=software_version(),
+        notes=tuple(dict.fromkeys(n for i in items for n in i.provenance.notes)),
     )
     step = get_step(name)
     title = times.name if step.takes == step.gives else f"{times.name} {step.title}"
@@ -160,7 +161,8 @@ def _run_on_cluster(item: Any, steps: Steps, scheduler: str, progress: Progress)
         raise Tomo4DError(
             f"There is no Dask scheduler at {scheduler}; start one or check the address."
         ) from error
-    items = list(item) if isinstance(item, TimeSeries) else [item]
+    together = any(get_step(name).together for name, _ in steps)
+    items = [item] if together or not isinstance(item, TimeSeries) else list(item)
     with client:
         # scattered first: a task graph is no place for images
         futures = [
@@ -173,7 +175,7 @@ def _run_on_cluster(item: Any, steps: Steps, scheduler: str, progress: Progress)
         except BaseException:
             client.cancel(futures)
             raise
-    if not isinstance(item, TimeSeries):
+    if len(results) == 1 and items[0] is item:
         return results[0]
     # the chain of steps, told once for the whole series as a local run tells it
     result = item

@@ -29,6 +29,8 @@ class Step:
         Takes the data first, then keyword parameters, then perhaps `progress`.
     takes, gives : str
         Kind of data: ``"tilt series"``, ``"volume"`` or ``"labels"``.
+    together : bool
+        Whether the function takes all time points at once, and not each by itself.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Step:
     function: Callable[..., Any]
     takes: str
     gives: str
+    together: bool = False
 
     @property
     def summary(self) -> str:
@@ -80,6 +83,19 @@ STEPS: dict[str, Step] = {
         Step("align.apply", "Apply a stored alignment", align.apply_file, _SERIES, _SERIES),
         Step("reconstruct.wbp", "Weighted back-projection", reconstruct.wbp, _SERIES, _VOLUME),
         Step("reconstruct.sirt", "SIRT", reconstruct.sirt, _SERIES, _VOLUME),
+        Step("reconstruct.os_sart", "OS-SART", reconstruct.os_sart, _SERIES, _VOLUME),
+        Step("reconstruct.cgls", "CGLS", reconstruct.cgls, _SERIES, _VOLUME),
+        Step("reconstruct.tv", "Total variation", reconstruct.tv, _SERIES, _VOLUME),
+        Step("reconstruct.iser", "ISER", reconstruct.iser, _SERIES, _VOLUME),
+        Step("reconstruct.dart", "DART", reconstruct.dart, _SERIES, _VOLUME),
+        Step(
+            "reconstruct.joint_4d",
+            "Joint 4D",
+            reconstruct.joint_4d,
+            _SERIES,
+            _VOLUME,
+            together=True,
+        ),
     )
 }
 

@@ -5,7 +5,13 @@ from napari_tomo4d.reconstruct.dart import dart
 from napari_tomo4d.reconstruct.iser import iser
 from napari_tomo4d.reconstruct.joint_4d import joint_4d
 from napari_tomo4d.reconstruct.projector import Projector
-from napari_tomo4d.reconstruct.setup import Cost, estimate, make_projector, ray_sums_per_second
+from napari_tomo4d.reconstruct.setup import (
+    Cost,
+    estimate,
+    make_projector,
+    ray_sums_per_second,
+    slices_of,
+)
 from napari_tomo4d.reconstruct.sirt import os_sart, sirt
 from napari_tomo4d.reconstruct.tv import tv
 from napari_tomo4d.reconstruct.wbp import wbp
@@ -22,6 +28,7 @@ __all__ = [
     "os_sart",
     "ray_sums_per_second",
     "sirt",
+    "slices_of",
     "tv",
     "wbp",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy import ndimage
@@ -13,7 +13,7 @@ from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note
 from napari_tomo4d.reconstruct.problem import Conditions, Problem
 from napari_tomo4d.reconstruct.setup import slices_of
-from napari_tomo4d.reconstruct.variational import primal_dual
+from napari_tomo4d.reconstruct.variational import primal_dual, scale_of
 
 _SLICES = 16
 """Slices that are enough to choose by: those that hold most."""
@@ -25,68 +25,87 @@ _WEIGHTS = 0.002 * 4.0 ** np.arange(5)
 """First weights tried; the best is then refined by halves of this step."""
 
 
+Solve = Callable[[float, bool], list[Problem]]
+"""Solves a part of the problem with a weight, with all tilts or with some held out."""
+
+
 def choose_weight(
-    series: TiltSeries,
+    times: Sequence[TiltSeries],
     how: str,
-    conditions: Conditions,
+    conditions: Sequence[Conditions],
+    scale: float,
+    temporal: Sequence[float] = (),
     progress: Progress | None = None,
 ) -> float:
-    """Return the weight of total variation for a series, and note why.
+    """Return the weight of total variation, and note why.
 
     Parameters
     ----------
-    series : TiltSeries
+    times : sequence of TiltSeries
+        One series, or several to be reconstructed together.
     how : {"cross-validation", "discrepancy"}
         Least error of predicted tilts that were left out; or a residual as large as noise.
-    conditions : Conditions
-        Of the reconstruction that is to follow.
+    conditions : sequence of Conditions
+        Of the reconstructions that are to follow.
+    scale : float
+        Density that the weight is relative to.
+    temporal : sequence of float
+        As in `primal_dual`.
     progress : Progress, optional
     """
     progress = progress or Progress()
-    part = fullest_slices(series)
+    start, stop = fullest_slices(times[len(times) // 2])
+    parts = [slices_of(series, start, stop) for series in times]
 
-    def solved(weight: float, held_out: np.ndarray | None) -> Problem:
+    def solve(weight: float, leave_out: bool) -> list[Problem]:
         progress.report(0, 1, f"Choosing the weight: trying {weight:.3g}")
-        problem = Problem(
-            part, "TV", conditions, held_out=held_out, progress=_Cancellable(progress)
-        )
-        primal_dual([problem], weight, _TEST_ITERATIONS)
-        return problem
+        problems = [
+            Problem(
+                part,
+                "TV",
+                condition,
+                held_out=tilts_to_hold_out(part.angles_deg) if leave_out else None,
+                progress=_Cancellable(progress),
+            )
+            for part, condition in zip(parts, conditions, strict=True)
+        ]
+        primal_dual(problems, weight * scale, _TEST_ITERATIONS, temporal=temporal)
+        return problems
 
-    return CHOOSERS[how](part, solved)
+    return CHOOSERS[how](parts, solve)
 
 
-def _by_cross_validation(
-    series: TiltSeries, solved: Callable[[float, np.ndarray | None], Problem]
-) -> float:
-    held_out = tilts_to_hold_out(series.angles_deg)
+def _by_cross_validation(parts: Sequence[TiltSeries], solve: Solve) -> float:
+    count = sum(tilts_to_hold_out(part.angles_deg).sum() for part in parts)
     errors: dict[float, float] = {}
 
     def error(weight: float) -> float:
         if weight not in errors:
-            errors[weight] = solved(weight, held_out).residual(held_out)
+            errors[weight] = float(
+                np.mean([problem.held_out_residuals[-1] for problem in solve(weight, True)])
+            )
         return errors[weight]
 
     best = min(map(float, _WEIGHTS), key=error)
-    for factor in (2.0, np.sqrt(2.0)):
+    for factor in (2.0, 2.0**0.5):
         best = min((best / factor, best, best * factor), key=error)
     note(
         f"The weight {best:.3g} was chosen: of {len(errors)} tried it predicts the "
-        f"{held_out.sum()} tilts that were left out best (residual {errors[best]:.4f})."
+        f"{count} tilts that were left out best (residual {errors[best]:.4f})."
     )
     return best
 
 
-def _by_discrepancy(
-    series: TiltSeries, solved: Callable[[float, np.ndarray | None], Problem]
-) -> float:
-    images = series.load()
-    expected = noise_level(images) * np.sqrt(images.size) / np.linalg.norm(images)
+def _by_discrepancy(parts: Sequence[TiltSeries], solve: Solve) -> float:
+    stacks = [part.load() for part in parts]
+    expected = float(
+        np.mean([noise_level(s) * np.sqrt(s.size) / np.linalg.norm(s) for s in stacks])
+    )
     low, high = float(_WEIGHTS[0]) / 2, float(_WEIGHTS[-1])
     # the residual grows with the weight
     for _ in range(6):
         middle = np.sqrt(low * high)
-        reached = solved(middle, None).residuals[-1]
+        reached = float(np.mean([problem.residuals[-1] for problem in solve(middle, False)]))
         low, high = (middle, high) if reached < expected else (low, middle)
     weight = float(np.sqrt(low * high))
     note(
@@ -96,7 +115,7 @@ def _by_discrepancy(
     return weight
 
 
-CHOOSERS: dict[str, Callable[[TiltSeries, Callable[..., Problem]], float]] = {
+CHOOSERS: dict[str, Callable[[Sequence[TiltSeries], Solve], float]] = {
     "cross-validation": _by_cross_validation,
     "discrepancy": _by_discrepancy,
 }
@@ -122,7 +141,7 @@ def choose_iterations(
     progress.report(0, 1, "Choosing the number of iterations")
     held_out = tilts_to_hold_out(series.angles_deg)
     problem = Problem(
-        fullest_slices(series),
+        slices_of(series, *fullest_slices(series)),
         "SIRT",
         conditions,
         held_out=held_out,
@@ -148,14 +167,20 @@ def tilts_to_hold_out(angles_deg: np.ndarray) -> np.ndarray:
     return held_out
 
 
-def fullest_slices(series: TiltSeries, count: int = _SLICES) -> TiltSeries:
-    """Return the neighbouring slices across the tilt axis that hold the most intensity."""
+def density_scale(series: TiltSeries, conditions: Conditions) -> float:
+    """Return the highest density that one iteration of SIRT reaches in the fullest slices."""
+    part = slices_of(series, *fullest_slices(series))
+    return scale_of(Problem(part, "SIRT", conditions))
+
+
+def fullest_slices(series: TiltSeries, count: int = _SLICES) -> tuple[int, int]:
+    """Return the range of slices across the tilt axis that hold the most intensity."""
     images = np.maximum(series.load(), 0)
     profile = images.sum(axis=(0, 2) if series.tilt_axis == "y" else (0, 1), dtype=np.float64)
     count = min(count, len(profile))
     held = np.convolve(profile, np.ones(count), "valid")
     start = int(np.argmax(held))
-    return slices_of(series, start, start + count)
+    return start, start + count
 
 
 def noise_level(images: np.ndarray) -> float:

@@ -74,6 +74,7 @@ def cgls(
     problem = Problem(
         series, "CGLS", conditions, initial=initial, support=support, progress=progress
     )
+    problem.chosen = {"iterations": iterations}
     _solve(problem, iterations, min_improvement)
     return problem.result()
 

@@ -164,6 +164,7 @@ def dart(
         levels = _fit_levels(problem, classes, len(levels))
         found = ", ".join(f"{level:.4g}" for level in levels[1:])
         note(f"The density of the particles was found from the images: {found}.")
+        problem.chosen = {"densities": [float(level) for level in levels[1:]]}
     problem.volume = problem.projector.volume_to_blocks(levels[classes])
     problem.project()
     problem.residuals.append(problem.residual())

@@ -61,6 +61,7 @@ def iser(
     initial: Volume | None = None,
     support: Support | None = None,
     tilt_weights: Sequence[float] | np.ndarray | None = None,
+    noise: float | None = None,
     progress: Progress | None = None,
 ) -> Volume:
     """Reconstruct by reducing error, then total variation, as far as noise asks for.
@@ -81,6 +82,8 @@ def iser(
         Of the noise by which that is measured.
     initial, support, tilt_weights, progress
         As in `sirt`.
+    noise : float, optional
+        Standard deviation of the images' noise; found from the images if None.
 
     Returns
     -------
@@ -99,9 +102,11 @@ def iser(
     problem = Problem(
         series, "ISER", conditions, initial=initial, support=support, progress=progress
     )
-    level = noise_level(series.load())
-    mu = sensitivity * _DEVIATIONS * _spread_of_noise(problem, level, seed)
-    note(f"Noise of {level:.3g} was found in the images; slopes below {mu:.3g} count as noise.")
+    if noise is None:
+        noise = noise_level(series.load())
+        note(f"The noise in the images was found to be {noise:.3g} per pixel.")
+    problem.chosen = {"noise": noise}
+    mu = sensitivity * _DEVIATIONS * _spread_of_noise(problem, noise, seed)
     variation = variation_of(problem)
     dual = variation.new_dual()
     descent = Accelerated(problem)

@@ -12,7 +12,7 @@ from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import recorded
-from napari_tomo4d.reconstruct.automatic import choose_weight
+from napari_tomo4d.reconstruct.automatic import choose_weight, density_scale
 from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
 from napari_tomo4d.reconstruct.setup import (
     AxisShift,
@@ -39,7 +39,7 @@ def joint_4d(
             maximum=100,
             step=0.1,
         ),
-    ] = 0.3,
+    ] = 0.5,
     thickness: Thickness = None,
     non_negative: NonNegative = True,
     axis_shift_px: AxisShift = 0.0,
@@ -50,6 +50,7 @@ def joint_4d(
     initial: Sequence[Volume] | None = None,
     support: Support | None = None,
     tilt_weights: Sequence[Sequence[float]] | None = None,
+    scale: float | None = None,
     progress: Progress | None = None,
 ) -> TimeSeries[Volume]:
     """Reconstruct all time points together: little variation in space, few changes in time.
@@ -73,6 +74,8 @@ def joint_4d(
         Common to all times.
     tilt_weights : sequence of sequences of float, optional
         One for each time, as in `sirt`.
+    scale : float, optional
+        As in `tv`.
     progress : Progress, optional
 
     Returns
@@ -100,9 +103,13 @@ def joint_4d(
         )
         for i in range(len(experiment))
     ]
+    intervals = _per_interval(experiment, temporal)
+    if scale is None:
+        scale = float(
+            np.mean([density_scale(s, c) for s, c in zip(experiment, conditions, strict=True)])
+        )
     if weight is None:
-        middle = len(experiment) // 2
-        weight = choose_weight(experiment[middle], choose_weight_by, conditions[middle], progress)
+        weight = choose_weight(experiment, choose_weight_by, conditions, scale, intervals, progress)
     problems = [
         Problem(
             series,
@@ -115,7 +122,8 @@ def joint_4d(
         )
         for i, series in enumerate(experiment)
     ]
-    primal_dual(problems, weight, iterations, min_improvement, _per_interval(experiment, temporal))
+    problems[0].chosen = {"weight": weight, "scale": scale}
+    primal_dual(problems, weight * scale, iterations, min_improvement, intervals)
     return experiment.with_items([p.result() for p in problems], f"{experiment.name} Joint 4D")
 
 

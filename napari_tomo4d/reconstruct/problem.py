@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -97,6 +98,8 @@ class Problem:
             self.tilt_weights = np.where(held_out, np.float32(0), self.tilt_weights)
         self.measured = projector.images_to_blocks(series.load())
         self.residuals: list[float] = []
+        self.chosen: dict[str, Any] = {}
+        """What the method chose by itself, as its keyword arguments."""
         self._kept = self.tilt_weights > 0
         self._norm = np.sqrt(self._sum_of_squares(self.measured, self._kept))
         if self._norm == 0:
@@ -282,7 +285,19 @@ class Problem:
 
     def result(self) -> Volume:
         """Return the current volume."""
-        return finish(self.projector, self.volume, self.series, self.method, self.residuals)
+        series = self.series
+        if series.pixel_size_nm is None:
+            warn("The pixel size is unknown, so the volume has no scale.")
+        metadata = {k: v for k, v in series.metadata.items() if k == "origin_px"}
+        if self.chosen:
+            metadata["chosen"] = self.chosen
+        return Volume(
+            self.projector.volume_from_blocks(self.volume),
+            series.pixel_size_nm,
+            np.array(self.residuals),
+            name=f"{series.name} {self.method}",
+            metadata=metadata,
+        )
 
 
 class Subset:
@@ -354,25 +369,6 @@ def iterate(
                 return
         if any(p.overfitted for p in problems):
             return
-
-
-def finish(
-    projector: Projector,
-    blocks: np.ndarray,
-    series: TiltSeries,
-    method: str,
-    residuals: Sequence[float] = (),
-) -> Volume:
-    """Wrap volume blocks up as a Volume that belongs to `series`."""
-    if series.pixel_size_nm is None:
-        warn("The pixel size is unknown, so the volume has no scale.")
-    return Volume(
-        projector.volume_from_blocks(blocks),
-        series.pixel_size_nm,
-        np.array(residuals),
-        name=f"{series.name} {method}",
-        metadata={k: v for k, v in series.metadata.items() if k == "origin_px"},
-    )
 
 
 def _tilt_weights(weights: Sequence[float] | np.ndarray | None, n_tilts: int) -> np.ndarray:

@@ -54,7 +54,12 @@ NonNegative = Annotated[
 ]
 Maximum = Annotated[
     float | None,
-    Param("Density can't be above this; empty: no limit.", minimum=0, advanced=True),
+    Param(
+        "Density can't be above this; empty: no limit.",
+        minimum=0,
+        advanced=True,
+        empty="no limit",
+    ),
 ]
 Relaxation = Annotated[
     float,

@@ -99,6 +99,7 @@ def sirt(
     problem = Problem(
         series, "SIRT", conditions, initial=initial, support=support, progress=progress
     )
+    problem.chosen = {"iterations": iterations}
     solve(problem, iterations, min_improvement)
     return problem.result()
 
@@ -175,5 +176,6 @@ def os_sart(
     problem = Problem(
         series, "OS-SART", conditions, initial=initial, support=support, progress=progress
     )
+    problem.chosen = {"iterations": iterations}
     solve(problem, iterations, min_improvement)
     return problem.result()

@@ -11,7 +11,7 @@ from napari_tomo4d.data import TiltSeries, Volume
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import recorded
-from napari_tomo4d.reconstruct.automatic import CHOOSERS, choose_weight
+from napari_tomo4d.reconstruct.automatic import CHOOSERS, choose_weight, density_scale
 from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
 from napari_tomo4d.reconstruct.setup import (
     AxisShift,
@@ -38,6 +38,7 @@ ChooseWeight = Annotated[
     str,
     Param(
         "How an empty weight is chosen: by predicting left-out tilts, or from the noise level.",
+        label="Weight by",
         choices=tuple(CHOOSERS),
         advanced=True,
     ),
@@ -67,6 +68,7 @@ def tv(
     initial: Volume | None = None,
     support: Support | None = None,
     tilt_weights: Sequence[float] | np.ndarray | None = None,
+    scale: float | None = None,
     progress: Progress | None = None,
 ) -> Volume:
     """Reconstruct with little total variation: flat particles with sharp edges.
@@ -88,6 +90,8 @@ def tv(
         Trans. Image Process. 18, 2419).
     initial, support, tilt_weights, progress
         As in `sirt`.
+    scale : float, optional
+        Density that `weight` is relative to; found from the images if None.
 
     Returns
     -------
@@ -95,8 +99,11 @@ def tv(
         Density in image intensity per pixel of path, and residuals as in `sirt`.
     """
     conditions = Conditions(thickness, axis_shift_px, non_negative, maximum, tilt_weights)
+    if scale is None:
+        scale = density_scale(series, conditions)
     if weight is None:
-        weight = choose_weight(series, choose_weight_by, conditions, progress)
+        weight = choose_weight([series], choose_weight_by, [conditions], scale, progress=progress)
     problem = Problem(series, "TV", conditions, initial=initial, support=support, progress=progress)
-    SOLVERS[solver]([problem], weight, iterations, min_improvement)
+    problem.chosen = {"weight": weight, "scale": scale}
+    SOLVERS[solver]([problem], weight * scale, iterations, min_improvement)
     return problem.result()

@@ -93,11 +93,10 @@ class Accelerated:
 
 
 def fista(
-    problems: Sequence[Problem], weight: float, iterations: int, min_improvement: float = 0.0
+    problems: Sequence[Problem], mu: float, iterations: int, min_improvement: float = 0.0
 ) -> None:
     """Minimise the functional of a single time point by accelerated proximal gradients."""
     (problem,) = problems
-    mu = weight * scale_of(problem)
     variation = variation_of(problem)
     dual = variation.new_dual()
     descent = Accelerated(problem)
@@ -111,7 +110,7 @@ def fista(
 
 def primal_dual(
     problems: Sequence[Problem],
-    weight: float,
+    mu: float,
     iterations: int,
     min_improvement: float = 0.0,
     temporal: Sequence[float] = (),
@@ -122,15 +121,14 @@ def primal_dual(
     ----------
     problems : sequence of Problem
         One for each time point, volumes of one shape.
-    weight : float
-        Of total variation in space.
+    mu : float
+        Weight of total variation in space.
     iterations : int
     min_improvement : float
         Stop rule on the mean residual.
     temporal : sequence of float
-        Weight between each time point and the next relative to `weight`.
+        Weight between each time point and the next, relative to `mu`.
     """
-    mu = weight * float(np.mean([scale_of(p) for p in problems]))
     omega = float(np.sqrt(_BALANCE))
     norm = 1 + omega**2 * (GRADIENT_NORM_SQUARED + (4 if len(problems) > 1 else 0))
     tau, sigma = _PRIMAL_STEP, 0.99 / (_PRIMAL_STEP * norm)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import napari
@@ -34,10 +33,11 @@ from napari_tomo4d.gui.run_bar import RunBar, format_bytes, format_seconds
 from napari_tomo4d.gui.runner import Runner
 from napari_tomo4d.pipeline import STEPS, run_step, run_steps
 from napari_tomo4d.progress import Progress, Snapshot
-from napari_tomo4d.reconstruct import estimate, ray_sums_per_second
+from napari_tomo4d.reconstruct import estimate, ray_sums_per_second, slices_of
 
 _METHODS = [s for s in STEPS.values() if s.stage == "reconstruct"]
 _PREVIEW_ITERATIONS = 30
+_PREVIEW_WEIGHT = 0.03
 _PREVIEW_DELAY_MS = 200
 
 
@@ -217,21 +217,28 @@ class ReconstructPanel(Panel):
         if series is None:
             return
         name, parameters = self.method_and_parameters()
+        times = len(self.picker.item) if isinstance(self.picker.item, TimeSeries) else 1
+        together = STEPS[name].together
         cost = estimate(
             len(series),
             self.preparation.result_shape,
             parameters.get("thickness"),
             series.tilt_axis,
             name.split(".")[1],
-            parameters.get("iterations", 1),
+            parameters.get("iterations") or _PREVIEW_ITERATIONS,
+            times if together else 1,
         )
-        times = len(self.picker.item) if isinstance(self.picker.item, TimeSeries) else 1
-        # finished volumes of a time series stay in memory
-        needed = cost.memory_bytes * (1 + 0.5 * (times - 1))
+        needed = cost.memory_bytes
+        if not together:
+            # finished volumes of a time series stay in memory
+            n_y, n_x = self.preparation.result_shape
+            depth = parameters.get("thickness") or (n_x if series.tilt_axis == "y" else n_y)
+            needed += 4 * (times - 1) * depth * n_y * n_x
         free = psutil.virtual_memory().available
         text = f"Needs {format_bytes(needed)} of {format_bytes(free)} free"
         if self._speed:
-            text += f", about {format_seconds(times * cost.ray_sums / self._speed)}"
+            runs = 1 if together else times
+            text += f", about {format_seconds(runs * cost.ray_sums / self._speed)}"
         if needed > 0.9 * free:
             text += ". Too much: choose a smaller region, a larger binning or less thickness"
         self.cost.setText(text + ".")
@@ -258,11 +265,17 @@ class ReconstructPanel(Panel):
         steps, index = self.preparation.steps(), self.slice.value()
         name, parameters = self.method_and_parameters()
         if "iterations" in parameters:
-            parameters["iterations"] = min(parameters["iterations"], _PREVIEW_ITERATIONS)
+            wanted = parameters["iterations"] or _PREVIEW_ITERATIONS
+            parameters["iterations"] = min(wanted, _PREVIEW_ITERATIONS)
+        if "weight" in parameters and parameters["weight"] is None:
+            # choosing it takes longer than a person waits for a preview
+            parameters["weight"] = _PREVIEW_WEIGHT
 
         def preview(progress: Progress) -> Any:
             ready = prepared[1] if prepared[0] == key else run_steps(series, steps, progress)
-            volume = run_step(name, _one_slice(ready, index), parameters, progress)
+            volume = run_step(name, slices_of(ready, index, index + 1), parameters, progress)
+            if isinstance(volume, TimeSeries):
+                volume = volume[0]
             section = volume.data[:, 0] if ready.tilt_axis == "y" else volume.data[:, :, 0]
             return key, ready, section, index, parameters, ray_sums_per_second()
 
@@ -275,6 +288,8 @@ class ReconstructPanel(Panel):
         title = f"slice {along} = {index}, beam from above (px)"
         if "iterations" in parameters:
             title += f", {parameters['iterations']} iterations"
+        if "weight" in parameters:
+            title += f", weight {parameters['weight']:g}"
         self.image.show_image(section, title)
         self._show_note("")
         self._update_cost()
@@ -305,8 +320,9 @@ class ReconstructPanel(Panel):
         if len(first.residuals):
             self.curve.show_curve(first.residuals)
             text += f", residual {first.residuals[-1]:.4f} after {len(first.residuals)} iterations"
-        notes = result.provenance.warnings if result.provenance else ()
-        self.run_bar.say("\n".join([text + ".", *(f"Note: {w}" for w in notes)]))
+        made = result.provenance
+        notes = [*made.notes, *(f"Note: {w}" for w in made.warnings)] if made else []
+        self.run_bar.say("\n".join([text + ".", *notes]))
         self._timer.start()
 
     # -- recipes ---------------------------------------------------------------------------
@@ -347,11 +363,3 @@ class ReconstructPanel(Panel):
         self._filling = False
         self.run_bar.say("Filled in as it was for the selected layer.")
         self._changed()
-
-
-def _one_slice(series: TiltSeries, index: int) -> TiltSeries:
-    """Return the series cut to one slice across the tilt axis."""
-    images = series.load()
-    index = min(index, images.shape[1 if series.tilt_axis == "y" else 2] - 1)
-    part = images[:, index : index + 1] if series.tilt_axis == "y" else images[:, :, index, None]
-    return dataclasses.replace(series, images=part)
