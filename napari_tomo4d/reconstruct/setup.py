@@ -69,6 +69,7 @@ MinImprovement = Annotated[
     float,
     Param(
         "Stops when the relative residual falls by less than this per iteration; 0: never.",
+        label="Stop below",
         minimum=0,
         maximum=1,
         step=0.0001,
