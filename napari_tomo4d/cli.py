@@ -93,6 +93,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--overwrite", action="store_true", help="replace an output that exists")
     sub.add_argument("--scheduler", metavar="ADDRESS", help="Dask scheduler, tcp://host:8786")
+    sub.add_argument(
+        "--memory",
+        metavar="GB",
+        type=float,
+        help="reconstruct slab by slab within so much memory, into an .ome.zarr",
+    )
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
 
     sub = add("steps", _steps, "list the steps of recipes, or explain one")
@@ -155,7 +161,9 @@ def _run(options: argparse.Namespace) -> int:
             "The recipe does not say where the result goes; add [output] path, or use --output."
         )
     with _Bar(disable=options.quiet) as progress:
-        result = run_recipe(recipe, scheduler=options.scheduler, progress=progress)
+        result = run_recipe(
+            recipe, scheduler=options.scheduler, progress=progress, memory_gb=options.memory
+        )
     print(f"{result!r} -> {recipe.resolve(recipe.output['path'])}")
     residuals: Any = getattr(result, "residuals", ())
     if len(residuals):

@@ -94,6 +94,22 @@ class Progress:
         """Return the progress of part `index` (from 0) of `count` equal parts."""
         return _Part(self, index, count, label)
 
+    def silent(self) -> Progress:
+        """Return the progress of a trial within this work: it can only be cancelled."""
+        return _Silent(self)
+
+
+class _Silent(Progress):
+    """A trial within longer work: hears a wish to cancel, shows nothing."""
+
+    def __init__(self, whole: Progress) -> None:
+        super().__init__()
+        self._whole = whole
+
+    @property
+    def cancel_requested(self) -> bool:
+        return self._whole.cancel_requested
+
 
 class _Part(Progress):
     """One of several equal parts of a longer piece of work."""

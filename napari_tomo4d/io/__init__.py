@@ -5,10 +5,12 @@ from napari_tomo4d.io.formats import FORMATS, is_readable
 from napari_tomo4d.io.imod import read_angles, read_mdoc, write_rawtlt
 from napari_tomo4d.io.raw import to_nm
 from napari_tomo4d.io.reader import read
+from napari_tomo4d.io.slab_store import SlabStore, slab_store
 from napari_tomo4d.io.writer import check_target, write
 
 __all__ = [
     "FORMATS",
+    "SlabStore",
     "check_target",
     "describe",
     "describe_item",
@@ -16,6 +18,7 @@ __all__ = [
     "read",
     "read_angles",
     "read_mdoc",
+    "slab_store",
     "to_nm",
     "write",
     "write_rawtlt",

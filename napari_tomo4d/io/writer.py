@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +59,23 @@ def write(
     if suffix not in _ZARR and (isinstance(item, TimeSeries) or frames):
         what = "several frames per tilt" if frames else "several time points"
         raise WriteError(f"{path} can't hold {what}; write {path.stem}.ome.zarr instead.")
-    # beside the target, so that moving it is one step
-    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
-    try:
+    with replacing(path) as temporary:
         if suffix in _ZARR:
             write_zarr(item, temporary, progress)
         else:
             _write_plain(item, temporary, suffix)
+    if suffix in _MRC and isinstance(item, TiltSeries):
+        write_rawtlt(item.angles_deg, path.with_suffix(".rawtlt"))
+    return path
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a path to write to, and move it to `path` at the end if nothing went wrong."""
+    # beside the target, so that moving it is one step
+    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
+    try:
+        yield temporary
         _replace(temporary, path)
     except OSError as error:
         if isinstance(error, WriteError):
@@ -71,9 +83,6 @@ def write(
         raise WriteError(f"{path} could not be written: {error.strerror or error}.") from error
     finally:
         _remove(temporary)
-    if suffix in _MRC and isinstance(item, TiltSeries):
-        write_rawtlt(item.angles_deg, path.with_suffix(".rawtlt"))
-    return path
 
 
 def check_target(path: str | Path, *, overwrite: bool = False) -> Path:

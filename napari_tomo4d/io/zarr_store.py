@@ -16,18 +16,25 @@ from napari_tomo4d.io.raw import Raw, use_lazy
 from napari_tomo4d.progress import Progress
 
 _KEY = "napari_tomo4d"
+TIMES: dict[str, Any] = {"ome": {"version": "0.5", "bioformats2raw.layout": 3}}
+"""Attributes of a group that holds one group for each time."""
 
 
 def write_zarr(item: Any, path: Path, progress: Progress) -> None:
     """Write a data object into a new folder; lazy images are computed chunk by chunk."""
     group = zarr.create_group(store=str(path), zarr_format=3)
     if isinstance(item, TimeSeries):
-        group.attrs.update({"ome": {"version": "0.5", "bioformats2raw.layout": 3}})
+        group.attrs.update(TIMES)
         for i, one in enumerate(item):
             _write_item(group.create_group(str(i)), one, progress.part(i, len(item)))
     else:
         _write_item(group, item, progress)
         return
+    write_header(group, item)
+
+
+def write_header(group: zarr.Group, item: Any) -> None:
+    """Write everything about an item but its pixels."""
     group.attrs[_KEY] = header_of(item)
 
 
@@ -39,7 +46,7 @@ def _write_item(group: zarr.Group, item: TiltSeries | Volume | Labels, progress:
     else:
         parts = [item.data]
         chunk = tuple(min(n, 128) for n in item.data.shape)
-        axes = [_space(a, item) for a in "zyx"]
+        axes = space_axes(item)
     shape = (sum(len(p) for p in parts), *parts[0].shape[1:])
     array = group.create_array("0", shape=shape, chunks=chunk, dtype=parts[0].dtype)
     done = 0
@@ -49,13 +56,18 @@ def _write_item(group: zarr.Group, item: TiltSeries | Volume | Labels, progress:
             array[done : done + len(block)] = block
             done += len(block)
             progress.report(done, shape[0], f"Writing {item.name}")
+    describe_group(group, item, axes)
+
+
+def describe_group(group: zarr.Group, item: Any, axes: list[dict[str, str]]) -> None:
+    """Write what a group holds beside its pixels: OME's multiscale entry and our header."""
     size = item.pixel_size_nm or 1.0
     scale = [1.0 if a["name"] == "tilt" else size for a in axes]
     transform: Any = [{"type": "scale", "scale": scale}]
     dataset: Any = {"path": "0", "coordinateTransformations": transform}
     multiscale: Any = {"name": item.name, "axes": axes, "datasets": [dataset]}
     group.attrs["ome"] = {"version": "0.5", "multiscales": [multiscale]}
-    group.attrs[_KEY] = header_of(item)
+    write_header(group, item)
 
 
 def _image_stacks(series: TiltSeries) -> list[Any]:
@@ -63,6 +75,11 @@ def _image_stacks(series: TiltSeries) -> list[Any]:
     if isinstance(series.images, tuple):
         return list(series.images)
     return list(series.images) if series.images.ndim == 4 else [series.images]
+
+
+def space_axes(item: Any) -> list[dict[str, str]]:
+    """Return OME's description of the axes of a volume."""
+    return [_space(a, item) for a in "zyx"]
 
 
 def _space(name: str, item: Any) -> dict[str, str]:

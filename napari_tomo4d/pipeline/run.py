@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from napari_tomo4d import io, simulate
 from napari_tomo4d.data import TimeSeries
 from napari_tomo4d.errors import MissingExtraError, RecipeError, Tomo4DError
 from napari_tomo4d.parameters import check_parameters
 from napari_tomo4d.pipeline.recipe import Recipe, read_recipe
+from napari_tomo4d.pipeline.slabs import run_in_slabs
 from napari_tomo4d.pipeline.steps import get_step
+from napari_tomo4d.pipeline.times import as_time_series
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import Provenance, collecting, jsonable, software_version, warn
+from napari_tomo4d.provenance import collecting, warn
+from napari_tomo4d.reconstruct import estimate
 
 Steps = Sequence[tuple[str, dict[str, Any]]]
 
@@ -60,7 +64,7 @@ def run_step(
                 warn(f"{step.title} was finished early, after {i + 1} of {len(item)} time points.")
             item = item.first(i + 1)
             break
-    return _as_time_series(item, items, name, given, said)
+    return as_time_series(item, items, name, given, said)
 
 
 def run_steps(item: Any, steps: Steps, progress: Progress | None = None) -> Any:
@@ -73,7 +77,11 @@ def run_steps(item: Any, steps: Steps, progress: Progress | None = None) -> Any:
 
 
 def run_recipe(
-    recipe: str | Path | Recipe, scheduler: str | None = None, progress: Progress | None = None
+    recipe: str | Path | Recipe,
+    scheduler: str | None = None,
+    progress: Progress | None = None,
+    *,
+    memory_gb: float | None = None,
 ) -> Any:
     """Repeat a recipe: read, run its steps, write the result.
 
@@ -85,11 +93,14 @@ def run_recipe(
         Address of a Dask scheduler, such as ``"tcp://host:8786"``; every time point is a
         task. Runs in this process if None.
     progress : Progress, optional
+    memory_gb : float, optional
+        Memory that a reconstruction may take: it then goes slab by slab into its OME-Zarr
+        output. It does so anyway if the volume would not fit into the free memory.
 
     Returns
     -------
     TiltSeries, Volume, Labels or TimeSeries of those
-        The result, also when it was written.
+        The result, also when it was written; made in slabs, it is read when it is used.
 
     Raises
     ------
@@ -106,13 +117,52 @@ def run_recipe(
         io.check_target(output, overwrite=overwrite)
     item = _read_input(recipe)
     steps = recipe.resolved_steps()
-    if scheduler is None:
-        result = run_steps(item, steps, progress)
-    else:
+    if scheduler is not None:
         result = _run_on_cluster(item, steps, scheduler, progress)
+    else:
+        count = len(steps)
+        result = run_steps(item, steps[:-1], progress.part(0, 2)) if count > 1 else item
+        budget = _memory_for_slabs(result, steps, output, memory_gb)
+        rest = progress.part(1, 2) if count > 1 else progress
+        if budget is not None and output is not None:
+            name, parameters = steps[-1]
+            return run_in_slabs(
+                name,
+                result,
+                parameters,
+                output,
+                memory_bytes=budget,
+                overwrite=overwrite,
+                progress=rest,
+            )
+        result = run_steps(result, steps[-1:], rest)
     if output is not None:
         io.write(result, output, overwrite=overwrite, progress=progress)
     return result
+
+
+def _memory_for_slabs(
+    item: Any, steps: Steps, output: str | None, memory_gb: float | None
+) -> float | None:
+    """Return the memory for a reconstruction in slabs, None if it need not be in slabs."""
+    if not steps or output is None or not output.endswith(".zarr"):
+        return None
+    step, parameters = get_step(steps[-1][0]), steps[-1][1]
+    if (step.takes, step.gives) != ("tilt series", "volume"):
+        return None
+    if memory_gb is not None:
+        return memory_gb * 1e9
+    times = list(item) if isinstance(item, TimeSeries) else [item]
+    needed = estimate(
+        len(times[0]),
+        times[0].image_shape,
+        parameters.get("thickness"),
+        times[0].tilt_axis,
+        step.name.split(".")[1],
+        times=len(times) if step.together else 1,
+    ).memory_bytes
+    free = psutil.virtual_memory().available
+    return 0.5 * free if needed > 0.7 * free else None
 
 
 def _read_input(recipe: Recipe) -> Any:
@@ -124,28 +174,6 @@ def _read_input(recipe: Recipe) -> Any:
         raise RecipeError(f"There is no simulation {name!r}; there is 'sintering'.")
     check_parameters(simulate.sintering, given)
     return simulate.sintering(**given)[0]
-
-
-def _as_time_series(
-    times: TimeSeries[Any],
-    items: list[Any],
-    name: str,
-    parameters: dict[str, Any],
-    said: Sequence[str] = (),
-) -> TimeSeries[Any]:
-    before = times.provenance
-    provenance = Provenance(
-        step=name,
-        parameters=jsonable(parameters),
-        inputs=() if before is None else (before,),
-        warnings=tuple(dict.fromkeys([w for i in items for w in i.provenance.warnings] + [*said])),
-        software=software_version(),
-        notes=tuple(dict.fromkeys(n for i in items for n in i.provenance.notes)),
-    )
-    step = get_step(name)
-    title = times.name if step.takes == step.gives else f"{times.name} {step.title}"
-    result = times.with_items(items, title)
-    return dataclasses.replace(result, provenance=provenance)
 
 
 def _run_on_cluster(item: Any, steps: Steps, scheduler: str, progress: Progress) -> Any:
@@ -181,5 +209,5 @@ def _run_on_cluster(item: Any, steps: Steps, scheduler: str, progress: Progress)
     result = item
     for name, parameters in steps:
         given = check_parameters(get_step(name).function, parameters)
-        result = _as_time_series(result, results, name, given)
+        result = as_time_series(result, results, name, given)
     return result

@@ -8,6 +8,8 @@ from napari_tomo4d.reconstruct.projector import Projector
 from napari_tomo4d.reconstruct.setup import (
     Cost,
     estimate,
+    fullest_slices,
+    halo_of,
     make_projector,
     ray_sums_per_second,
     slices_of,
@@ -22,6 +24,8 @@ __all__ = [
     "cgls",
     "dart",
     "estimate",
+    "fullest_slices",
+    "halo_of",
     "iser",
     "joint_4d",
     "make_projector",

@@ -12,13 +12,13 @@ from napari_tomo4d.errors import DataError
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note
 from napari_tomo4d.reconstruct.problem import Conditions, Problem
-from napari_tomo4d.reconstruct.setup import slices_of
-from napari_tomo4d.reconstruct.variational import primal_dual, scale_of
-
-_SLICES = 16
-"""Slices that are enough to choose by: those that hold most."""
+from napari_tomo4d.reconstruct.setup import fullest_slices, slices_of
+from napari_tomo4d.reconstruct.variational import primal_dual, scale_of, steps_of
 
 _RANGES = 50
+_DEVIATIONS = 1.5
+"""Slopes below so many standard deviations of noise alone count as noise."""
+
 _TEST_ITERATIONS = 60
 _HIGHEST_ITERATIONS = 300
 _WEIGHTS = 0.002 * 4.0 ** np.arange(5)
@@ -65,7 +65,7 @@ def choose_weight(
                 "TV",
                 condition,
                 held_out=tilts_to_hold_out(part.angles_deg) if leave_out else None,
-                progress=_Cancellable(progress),
+                progress=progress.silent(),
             )
             for part, condition in zip(parts, conditions, strict=True)
         ]
@@ -98,8 +98,11 @@ def _by_cross_validation(parts: Sequence[TiltSeries], solve: Solve) -> float:
 
 def _by_discrepancy(parts: Sequence[TiltSeries], solve: Solve) -> float:
     stacks = [part.load() for part in parts]
+    levels = [noise_level(part) for part in parts]
     expected = float(
-        np.mean([noise_level(s) * np.sqrt(s.size) / np.linalg.norm(s) for s in stacks])
+        np.mean(
+            [n * np.sqrt(s.size) / np.linalg.norm(s) for n, s in zip(levels, stacks, strict=True)]
+        )
     )
     low, high = float(_WEIGHTS[0]) / 2, float(_WEIGHTS[-1])
     # the residual grows with the weight
@@ -145,7 +148,7 @@ def choose_iterations(
         "SIRT",
         conditions,
         held_out=held_out,
-        progress=_Cancellable(progress),
+        progress=progress.silent(),
     )
     solve(problem, _HIGHEST_ITERATIONS)
     best = int(np.argmin(problem.held_out_residuals)) + 1
@@ -173,24 +176,15 @@ def density_scale(series: TiltSeries, conditions: Conditions) -> float:
     return scale_of(Problem(part, "SIRT", conditions))
 
 
-def fullest_slices(series: TiltSeries, count: int = _SLICES) -> tuple[int, int]:
-    """Return the range of slices across the tilt axis that hold the most intensity."""
-    images = np.maximum(series.load(), 0)
-    profile = images.sum(axis=(0, 2) if series.tilt_axis == "y" else (0, 1), dtype=np.float64)
-    count = min(count, len(profile))
-    held = np.convolve(profile, np.ones(count), "valid")
-    start = int(np.argmax(held))
-    return start, start + count
-
-
-def noise_level(images: np.ndarray) -> float:
-    """Estimate the RMS noise of images (image, y, x) that grows with intensity.
+def noise_level(series: TiltSeries) -> float:
+    """Estimate the RMS noise in the fullest slices, which may grow with intensity.
 
     From second differences along y and x, in which smooth structure nearly vanishes
     (Immerkaer 1996, Comput. Vis. Image Underst. 64, 300); the median of their size within
     each of some ranges of brightness ignores edges. Noise counts in full only if it differs
     from pixel to pixel.
     """
+    images = slices_of(series, *fullest_slices(series)).load()
     if min(images.shape[1:]) < 3:
         raise DataError("The images are too small to estimate their noise.")
     mask = images[:, :-2] - 2 * images[:, 1:-1] + images[:, 2:]
@@ -205,13 +199,24 @@ def noise_level(images: np.ndarray) -> float:
     return float(np.sqrt(np.mean(variances)))
 
 
-class _Cancellable(Progress):
-    """Hears a wish to cancel, shows nothing: for trials within a longer piece of work."""
+def noise_slope(problem: Problem, noise: float, seed: int) -> float:
+    """Return the weight of total variation that flattens what noise alone does to a volume.
 
-    def __init__(self, whole: Progress) -> None:
-        super().__init__()
-        self._whole = whole
-
-    @property
-    def cancel_requested(self) -> bool:
-        return self._whole.cancel_requested
+    Parameters
+    ----------
+    problem : Problem
+    noise : float
+        Standard deviation of white noise in the images.
+    seed : int
+        Of the noise that is sent through the operator.
+    """
+    generator = np.random.default_rng(seed)
+    shape = problem.projector.images_shape
+    sample = generator.standard_normal(shape, dtype=np.float32) * np.float32(noise)
+    images, volume = problem.projector.images_to_blocks(sample), problem.new_volume()
+    weights = problem.ray_weights
+    for b in range(len(images)):
+        images[b] *= weights[b if len(weights) > 1 else 0]
+    problem.spread(images, volume, steps_of(problem), bounded=False)
+    values = problem.projector.volume_from_blocks(volume)
+    return _DEVIATIONS * float(values[values != 0].std()) if values.any() else 0.0

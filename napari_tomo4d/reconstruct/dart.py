@@ -14,6 +14,7 @@ from napari_tomo4d.errors import ParameterError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note, recorded
+from napari_tomo4d.reconstruct.automatic import noise_level, noise_slope
 from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
 from napari_tomo4d.reconstruct.setup import (
     AxisShift,
@@ -22,8 +23,9 @@ from napari_tomo4d.reconstruct.setup import (
     Seed,
     Thickness,
 )
+from napari_tomo4d.reconstruct.variational import primal_dual
 
-_START_ITERATIONS = 50
+_START_ITERATIONS = 60
 _INNER_ITERATIONS = 10
 
 
@@ -54,12 +56,12 @@ def dart(
     smoothing: Annotated[
         float,
         Param(
-            "Share of its neighbours that a free voxel takes over.",
+            "Share of its neighbours that a free voxel takes over; more against noise.",
             minimum=0,
             maximum=1,
             advanced=True,
         ),
-    ] = 0.2,
+    ] = 0.8,
     thickness: Thickness = None,
     axis_shift_px: AxisShift = 0.0,
     min_improvement: MinImprovement = 0.0,
@@ -68,6 +70,7 @@ def dart(
     initial: Volume | None = None,
     support: Support | None = None,
     tilt_weights: Sequence[float] | np.ndarray | None = None,
+    noise: float | None = None,
     progress: Progress | None = None,
 ) -> Volume:
     """Reconstruct particles of one or a few known densities, each voxel having one of them.
@@ -79,7 +82,7 @@ def dart(
     iterations : int
         Number of rounds; each holds ten of SIRT.
     densities : tuple of float
-        In image intensity per pixel of path; found from a SIRT volume if empty.
+        In image intensity per pixel of path; found from the images if empty.
     n_densities : int
         Number to find.
     free_fraction, smoothing : float
@@ -89,7 +92,9 @@ def dart(
     seed : int
         Of the choice of free voxels.
     initial, support, tilt_weights, progress
-        As in `sirt`; without `initial`, it starts from SIRT.
+        As in `sirt`; without `initial`, it starts from a volume of little total variation.
+    noise : float, optional
+        Standard deviation of the images' noise, for that; found from the images if None.
 
     Returns
     -------
@@ -100,7 +105,7 @@ def dart(
     -----
     Batenburg & Sijbers 2011, IEEE Trans. Image Process. 20, 2542. Surfaces and a random share
     of the other voxels are free; the rest keeps the density of its class while SIRT corrects
-    the free ones. Densities that are not given are fitted to the images after each round.
+    the free ones.
     """
     if any(b <= a for a, b in zip((0.0, *densities), densities, strict=False)):
         raise ParameterError("densities have to be above 0 and increase.")
@@ -109,88 +114,94 @@ def dart(
         series, "DART", conditions, initial=initial, support=support, progress=progress
     )
     generator = np.random.default_rng(seed)
-    layout = problem.projector.layout
-    errors = problem.new_images()
-    everywhere = problem.voxel_weights
-
-    def sirt(times: int, free: np.ndarray | None = None) -> None:
-        for _ in range(times):
-            problem.errors(errors)
-            before = None if free is None else problem.volume.copy()
-            problem.spread(errors, problem.volume, everywhere)
-            if free is not None and before is not None:
-                keep = before
-
-                def restore(b: int, keep: np.ndarray = keep) -> None:
-                    np.copyto(problem.volume[b], keep[b], where=~free[b])
-
-                problem.each(restore)
-            problem.project()
-
     if initial is None:
-        sirt(_START_ITERATIONS)
-    levels = np.array((0.0, *densities), np.float32)
+        if noise is None:
+            noise = noise_level(series)
+        primal_dual([problem], noise_slope(problem, noise, seed), _START_ITERATIONS)
+        problem.residuals.clear()
     if not densities:
-        levels = _find_levels(problem, n_densities)
+        densities = _find_densities(problem, n_densities)
+        found = ", ".join(f"{density:.4g}" for density in densities)
+        note(f"The density of the particles was found from the images: {found}.")
+    problem.chosen = {"densities": list(densities), "noise": noise}
+    levels = np.array((0.0, *densities), np.float32)
+    join, split = problem.projector.layout.join, problem.projector.volume_to_blocks
 
     def classify() -> np.ndarray:
-        """Return the class of each voxel, and refit densities nobody gave."""
-        middles = (levels[1:] + levels[:-1]) / 2
-        return np.digitize(layout.join(problem.volume), middles).astype(np.uint8)
+        return np.digitize(join(problem.volume), (levels[1:] + levels[:-1]) / 2).astype(np.uint8)
 
-    def step(i: int) -> None:
-        nonlocal levels
+    def step(_: int) -> None:
         classes = classify()
-        if not densities:
-            levels = _fit_levels(problem, classes, len(levels))
         surface = ndimage.maximum_filter(classes, 3) != ndimage.minimum_filter(classes, 3)
         free = surface | (generator.random(classes.shape, dtype=np.float32) < free_fraction)
-        values = levels[classes]
-        current = layout.join(problem.volume)
-        start = np.where(free, current, values)
-        problem.volume = problem.projector.volume_to_blocks(start)
+        problem.volume = split(np.where(free, join(problem.volume), levels[classes]))
         problem.project()
-        blocks = problem.projector.volume_to_blocks(free.astype(np.float32)) > 0
-        sirt(_INNER_ITERATIONS, blocks)
-        current = layout.join(problem.volume)
-        around = ndimage.uniform_filter(current, 3)
-        mixed = np.where(free, (1 - smoothing) * current + smoothing * around, current)
-        problem.volume = problem.projector.volume_to_blocks(mixed)
+        _correct(problem, split(free.astype(np.float32)))
+        current = join(problem.volume)
+        mixed = (1 - smoothing) * current + smoothing * ndimage.uniform_filter(current, 3)
+        problem.volume = split(np.where(free, mixed, current))
+        problem.limit(problem.volume)
         problem.project()
 
     problem.iterate(step, iterations, min_improvement)
-    classes = classify()
-    if not densities:
-        levels = _fit_levels(problem, classes, len(levels))
-        found = ", ".join(f"{level:.4g}" for level in levels[1:])
-        note(f"The density of the particles was found from the images: {found}.")
-        problem.chosen = {"densities": [float(level) for level in levels[1:]]}
-    problem.volume = problem.projector.volume_to_blocks(levels[classes])
+    problem.volume = split(levels[classify()])
+    problem.limit(problem.volume)
     problem.project()
     problem.residuals.append(problem.residual())
     return problem.result()
 
 
-def _find_levels(problem: Problem, count: int) -> np.ndarray:
-    """Return 0 and the mean densities of the classes that Otsu's method finds."""
+def _correct(problem: Problem, free: np.ndarray) -> None:
+    """Improve the free voxels by SIRT."""
+    errors = problem.new_images()
+    for _ in range(_INNER_ITERATIONS):
+        problem.errors(errors)
+        change = problem.new_volume()
+        problem.spread(errors, change, problem.voxel_weights, bounded=False)
+
+        def apply(b: int, change: np.ndarray = change) -> None:
+            change[b] *= free[b]
+            problem.volume[b] += change[b]
+
+        problem.each(apply)
+        problem.limit(problem.volume)
+        problem.project()
+
+
+def _find_densities(problem: Problem, count: int) -> tuple[float, ...]:
+    """Return the densities with which segmentations explain the images best.
+
+    For one density, the threshold is the one that leaves the least projection error (van
+    Aarle et al. 2012, IEEE Trans. Image Process. 21, 4608); for several it is Otsu's.
+    """
     values = problem.projector.layout.join(problem.volume)
-    classes = np.digitize(values, threshold_multiotsu(values, count + 1))
-    return _fit_levels(problem, classes.astype(np.uint8), count + 1)
+    if count > 1:
+        classes = np.digitize(values, threshold_multiotsu(values, count + 1))
+        return _fit_densities(problem, classes, count)[0]
+    high = float(np.quantile(values[values > 0], 0.999)) if (values > 0).any() else 1.0
+    tried = [
+        _fit_densities(problem, values > part * high, 1) for part in np.arange(0.15, 0.9, 0.075)
+    ]
+    return min(tried, key=lambda result: result[1])[0]
 
 
-def _fit_levels(problem: Problem, classes: np.ndarray, count: int) -> np.ndarray:
-    """Return the densities with which the classes explain the images best."""
+def _fit_densities(
+    problem: Problem, classes: np.ndarray, count: int
+) -> tuple[tuple[float, ...], float]:
+    """Return the least-squares densities of classes, and the error that is left."""
+    weights = np.sqrt(problem.tilt_weights)[:, None, None]
     seen = []
-    for level in range(1, count):
+    for level in range(1, count + 1):
         images = problem.new_images()
-        part = problem.projector.volume_to_blocks((classes == level).astype(np.float32))
-        problem.project(part, images)
-        seen.append(images.ravel())
-    weights = np.broadcast_to(problem.tilt_weights[:, None, None], problem.measured.shape[1:])
-    weights = np.broadcast_to(weights, problem.measured.shape).ravel()
-    matrix = np.array([[np.dot(a * weights, b) for b in seen] for a in seen], np.float64)
-    right = np.array([np.dot(a * weights, problem.measured.ravel()) for a in seen], np.float64)
+        problem.project(
+            problem.projector.volume_to_blocks((classes == level).astype(np.float32)), images
+        )
+        seen.append((images * weights).ravel())
+    measured = (problem.measured * weights).ravel()
+    matrix = np.array([[np.dot(a, b) for b in seen] for a in seen], np.float64)
+    right = np.array([np.dot(a, measured) for a in seen], np.float64)
     fitted = np.linalg.lstsq(matrix, right, rcond=None)[0]
     # a class that is empty or fits badly must not change the order of the others
-    fitted = np.maximum.accumulate(np.maximum(fitted, 1e-6))
-    return np.concatenate([[0], fitted * (1 + 1e-6 * np.arange(len(fitted)))]).astype(np.float32)
+    fitted = np.maximum.accumulate(np.maximum(fitted, 1e-6)) * (1 + 1e-6 * np.arange(count))
+    left = measured - sum(f * s for f, s in zip(fitted.astype(np.float32), seen, strict=True))
+    return tuple(map(float, fitted)), float(np.linalg.norm(left))

@@ -11,7 +11,7 @@ from napari_tomo4d.data import TiltSeries, Volume
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note, recorded
-from napari_tomo4d.reconstruct.automatic import noise_level
+from napari_tomo4d.reconstruct.automatic import noise_level, noise_slope
 from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
 from napari_tomo4d.reconstruct.setup import (
     AxisShift,
@@ -22,10 +22,7 @@ from napari_tomo4d.reconstruct.setup import (
     Seed,
     Thickness,
 )
-from napari_tomo4d.reconstruct.variational import Accelerated, steps_of, variation_of
-
-_DEVIATIONS = 2.0
-"""Slopes that noise reaches in one place of twenty are taken for noise at sensitivity 1."""
+from napari_tomo4d.reconstruct.variational import Accelerated, variation_of
 
 _INNER = 5
 """Steps of denoising in each reduction; they go on where the last ones ended."""
@@ -94,8 +91,8 @@ def iser(
     -----
     The scheme and its parameters are those of Nanoscale 2023, 15, 10133. An iteration is one
     accelerated step down the projection error (Nesterov's momentum), then the volume is
-    denoised: ``argmin_x |x - v|^2 / 2 + mu TV(x)``. Here mu is `sensitivity` times twice the
-    standard deviation of what back-projected noise adds to a voxel, so that no weight has to
+    denoised: ``argmin_x |x - v|^2 / 2 + mu TV(x)``. Here mu is `sensitivity` times 1.5
+    standard deviations of what back-projected noise adds to a voxel, so that no weight has to
     be found.
     """
     conditions = Conditions(thickness, axis_shift_px, non_negative, maximum, tilt_weights)
@@ -103,10 +100,10 @@ def iser(
         series, "ISER", conditions, initial=initial, support=support, progress=progress
     )
     if noise is None:
-        noise = noise_level(series.load())
+        noise = noise_level(series)
         note(f"The noise in the images was found to be {noise:.3g} per pixel.")
     problem.chosen = {"noise": noise}
-    mu = sensitivity * _DEVIATIONS * _spread_of_noise(problem, noise, seed)
+    mu = sensitivity * noise_slope(problem, noise, seed)
     variation = variation_of(problem)
     dual = variation.new_dual()
     descent = Accelerated(problem)
@@ -122,17 +119,3 @@ def iser(
 
     problem.iterate(step, iterations, min_improvement)
     return problem.result()
-
-
-def _spread_of_noise(problem: Problem, level: float, seed: int) -> float:
-    """Return the standard deviation that one step gives to a volume for noise alone."""
-    generator = np.random.default_rng(seed)
-    shape = problem.projector.images_shape
-    noise = generator.standard_normal(shape, dtype=np.float32) * np.float32(level)
-    images, volume = problem.projector.images_to_blocks(noise), problem.new_volume()
-    weights = problem.ray_weights
-    for b in range(len(images)):
-        images[b] *= weights[b if len(weights) > 1 else 0]
-    problem.spread(images, volume, steps_of(problem), bounded=False)
-    values = problem.projector.volume_from_blocks(volume)
-    return float(values[values != 0].std()) if values.any() else 0.0

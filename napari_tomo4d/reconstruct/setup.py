@@ -15,6 +15,9 @@ from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.reconstruct.projector import Projector
 
+ENOUGH_SLICES = 16
+"""Slices that are enough to choose parameters by: those that hold most."""
+
 Thickness = Annotated[
     int | None,
     Param(
@@ -122,6 +125,16 @@ def slices_of(series: TiltSeries, start: int, stop: int) -> TiltSeries:
     return series.replace(images=part)
 
 
+def fullest_slices(series: TiltSeries, count: int = ENOUGH_SLICES) -> tuple[int, int]:
+    """Return the range of slices across the tilt axis that hold the most intensity."""
+    images = np.maximum(series.load(), 0)
+    profile = images.sum(axis=(0, 2) if series.tilt_axis == "y" else (0, 1), dtype=np.float64)
+    count = min(count, len(profile))
+    held = np.convolve(profile, np.ones(count), "valid")
+    start = int(np.argmax(held))
+    return start, start + count
+
+
 @dataclass(frozen=True)
 class Cost:
     """What a reconstruction needs.
@@ -146,6 +159,8 @@ class _Needs:
     ----------
     volumes, images : float
         Arrays of the size of the volume and of the images, the result included.
+    halo : int
+        Slices on either side that a slice depends on, nearly.
     passes : float
         Projections and back-projections per iteration, and what else takes as long.
     once : bool
@@ -156,6 +171,7 @@ class _Needs:
     images: float
     passes: float
     once: bool = False
+    halo: int = 0
 
 
 _NEEDS = {
@@ -163,10 +179,10 @@ _NEEDS = {
     "SIRT": _Needs(2, 4, 2),
     "OS-SART": _Needs(2, 5, 3.2),
     "CGLS": _Needs(5, 6, 2.5),
-    "TV": _Needs(6, 7, 3.5),
-    "ISER": _Needs(10, 6, 12),
-    "DART": _Needs(6, 5, 40),
-    "JOINT 4D": _Needs(7, 7, 3.7),
+    "TV": _Needs(6, 7, 3.5, halo=8),
+    "ISER": _Needs(10, 6, 12, halo=8),
+    "DART": _Needs(7, 6, 40, halo=8),
+    "JOINT 4D": _Needs(7, 7, 3.7, halo=8),
 }
 
 
@@ -200,13 +216,22 @@ def estimate(
     n_z = thickness or width
     voxels = n_z * image_shape[0] * image_shape[1]
     pixels = n_tilts * image_shape[0] * image_shape[1]
-    name = method.upper().replace("_", " ")
-    needs = _NEEDS[name.replace("OS SART", "OS-SART")]
+    needs = _needs_of(method)
     passes = needs.passes * (1 if needs.once else iterations)
     return Cost(
         memory_bytes=int(4 * times * (needs.volumes * voxels + needs.images * pixels)),
         ray_sums=passes * times * voxels * n_tilts,
     )
+
+
+def _needs_of(method: str) -> _Needs:
+    name = method.upper().replace("_", " ")
+    return _NEEDS[name.replace("OS SART", "OS-SART")]
+
+
+def halo_of(method: str) -> int:
+    """Return how many slices on either side a method needs, to give a slice as in the whole."""
+    return _needs_of(method).halo
 
 
 def require_memory_for(projector: Projector, method: str, times: int = 1) -> None:
