@@ -4,6 +4,7 @@ from napari_tomo4d.reconstruct.cgls import cgls
 from napari_tomo4d.reconstruct.dart import dart
 from napari_tomo4d.reconstruct.iser import iser
 from napari_tomo4d.reconstruct.joint_4d import joint_4d
+from napari_tomo4d.reconstruct.preview import SlicePreview
 from napari_tomo4d.reconstruct.projector import Projector
 from napari_tomo4d.reconstruct.setup import (
     Cost,
@@ -21,6 +22,7 @@ from napari_tomo4d.reconstruct.wbp import wbp
 __all__ = [
     "Cost",
     "Projector",
+    "SlicePreview",
     "cgls",
     "dart",
     "estimate",

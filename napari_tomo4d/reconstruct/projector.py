@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ import numpy as np
 
 from napari_tomo4d.errors import DataError, ParameterError
 from napari_tomo4d.progress import Progress
+from napari_tomo4d.reconstruct import cuda
 from napari_tomo4d.reconstruct.blocks import Blocks
 from napari_tomo4d.reconstruct.image_plane import ImagePlane
 from napari_tomo4d.reconstruct.kernels import kernels
@@ -110,8 +112,13 @@ class Projector:
         )
         self._lengths = 1 / np.maximum(np.abs(self._geometry[0]), np.abs(self._geometry[1]))
         self._everything = np.ones((n_z, width), np.float32)
+        if device not in ("auto", "cpu", "cuda"):
+            raise ParameterError(f"device is {device!r}; choose auto, cpu or cuda.")
+        if device == "auto":
+            device = "cuda" if cuda.is_available() else "cpu"
         self.device = device
-        self._project, self._backproject = kernels(self.layout.size)
+        found = cuda.kernels() if device == "cuda" else kernels(self.layout.size)
+        self._project, self._backproject = found
 
     @property
     def images_shape(self) -> tuple[int, int, int]:
@@ -197,12 +204,15 @@ class Projector:
         """
         straight = images if self._plane is None else self.new_images()
 
-        def work(b: int) -> None:
+        parts = self._parts(len(self.angles_deg), max(1, _CHUNK // volume[0].size))
+
+        def work(i: int) -> None:
+            b, tilts = i // len(parts), slice(*parts[i % len(parts)])
             self._project_block(
-                volume[b], straight[b], self._everything if used is None else used[b], progress
+                volume[b], straight[b, tilts], self._everything if used is None else used[b], tilts
             )
 
-        self.each(work, self.layout.n_blocks, progress)
+        self.each(work, self.layout.n_blocks * len(parts), progress)
         if self._plane is not None:
             plane = self._plane
             self.each(lambda t: plane.turn(straight, images, t), len(self.angles_deg), progress)
@@ -243,45 +253,45 @@ class Projector:
             turned, plane = self.new_images(), self._plane
             self.each(lambda t: plane.turn_back(images, turned, t), len(self.angles_deg), progress)
             images = turned
-        rows = max(1, _CHUNK // (len(self._lengths) * self.layout.width * self.layout.size))
+        rows = _CHUNK // (len(self._lengths) * self.layout.width * self.layout.size)
+        parts = self._parts(self.thickness, max(1, rows))
 
-        def work(b: int) -> None:
-            factors = self._everything if weights is None else weights[b]
-            source = self._rays_of(images[b])
-            for z in range(0, self.thickness, rows):
-                if progress is not None:
-                    progress.check()
-                self._backproject(
-                    source,
-                    volume[b],
-                    z,
-                    min(z + rows, self.thickness),
-                    factors,
-                    lengths,
-                    self._geometry,
-                    lowest,
-                    highest,
-                )
+        def work(i: int) -> None:
+            b, (start, stop) = i // len(parts), parts[i % len(parts)]
+            self._backproject(
+                self._rays_of(images[b]),
+                volume[b],
+                start,
+                stop,
+                self._everything if weights is None else weights[b],
+                lengths,
+                self._geometry,
+                lowest,
+                highest,
+            )
 
-        self.each(work, self.layout.n_blocks, progress)
+        self.each(work, self.layout.n_blocks * len(parts), progress)
+
+    def _parts(self, count: int, most: int) -> list[tuple[int, int]]:
+        """Return ranges of `count` planes or tilts: small ones, and enough for all threads."""
+        least = -(-self.threads // self.layout.n_blocks)
+        n = max(min(least, count), -(-count // most))
+        edges = [count * k // n for k in range(n + 1)]
+        return list(itertools.pairwise(edges))
 
     def _project_block(
-        self, volume: np.ndarray, images: np.ndarray, used: np.ndarray, progress: Progress | None
+        self, volume: np.ndarray, images: np.ndarray, used: np.ndarray, tilts: slice
     ) -> None:
+        """Project a block to some tilts, given by a range."""
         parts = self.supersampling
-        if parts == 1:
-            rays = images
-            rays[...] = 0
-        else:
-            rays = self.layout.zeros(len(self._lengths), 1)[0]
+        rays = images
+        if parts > 1:
+            rays = self.layout.zeros(len(images) * parts, 1)[0]
+        rays[...] = 0
         cosines, sines, centre_z, centre_x, centres = self._geometry
-        step = max(1, _CHUNK // volume.size)
-        for t in range(0, len(cosines), step):
-            if progress is not None:
-                progress.check()
-            tilts = slice(t, t + step)
-            geometry = (cosines[tilts], sines[tilts], centre_z, centre_x, centres[tilts])
-            self._project(volume, rays[tilts], used, geometry)
+        of = slice(tilts.start * parts, tilts.stop * parts)
+        geometry = (cosines[of], sines[of], centre_z, centre_x, centres[of])
+        self._project(volume, rays, used, geometry)
         if parts > 1:
             images[...] = rays.reshape(len(images), parts, *rays.shape[1:]).mean(axis=1)
 
@@ -332,7 +342,7 @@ class Projector:
         if inside is None and self._plane is None:
             volume, images = self.layout.zeros(self.thickness, 1), self.layout.zeros(n_tilts, 1)
             volume[...] = 1
-            self._project_block(volume[0], images[0], self._everything, None)
+            self._project_block(volume[0], images[0], self._everything, slice(0, n_tilts))
             return images[..., :1].copy()
         if inside is None:
             inside = self.new_volume()
