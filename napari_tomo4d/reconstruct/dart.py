@@ -54,14 +54,14 @@ def dart(
         ),
     ] = 0.15,
     smoothing: Annotated[
-        float,
+        float | None,
         Param(
-            "Share of its neighbours that a free voxel takes over; more against noise.",
+            "Share of its neighbours that a free voxel takes over. Empty: as the noise is.",
             minimum=0,
             maximum=1,
             advanced=True,
         ),
-    ] = 0.8,
+    ] = None,
     thickness: Thickness = None,
     axis_shift_px: AxisShift = 0.0,
     min_improvement: MinImprovement = 0.0,
@@ -86,7 +86,7 @@ def dart(
     n_densities : int
         Number to find.
     free_fraction, smoothing : float
-        Between 0 and 1; more of both against more noise.
+        Between 0 and 1; `smoothing` follows from the noise if None.
     thickness, axis_shift_px, min_improvement
         As in `sirt`.
     seed : int
@@ -114,16 +114,20 @@ def dart(
         series, "DART", conditions, initial=initial, support=support, progress=progress
     )
     generator = np.random.default_rng(seed)
+    if noise is None:
+        noise = noise_level(series)
+    if smoothing is None:
+        contrast = np.sqrt(np.mean(np.square(problem.measured)))
+        smoothing = float(np.clip(noise / contrast, 0.1, 0.8))
+        note(f"Free voxels take over {smoothing:.2g} of their neighbours, for the noise's sake.")
     if initial is None:
-        if noise is None:
-            noise = noise_level(series)
         primal_dual([problem], noise_slope(problem, noise, seed), _START_ITERATIONS)
         problem.residuals.clear()
     if not densities:
         densities = _find_densities(problem, n_densities)
         found = ", ".join(f"{density:.4g}" for density in densities)
         note(f"The density of the particles was found from the images: {found}.")
-    problem.chosen = {"densities": list(densities), "noise": noise}
+    problem.chosen = {"densities": list(densities), "noise": noise, "smoothing": smoothing}
     levels = np.array((0.0, *densities), np.float32)
     join, split = problem.projector.layout.join, problem.projector.volume_to_blocks
 

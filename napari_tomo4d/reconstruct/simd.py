@@ -49,6 +49,8 @@ def _add_weighted_pairs(
     w0, w1 : float32 arrays, at least `count` long
     scale, low, high : float32
         Finite: the code is compiled for numbers only.
+    count : int
+        A multiple of ``64 / lanes`` up to 4: so many terms are added side by side.
     lanes : literal int
         1, 4 or a multiple of 16.
     """
@@ -56,6 +58,8 @@ def _add_weighted_pairs(
         raise TypingError("lanes has to be a constant")
     width = min(lanes.literal_value, _WIDEST)
     n = lanes.literal_value // width
+    # sums that do not wait for each other, to keep the processor's adders busy
+    side = max(1, 4 // n)
     i8 = types.int64
     f4 = types.float32
     signature = types.void(target, i8, source, offsets, w0, w1, i8, i8, f4, f4, f4, lanes)
@@ -103,33 +107,38 @@ def _add_weighted_pairs(
 
         builder.position_at_end(loop)
         k = builder.phi(_INDEX)
-        # two sums, so that one term need not wait for the other
-        sums = [builder.phi(vector) for _ in range(2 * n)]
-        offset = builder.load(builder.gep(offsets_, [k]))
-        left = multiply_add(weight(weights0, k), row(source_, offset), sums[:n])
-        right = multiply_add(
-            weight(weights1, k), row(source_, builder.add(offset, stride_)), sums[n:]
-        )
-        after = builder.add(k, _INDEX(1))
+        sums = [builder.phi(vector) for _ in range(2 * n * side)]
+        added = []
+        for i in range(side):
+            term = builder.add(k, _INDEX(i))
+            offset = builder.load(builder.gep(offsets_, [term]))
+            first, second = row(source_, offset), row(source_, builder.add(offset, stride_))
+            own = sums[2 * n * i : 2 * n * (i + 1)]
+            added += multiply_add(weight(weights0, term), first, own[:n])
+            added += multiply_add(weight(weights1, term), second, own[n:])
+        after = builder.add(k, _INDEX(side))
         k.add_incoming(_INDEX(0), before)
         k.add_incoming(after, loop)
-        for total, new in zip(sums, left + right, strict=True):
+        for total, new in zip(sums, added, strict=True):
             total.add_incoming(zero, before)
             total.add_incoming(new, loop)
         builder.cbranch(builder.icmp_signed("<", after, count_), loop, done)
 
         builder.position_at_end(done)
         totals = []
-        for new in left + right:
+        for new in added:
             total = builder.phi(vector)
             total.add_incoming(zero, before)
             total.add_incoming(new, loop)
             totals.append(total)
         scale_, low_, high_ = (splat(value) for value in args[8:11])
         pointers = row(data(0), args[1])
-        for pointer, a, b in zip(pointers, totals[:n], totals[n:], strict=True):
-            both = builder.fmul(scale_, builder.fadd(a, b, flags=_FAST), flags=_FAST)
-            value = builder.fadd(load(pointer), both, flags=_FAST)
+        for i, pointer in enumerate(pointers):
+            total = totals[i]
+            for other in totals[i + n :: n]:
+                total = builder.fadd(total, other, flags=_FAST)
+            total = builder.fmul(scale_, total, flags=_FAST)
+            value = builder.fadd(load(pointer), total, flags=_FAST)
             value = limited(">", limited("<", value, low_), high_)
             stored = builder.store(value, pointer)
             stored.align = 4
