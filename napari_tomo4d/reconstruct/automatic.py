@@ -189,7 +189,7 @@ def noise_level(series: TiltSeries) -> float:
         raise DataError("The images are too small to estimate their noise.")
     mask = images[:, :-2] - 2 * images[:, 1:-1] + images[:, 2:]
     mask = np.abs(mask[:, :, :-2] - 2 * mask[:, :, 1:-1] + mask[:, :, 2:]).ravel()
-    brightness = ndimage.uniform_filter(images, (0, 3, 3))[:, 1:-1, 1:-1].ravel()
+    brightness = ndimage.uniform_filter(images, (0, 7, 7))[:, 1:-1, 1:-1].ravel()
     variances = [
         # half of all normal deviates are below 0.6745; the mask sums 36 variances
         np.median(mask[part]) ** 2 / 0.6745**2 / 36

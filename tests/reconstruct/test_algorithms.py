@@ -22,14 +22,28 @@ def box_series(shape, box, angles, tilt_axis, **geometry):
     return volume, t4.TiltSeries(projector.forward(volume), angles, 1.0, tilt_axis)
 
 
+def joint_of_two(series, **options):
+    return t4.reconstruct.joint_4d(t4.TimeSeries([series, series]), **options)[1]
+
+
 @pytest.mark.parametrize("tilt_axis", ["y", "x"])
 @pytest.mark.parametrize(
     ("method", "options"),
     [
         (t4.reconstruct.wbp, {}),
         (t4.reconstruct.wbp, {"filter": "shepp-logan"}),
+        (t4.reconstruct.wbp, {"filter": "sirt-like", "sirt_iterations": 100}),
         (t4.reconstruct.sirt, {"iterations": 100}),
+        (t4.reconstruct.os_sart, {"iterations": 20}),
+        (t4.reconstruct.cgls, {"iterations": 30}),
+        (t4.reconstruct.cgls, {"iterations": 30, "non_negative": True}),
+        (t4.reconstruct.tv, {"iterations": 60, "weight": 0.002}),
+        (t4.reconstruct.tv, {"iterations": 30, "weight": 0.002, "solver": "fista"}),
+        (t4.reconstruct.iser, {"iterations": 60}),
+        (t4.reconstruct.dart, {"iterations": 5}),
+        (joint_of_two, {"iterations": 60, "weight": 0.002}),
     ],
+    ids=str,
 )
 @pytest.mark.parametrize("shape", [(64, 40, 64), (63, 33, 75), (40, 71, 52)])
 def test_a_unit_box_comes_back_as_one(method, options, shape, tilt_axis):
