@@ -47,7 +47,7 @@ class Projector:
     supersampling : int
         Rays per detector pixel, of which the mean counts.
     threads : int, optional
-        Number of threads; all cores if None.
+        Number of threads; as many as processors this process may use if None.
     block : int, optional
         Slices done at once; the fastest if None.
     device : {"auto", "cpu", "cuda"}
@@ -87,7 +87,7 @@ class Projector:
         self.tilt_axis = tilt_axis
         self.axis_shift_px = float(axis_shift_px)
         self.supersampling = int(supersampling)
-        self.threads = threads or os.cpu_count() or 1
+        self.threads = threads or usable_threads()
         n_z, n_y, n_x = self.volume_shape
         n_slices, width = (n_y, n_x) if tilt_axis == "y" else (n_x, n_y)
         self.layout = Blocks(n_slices, width, tilt_axis, self.threads, block)
@@ -369,6 +369,13 @@ class Projector:
             limits.max,
         )
         return volume[:, :, 0].copy()
+
+
+def usable_threads() -> int:
+    """Return the number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _shifts(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import time
 from dataclasses import dataclass
 from typing import Annotated
@@ -13,7 +12,7 @@ import numpy as np
 from napari_tomo4d.data import TiltSeries, require_memory
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param
-from napari_tomo4d.reconstruct.projector import Projector
+from napari_tomo4d.reconstruct.projector import Projector, usable_threads
 
 ENOUGH_SLICES = 16
 """Slices that are enough to choose parameters by: those that hold most."""
@@ -262,4 +261,4 @@ def ray_sums_per_second() -> float:
         projector.add_backprojection(images, volume)
         fastest = min(fastest, time.perf_counter() - start)
     # blocks are shared out over the threads, which seldom all run at full speed
-    return 0.8 * (os.cpu_count() or 1) * 2 * volume.size * 21 / fastest
+    return 0.8 * usable_threads() * 2 * volume.size * 21 / fastest
