@@ -93,7 +93,8 @@ def _run_group(
     along = 0 if group[0].tilt_axis == "y" else 1
     n_slices, halo = group[0].image_shape[along], halo_of(method)
     thickness = _slab_size(method, group, given, memory_bytes, halo)
-    given = given | _choices(name, group, times, given, progress)
+    chosen, notes = _choices(name, group, times, given, progress)
+    given = given | chosen
     volumes: list[Volume] = []
     curves: list[list[np.ndarray]] = []
     norms = []
@@ -139,13 +140,14 @@ def _choices(
     times: TimeSeries[TiltSeries] | None,
     given: dict[str, Any],
     progress: Progress,
-) -> dict[str, Any]:
-    """Return what the step chooses from the fullest slices."""
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what the step chooses from the fullest slices, and why."""
     middle = group[len(group) // 2]
     start, stop = fullest_slices(middle)
     parts = [slices_of(one, start, stop) for one in group]
     volumes = _call(get_step(name).function, parts, times, given, progress.silent())
-    return dict(volumes[0].metadata.get("chosen", {}))
+    made = volumes[0].provenance
+    return dict(volumes[0].metadata.get("chosen", {})), made.notes if made else ()
 
 
 def _slab_size(

@@ -185,14 +185,18 @@ def noise_level(series: TiltSeries) -> float:
     from pixel to pixel.
     """
     images = slices_of(series, *fullest_slices(series)).load()
-    if min(images.shape[1:]) < 3:
+    axes = [axis for axis in (1, 2) if images.shape[axis] >= 3]
+    if not axes:
         raise DataError("The images are too small to estimate their noise.")
-    mask = images[:, :-2] - 2 * images[:, 1:-1] + images[:, 2:]
-    mask = np.abs(mask[:, :, :-2] - 2 * mask[:, :, 1:-1] + mask[:, :, 2:]).ravel()
-    brightness = ndimage.uniform_filter(images, (0, 7, 7))[:, 1:-1, 1:-1].ravel()
+    mask, inner = images, [slice(None)] * 3
+    for axis in axes:
+        mask = np.diff(mask, 2, axis)
+        inner[axis] = slice(1, -1)
+    size = np.abs(mask).ravel()
+    brightness = ndimage.uniform_filter(images, (0, 7, 7))[tuple(inner)].ravel()
     variances = [
-        # half of all normal deviates are below 0.6745; the mask sums 36 variances
-        np.median(mask[part]) ** 2 / 0.6745**2 / 36
+        # half of all normal deviates are below 0.6745; each difference sums 6 variances
+        np.median(size[part]) ** 2 / 0.6745**2 / 6 ** len(axes)
         for part in np.array_split(np.argsort(brightness), _RANGES)
         if len(part)
     ]

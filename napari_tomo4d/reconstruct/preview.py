@@ -50,6 +50,7 @@ class SlicePreview:
         self._weights = angle_weights(series.angles_deg).astype(np.float32)[:, None, None]
         width = self._images.shape[2]
         self._response = filter_response(width, filter) if filtered else None
+        self._volume: np.ndarray | None = None
 
     @property
     def n_slices(self) -> int:
@@ -104,7 +105,12 @@ class SlicePreview:
             threads=self._threads,
             device="cpu",
         )
-        volume = projector.new_volume()
+        shape = (projector.layout.n_blocks, projector.layout.size)
+        if self._volume is None or (self._volume.shape[0], self._volume.shape[3]) != shape:
+            # kept, as fresh memory takes longer to get than to fill
+            self._volume = projector.new_volume()
+        volume = self._volume
+        volume[...] = 0
         images = projector.images_to_blocks(lines * self._weights)
         projector.add_backprojection(images, volume, smear=True)
         return projector.volume_from_blocks(volume).transpose(1, 0, 2)

@@ -7,7 +7,7 @@ import pytest
 from by_hand import click, type_into, wait_idle, wait_preview
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QFileDialog
 
 import napari_tomo4d as t4
 from napari_tomo4d.gui.layers import item_of
@@ -293,3 +293,54 @@ def test_the_screen_stays_alive_while_it_computes(qtbot, loaded):
     # a median, as another program may hold the processor for a moment
     assert np.median(gaps) < 0.05
     assert np.percentile(gaps, 95) < 0.15
+
+
+def test_a_volume_can_go_straight_to_a_file(qtbot, loaded, viewer, tmp_path, monkeypatch, picture):
+    path = tmp_path / "volume.ome.zarr"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    loaded.method.setCurrentText("Total variation")
+    loaded.forms.currentWidget().set_values({"iterations": 5})
+    wait_preview(qtbot, loaded)
+    picture("9-total-variation")
+    click(qtbot, loaded.file_button)
+    wait_idle(qtbot, loaded)
+    assert path.is_dir()
+    assert "The weight" in loaded.run_bar.status.text()
+    volume = item_of(viewer.layers[-1])
+    assert not isinstance(volume.data, np.ndarray)
+    assert volume.provenance.step == "reconstruct.tv"
+    wait_preview(qtbot, loaded)
+    picture("10-volume-in-a-file")
+
+
+@pytest.mark.parametrize("title", ["ISER", "DART", "Joint 4D", "CGLS", "OS-SART"])
+def test_every_method_shows_a_live_slice_and_gives_a_volume(qtbot, loaded, viewer, title):
+    loaded.method.setCurrentText(title)
+    loaded.forms.currentWidget().set_values({"iterations": 3, "weight": 0.01})
+    wait_preview(qtbot, loaded)
+    assert not loaded.preview_note.isVisible()
+    click(qtbot, loaded.run_bar.run_button)
+    wait_idle(qtbot, loaded)
+    item = item_of(viewer.layers[-1])
+    volume = item[0] if isinstance(item, t4.TimeSeries) else item
+    assert volume.data.shape == (64, 48, 64)
+    assert np.corrcoef(volume.data[24:40, 20].ravel(), box_row())[0, 1] > 0.5
+
+
+def box_row():
+    row = np.zeros((16, 64))
+    row[:, 20:44] = 1
+    return row.ravel()
+
+
+def test_a_list_of_numbers_keeps_the_last_right_value(qtbot, loaded):
+    loaded.method.setCurrentText("DART")
+    form = loaded.forms.currentWidget()
+    field = form._widgets["densities"].native
+    field.setText("0.5, 1.5")
+    assert form.values()["densities"] == (0.5, 1.5)
+    field.setText("0.5, one")
+    assert form.values()["densities"] == (0.5, 1.5)
+    assert "border" in field.styleSheet()
+    field.setText("")
+    assert form.values()["densities"] == ()

@@ -31,7 +31,7 @@ from napari_tomo4d.gui.plots import CurveBox, ImageBox
 from napari_tomo4d.gui.preparation_box import PreparationBox
 from napari_tomo4d.gui.run_bar import RunBar, format_bytes, format_seconds
 from napari_tomo4d.gui.runner import Runner
-from napari_tomo4d.pipeline import STEPS, run_step, run_steps
+from napari_tomo4d.pipeline import STEPS, run_in_slabs, run_step, run_steps
 from napari_tomo4d.progress import Progress, Snapshot
 from napari_tomo4d.reconstruct import estimate, ray_sums_per_second, slices_of
 
@@ -39,6 +39,7 @@ _METHODS = [s for s in STEPS.values() if s.stage == "reconstruct"]
 _PREVIEW_ITERATIONS = 30
 _PREVIEW_WEIGHT = 0.03
 _PREVIEW_DELAY_MS = 200
+_SHARE_OF_MEMORY = 0.5
 
 
 class ReconstructPanel(Panel):
@@ -138,9 +139,16 @@ class ReconstructPanel(Panel):
         self.save_button = QPushButton("Save recipe...")
         self.save_button.setToolTip("Writes how the selected layer was made, to repeat it later.")
         self.save_button.clicked.connect(self._save_recipe)
-        self.refill_button = QPushButton("Parameters from selected layer")
+        self.refill_button = QPushButton("Parameters of layer")
         self.refill_button.setToolTip("Fills this form as it was for the selected volume.")
         self.refill_button.clicked.connect(self._refill)
+        self.file_button = QPushButton("To file...")
+        self.file_button.setToolTip(
+            "Reconstructs slab by slab straight into an OME-Zarr file: for volumes larger than "
+            "the memory. The layer then reads from the file."
+        )
+        self.file_button.clicked.connect(self._run_to_file)
+        row.addWidget(self.file_button)
         row.addWidget(self.save_button)
         row.addWidget(self.refill_button)
         self.body.addLayout(row)
@@ -240,7 +248,7 @@ class ReconstructPanel(Panel):
             runs = 1 if together else times
             text += f", about {format_seconds(runs * cost.ray_sums / self._speed)}"
         if needed > 0.9 * free:
-            text += ". Too much: choose a smaller region, a larger binning or less thickness"
+            text += ". Too much: reconstruct to a file, or choose a smaller region or binning"
         self.cost.setText(text + ".")
 
     # -- preview ---------------------------------------------------------------------------
@@ -307,6 +315,37 @@ class ReconstructPanel(Panel):
         steps = [*self.preparation.steps(), self.method_and_parameters()]
         self.curve.show_curve([])
         self.run_bar.start(lambda progress: run_steps(item, steps, progress))
+
+    def _run_to_file(self) -> None:
+        item = self.picker.item
+        if item is None or self.run_bar.runner.running:
+            return
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Reconstruct to", "volume.ome.zarr", "OME-Zarr (*.zarr)"
+        )
+        if not path:
+            return
+        self._preview_runner.drop()
+        self._timer.stop()
+        before = self.preparation.steps()
+        name, parameters = self.method_and_parameters()
+        memory = _SHARE_OF_MEMORY * psutil.virtual_memory().available
+        path = path if path.endswith(".zarr") else f"{path}.ome.zarr"
+
+        def work(progress: Progress) -> Any:
+            prepared = run_steps(item, before, progress.part(0, 20)) if before else item
+            return run_in_slabs(
+                name,
+                prepared,
+                parameters,
+                path,
+                memory_bytes=memory,
+                overwrite=True,
+                progress=progress,
+            )
+
+        self.curve.show_curve([])
+        self.run_bar.start(work)
 
     def _show_snapshot(self, snapshot: Snapshot) -> None:
         self.image.show_image(snapshot.section, "section across the beam so far (px)")
