@@ -113,12 +113,14 @@ def _run_group(
         norms.append([float(np.linalg.norm(one.load())) for one in slabs])
         if part.finish_requested and "iterations" in given:
             given["iterations"] = max(1, len(volumes[0].residuals))
-    return [
-        dataclasses.replace(
-            volume, residuals=_together([c[t] for c in curves], [n[t] for n in norms])
-        )
-        for t, volume in enumerate(volumes)
-    ]
+    result = []
+    for t, volume in enumerate(volumes):
+        made = volume.provenance
+        if made is not None:
+            made = dataclasses.replace(made, notes=notes)
+        residuals = _together([c[t] for c in curves], [n[t] for n in norms])
+        result.append(dataclasses.replace(volume, residuals=residuals, provenance=made))
+    return result
 
 
 def _call(

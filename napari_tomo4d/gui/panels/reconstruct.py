@@ -122,6 +122,7 @@ class ReconstructPanel(Panel):
         self.slice.valueChanged.connect(self._changed)
         ignore_wheel(self.slice)
         self.image = ImageBox()
+        self.image.setToolTip("A slice across the tilt axis; the beam comes from above.")
         self.preview_note = QLabel()
         self.preview_note.setWordWrap(True)
         self.preview_note.setVisible(False)
@@ -293,7 +294,7 @@ class ReconstructPanel(Panel):
         key, ready, section, index, parameters, self._speed = result
         self._prepared = (key, ready)
         along = "y" if ready.tilt_axis == "y" else "x"
-        title = f"slice {along} = {index}, beam from above (px)"
+        title = f"slice {along} = {index} (px)"
         if "iterations" in parameters:
             title += f", {parameters['iterations']} iterations"
         if "weight" in parameters:
