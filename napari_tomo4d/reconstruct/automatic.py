@@ -203,24 +203,24 @@ def noise_level(series: TiltSeries) -> float:
     return float(np.sqrt(np.mean(variances)))
 
 
-def noise_slope(problem: Problem, noise: float, seed: int) -> float:
+def noise_slope(series: TiltSeries, conditions: Conditions, noise: float, seed: int) -> float:
     """Return the weight of total variation that flattens what noise alone does to a volume.
 
     Parameters
     ----------
-    problem : Problem
+    series : TiltSeries
+    conditions : Conditions
     noise : float
         Standard deviation of white noise in the images.
     seed : int
-        Of the noise that is sent through the operator.
+        Of the noise that is sent through the operator, for the fullest slices.
     """
+    problem = Problem(slices_of(series, *fullest_slices(series)), "SIRT", conditions)
     generator = np.random.default_rng(seed)
     shape = problem.projector.images_shape
     sample = generator.standard_normal(shape, dtype=np.float32) * np.float32(noise)
     images, volume = problem.projector.images_to_blocks(sample), problem.new_volume()
-    weights = problem.ray_weights
-    for b in range(len(images)):
-        images[b] *= weights[b if len(weights) > 1 else 0]
+    images *= problem.ray_weights
     problem.spread(images, volume, steps_of(problem), bounded=False)
     values = problem.projector.volume_from_blocks(volume)
     return _DEVIATIONS * float(values[values != 0].std()) if values.any() else 0.0

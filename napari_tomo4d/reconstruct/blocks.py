@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -39,6 +40,8 @@ class Blocks:
         self.n_slices, self.width, self.tilt_axis = n_slices, width, tilt_axis
         self.size = size or _best_size(n_slices, threads)
         self.n_blocks = -(-n_slices // self.size)
+        self.check: Callable[[], None] = lambda: None
+        """Called now and then during long copies; may raise an exception to stop them."""
 
     def zeros(self, n_rows: int, n_blocks: int | None = None) -> np.ndarray:
         """Return zeros (block, row, column, slice) in the order that loads fastest.
@@ -61,6 +64,7 @@ class Blocks:
             array = array.transpose(0, 2, 1)
         result = self.zeros(len(array))
         for b in range(self.n_blocks):
+            self.check()
             part = array[:, :, b * self.size : (b + 1) * self.size]
             result[b, :, :, : part.shape[2]] = part
         return result
@@ -69,6 +73,7 @@ class Blocks:
         """Undo `split`."""
         result = np.empty((blocks.shape[1], self.n_slices, self.width), np.float32)
         for b in range(self.n_blocks):
+            self.check()
             part = result[:, b * self.size : (b + 1) * self.size]
             part[...] = blocks[b, :, :, : part.shape[1]].transpose(0, 2, 1)
         if self.tilt_axis == "x":

@@ -13,7 +13,7 @@ from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import recorded
 from napari_tomo4d.reconstruct.automatic import choose_iterations
-from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
+from napari_tomo4d.reconstruct.problem import Conditions, Part, Problem, Support
 from napari_tomo4d.reconstruct.setup import (
     AxisShift,
     ChosenIterations,
@@ -117,16 +117,16 @@ def _solve(problem: Problem, iterations: int, min_improvement: float = 0.0) -> N
         nonlocal slope, before
         before, slope = slope, before
 
-        def pull(b: int) -> None:
-            np.subtract(problem.measured[b], problem.projected[b], out=pulls[b])
-            pulls[b] *= weights
-            slope[b] = 0
+        def pull(at: Part) -> None:
+            np.subtract(problem.measured[at], problem.projected[at], out=pulls[at])
+            pulls[at] *= weights[at[1]]
 
-        problem.each(pull)
+        problem.in_images(pull)
+        problem.clear(slope)
         problem.spread(pulls, slope, ones, bounded=False)
-        problem.each(turn)
+        problem.each_block(turn)
         problem.project(direction, seen)
-        problem.each(advance)
+        problem.each_block(advance)
         if limited:
             problem.limit(problem.volume)
             problem.project()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import numpy as np
@@ -15,7 +15,7 @@ from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note, recorded
 from napari_tomo4d.reconstruct.automatic import noise_level, noise_slope
-from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
+from napari_tomo4d.reconstruct.problem import Conditions, Part, Problem, Support
 from napari_tomo4d.reconstruct.setup import (
     AxisShift,
     Iterations,
@@ -121,7 +121,7 @@ def dart(
         smoothing = float(np.clip(noise / contrast, 0.1, 0.8))
         note(f"Free voxels take over {smoothing:.2g} of their neighbours, for the noise's sake.")
     if initial is None:
-        primal_dual([problem], noise_slope(problem, noise, seed), _START_ITERATIONS)
+        primal_dual([problem], noise_slope(series, conditions, noise, seed), _START_ITERATIONS)
         problem.residuals.clear()
     if not densities:
         densities = _find_densities(problem, n_densities)
@@ -136,13 +136,14 @@ def dart(
 
     def step(_: int) -> None:
         classes = classify()
-        surface = ndimage.maximum_filter(classes, 3) != ndimage.minimum_filter(classes, 3)
+        surface = _in_parts(_differs_around, classes, problem)
         free = surface | (generator.random(classes.shape, dtype=np.float32) < free_fraction)
         problem.volume = split(np.where(free, join(problem.volume), levels[classes]))
         problem.project()
         _correct(problem, split(free.astype(np.float32)))
         current = join(problem.volume)
-        mixed = (1 - smoothing) * current + smoothing * ndimage.uniform_filter(current, 3)
+        around = _in_parts(lambda part: ndimage.uniform_filter(part, 3), current, problem)
+        mixed = (1 - smoothing) * current + smoothing * around
         problem.volume = split(np.where(free, mixed, current))
         problem.limit(problem.volume)
         problem.project()
@@ -155,6 +156,27 @@ def dart(
     return problem.result()
 
 
+def _differs_around(classes: np.ndarray) -> np.ndarray:
+    return ndimage.maximum_filter(classes, 3) != ndimage.minimum_filter(classes, 3)
+
+
+def _in_parts(
+    work: Callable[[np.ndarray], np.ndarray], volume: np.ndarray, problem: Problem
+) -> np.ndarray:
+    """Apply a filter of 3 x 3 x 3 voxels to some planes at a time, on all threads."""
+    planes = 8
+    first = work(volume[:2])
+    result = np.empty(volume.shape, first.dtype)
+
+    def part(i: int) -> None:
+        start, stop = i * planes, min((i + 1) * planes, len(volume))
+        low, high = max(0, start - 1), min(len(volume), stop + 1)
+        result[start:stop] = work(volume[low:high])[start - low : stop - low]
+
+    problem.projector.each(part, -(-len(volume) // planes), problem.progress)
+    return result
+
+
 def _correct(problem: Problem, free: np.ndarray) -> None:
     """Improve the free voxels by SIRT."""
     errors = problem.new_images()
@@ -163,11 +185,11 @@ def _correct(problem: Problem, free: np.ndarray) -> None:
         change = problem.new_volume()
         problem.spread(errors, change, problem.voxel_weights, bounded=False)
 
-        def apply(b: int, change: np.ndarray = change) -> None:
-            change[b] *= free[b]
-            problem.volume[b] += change[b]
+        def apply(at: Part, change: np.ndarray = change) -> None:
+            change[at] *= free[at]
+            problem.volume[at] += change[at]
 
-        problem.each(apply)
+        problem.in_volume(apply)
         problem.limit(problem.volume)
         problem.project()
 

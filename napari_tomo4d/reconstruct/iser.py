@@ -103,7 +103,7 @@ def iser(
         noise = noise_level(series)
         note(f"The noise in the images was found to be {noise:.3g} per pixel.")
     problem.chosen = {"noise": noise}
-    mu = sensitivity * noise_slope(problem, noise, seed)
+    mu = sensitivity * noise_slope(series, conditions, noise, seed)
     variation = variation_of(problem)
     dual = variation.new_dual()
     descent = Accelerated(problem)

@@ -18,6 +18,12 @@ from napari_tomo4d.reconstruct.setup import make_projector, require_memory_for
 
 Support = Volume | Labels | np.ndarray
 
+Part = tuple[int, slice]
+"""Index of some rows of one block of a volume or of images."""
+
+_PART = 1 << 20
+"""Numbers in a part: few enough to stay in the cache, and to hear a wish to cancel."""
+
 _PATIENCE = 10
 """Iterations without a better prediction of tilts left out, after which a test ends."""
 
@@ -87,6 +93,7 @@ class Problem:
             series, conditions.thickness, conditions.axis_shift_px
         )
         require_memory_for(projector, method, times)
+        projector.layout.check = self.progress.check
         non_negative, maximum = conditions.non_negative, conditions.maximum
         self.low = 0.0 if non_negative else None
         self.high = maximum
@@ -166,9 +173,42 @@ class Problem:
         """Return empty images."""
         return self.projector.new_images()
 
-    def each(self, work: Callable[[int], None]) -> None:
+    def copy(self, array: np.ndarray) -> np.ndarray:
+        """Return a copy of a volume or of images, laid out as well as the original."""
+        result = self.projector.layout.zeros(array.shape[1])
+        self._each_part(lambda at: np.copyto(result[at], array[at]), array.shape[1])
+        return result
+
+    def clear(self, volume: np.ndarray) -> None:
+        """Overwrite a volume with zeros."""
+
+        def work(at: Part) -> None:
+            volume[at] = 0
+
+        self.in_volume(work)
+
+    def each_block(self, work: Callable[[int], object]) -> None:
         """Call `work` with the number of every block, on all threads."""
         self.projector.each(work, self.projector.layout.n_blocks, self.progress)
+
+    def in_volume(self, work: Callable[[Part], object]) -> None:
+        """Call `work` with indices of parts that make up a volume, on all threads."""
+        self._each_part(work, self.projector.thickness)
+
+    def in_images(self, work: Callable[[Part], object]) -> None:
+        """Call `work` with indices of parts that make up the images, on all threads."""
+        self._each_part(work, len(self.tilt_weights))
+
+    def _each_part(self, work: Callable[[Part], object], n_rows: int) -> None:
+        layout = self.projector.layout
+        rows = max(1, _PART // (layout.width * layout.size))
+        parts = -(-n_rows // rows)
+
+        def one(i: int) -> None:
+            b, k = divmod(i, parts)
+            work((b, slice(k * rows, min((k + 1) * rows, n_rows))))
+
+        self.projector.each(one, layout.n_blocks * parts, self.progress)
 
     def project(self, volume: np.ndarray | None = None, images: np.ndarray | None = None) -> None:
         """Project a volume; the current one into `projected` if none is given."""
@@ -215,38 +255,41 @@ class Problem:
     def limit(self, volume: np.ndarray) -> None:
         """Apply the limits of density and the support to a volume."""
         if self.low is not None or self.high is not None:
-            self.each(lambda b: np.clip(volume[b], self.low, self.high, out=volume[b]))
+            self.in_volume(lambda at: np.clip(volume[at], self.low, self.high, out=volume[at]))
         self._clear_outside(volume)
 
     def _clear_outside(self, volume: np.ndarray) -> None:
         inside = self._inside
         if inside is not None:
-            self.each(lambda b: np.multiply(volume[b], inside[b], out=volume[b]))
+            self.in_volume(lambda at: np.multiply(volume[at], inside[at], out=volume[at]))
 
     def errors(self, images: np.ndarray, projected: np.ndarray | None = None) -> None:
         """Overwrite `images` with the weighted difference of measured and projected images."""
         projected = self.projected if projected is None else projected
-        weights = self.ray_weights
 
-        def work(b: int) -> None:
-            np.subtract(self.measured[b], projected[b], out=images[b])
-            images[b] *= weights[b if len(weights) > 1 else 0]
+        def work(at: Part) -> None:
+            np.subtract(self.measured[at], projected[at], out=images[at])
+            images[at] *= self.ray_weights_at(at)
 
-        self.each(work)
+        self.in_images(work)
+
+    def ray_weights_at(self, at: Part) -> np.ndarray:
+        """Return the part of `ray_weights` that belongs to a part of the images."""
+        b, rows = at
+        return self.ray_weights[b if len(self.ray_weights) > 1 else 0, rows]
 
     def residual(self, tilts: np.ndarray | None = None) -> float:
         """Return ||A v - b|| / ||b|| of the tilts in use, or of those marked."""
         tilts = self._kept if tilts is None else tilts
-        squares = np.zeros(self.projector.layout.n_blocks)
+        # summed up in one order, whichever thread was first
+        squares = np.zeros((self.projector.layout.n_blocks, len(tilts)))
 
-        def work(b: int) -> None:
-            if tilts.all():
-                difference = self.measured[b] - self.projected[b]
-            else:
-                difference = self.measured[b][tilts] - self.projected[b][tilts]
-            squares[b] = _square(difference)
+        def work(at: Part) -> None:
+            b, rows = at
+            difference = (self.measured[at] - self.projected[at])[tilts[rows]]
+            squares[b, rows.start] = _square(difference)
 
-        self.each(work)
+        self.in_images(work)
         norm = self._norm
         if tilts is not self._kept:
             norm = np.sqrt(self._sum_of_squares(self.measured, tilts))
@@ -334,7 +377,7 @@ class Subset:
             np.subtract(self._measured[b], images[b], out=images[b])
             images[b] *= rays[b if len(rays) > 1 else 0]
 
-        problem.each(compare)
+        problem.each_block(compare)
         problem.spread(images, volume, weights, projector=self._projector)
 
 

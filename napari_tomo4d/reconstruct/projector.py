@@ -306,7 +306,7 @@ class Projector:
         return rays
 
     def each(
-        self, work: Callable[[int], None], count: int, progress: Progress | None = None
+        self, work: Callable[[int], object], count: int, progress: Progress | None = None
     ) -> None:
         """Call `work` with 0 to `count` - 1 on all threads; no call may depend on another."""
 

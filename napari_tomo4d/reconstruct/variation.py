@@ -14,7 +14,7 @@ from numba import njit
 
 from napari_tomo4d.reconstruct.blocks import Blocks
 
-Each = Callable[[Callable[[int], None]], None]
+Each = Callable[[Callable[[tuple[int, slice]], object]], None]
 
 GRADIENT_NORM_SQUARED = 12.0
 """Upper bound of the squared norm of the gradient in three dimensions."""
@@ -29,24 +29,28 @@ class Variation:
     n_rows : int
         Thickness of the volume.
     each : callable
-        Calls its argument with the number of every block, on all threads.
+        Calls its argument with the index ``(block, rows)`` of every part of a volume, on all
+        threads.
     """
 
     def __init__(self, layout: Blocks, n_rows: int, each: Each) -> None:
         self._layout, self._each = layout, each
-        self._shape = n_rows
+        self._n_rows = n_rows
 
     def new_dual(self) -> list[np.ndarray]:
         """Return a zero vector field."""
-        return [self._layout.zeros(self._shape) for _ in range(3)]
+        return [self._layout.zeros(self._n_rows) for _ in range(3)]
 
     def ascend(self, dual: list[np.ndarray], volume: np.ndarray, step: float, bound: float) -> None:
         """Add `step` times the gradient to a field, and shorten its vectors to `bound`."""
         layout = self._layout
 
-        def work(b: int) -> None:
+        def work(at: tuple[int, slice]) -> None:
+            b, rows = at
             following = volume[min(b + 1, layout.n_blocks - 1)]
             _ascend(
+                rows.start,
+                rows.stop,
                 dual[0][b],
                 dual[1][b],
                 dual[2][b],
@@ -62,10 +66,19 @@ class Variation:
     def add_divergence(self, dual: list[np.ndarray], volume: np.ndarray, factor: float) -> None:
         """Add `factor` times the divergence of a field, minus the transposed gradient."""
 
-        def work(b: int) -> None:
+        def work(at: tuple[int, slice]) -> None:
+            b, rows = at
             before = dual[2][max(b - 1, 0)]
             _add_divergence(
-                dual[0][b], dual[1][b], dual[2][b], before, volume[b], b > 0, np.float32(factor)
+                rows.start,
+                rows.stop,
+                dual[0][b],
+                dual[1][b],
+                dual[2][b],
+                before,
+                volume[b],
+                b > 0,
+                np.float32(factor),
             )
 
         self._each(work)
@@ -73,11 +86,13 @@ class Variation:
     def total(self, volume: np.ndarray) -> float:
         """Return the total variation: the sum of the lengths of all gradients."""
         layout = self._layout
-        sums = np.zeros(layout.n_blocks)
+        sums = np.zeros((layout.n_blocks, self._n_rows))
 
-        def work(b: int) -> None:
+        def work(at: tuple[int, slice]) -> None:
+            b, rows = at
             following = volume[min(b + 1, layout.n_blocks - 1)]
-            sums[b] = _total(volume[b], following, layout.n_slices - b * layout.size)
+            left = layout.n_slices - b * layout.size
+            sums[b, rows.start] = _total(rows.start, rows.stop, volume[b], following, left)
 
         self._each(work)
         return float(sums.sum())
@@ -107,11 +122,13 @@ class Variation:
         Fast gradient projection on the dual problem (Beck & Teboulle 2009, IEEE Trans.
         Image Process. 18, 2419).
         """
-        result = self._layout.zeros(self._shape)
-        ahead = [d.copy() for d in dual]
+        result = self._layout.zeros(self._n_rows)
+        ahead = self.new_dual()
+        for new, old in zip(ahead, dual, strict=True):
+            self._copy(old, new)
         t = 1.0
         for i in range(iterations + 1):
-            np.copyto(result, volume)
+            self._copy(volume, result)
             self.add_divergence(ahead if i < iterations else dual, result, weight)
             limit(result)
             if i == iterations or weight == 0:
@@ -122,12 +139,15 @@ class Variation:
             self._overshoot(ahead, dual, momentum)
         return result
 
+    def _copy(self, source: np.ndarray, target: np.ndarray) -> None:
+        self._each(lambda at: np.copyto(target[at], source[at]))
+
     def _overshoot(
         self, ahead: list[np.ndarray], dual: list[np.ndarray], momentum: np.float32
     ) -> None:
-        def work(b: int) -> None:
+        def work(at: tuple[int, slice]) -> None:
             for new, old in zip(ahead, dual, strict=True):
-                _overshoot(new[b], old[b], momentum)
+                _overshoot(new[at], old[at], momentum)
 
         self._each(work)
 
@@ -144,10 +164,10 @@ def _overshoot(new, old, momentum):
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _ascend(pz, px, ps, volume, following, n_left, step, bound):
+def _ascend(z_start, z_stop, pz, px, ps, volume, following, n_left, step, bound):
     n_z, n_x, size = volume.shape
     gs = np.empty(size, np.float32)
-    for z in range(n_z):
+    for z in range(z_start, z_stop):
         z1 = min(z + 1, n_z - 1)
         for x in range(n_x):
             x1 = min(x + 1, n_x - 1)
@@ -177,9 +197,9 @@ def _slice_gradient(row, following, n_left, gs):
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _add_divergence(pz, px, ps, before, volume, has_before, factor):
-    n_z, n_x, size = volume.shape
-    for z in range(n_z):
+def _add_divergence(z_start, z_stop, pz, px, ps, before, volume, has_before, factor):
+    _, n_x, size = volume.shape
+    for z in range(z_start, z_stop):
         for x in range(n_x):
             first = ps[z, x, 0]
             if has_before:
@@ -198,11 +218,11 @@ def _add_divergence(pz, px, ps, before, volume, has_before, factor):
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _total(volume, following, n_left):
+def _total(z_start, z_stop, volume, following, n_left):
     n_z, n_x, size = volume.shape
     gs = np.empty(size, np.float32)
     total = 0.0
-    for z in range(n_z):
+    for z in range(z_start, z_stop):
         z1 = min(z + 1, n_z - 1)
         for x in range(n_x):
             x1 = min(x + 1, n_x - 1)

@@ -9,11 +9,11 @@ number that suits images of any intensity and size.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from napari_tomo4d.reconstruct.problem import Problem, iterate
+from napari_tomo4d.reconstruct.problem import Part, Problem, iterate
 from napari_tomo4d.reconstruct.variation import GRADIENT_NORM_SQUARED, Variation
 
 _PRIMAL_STEP = 3.0
@@ -43,18 +43,23 @@ def scale_of(problem: Problem) -> float:
 
 def variation_of(problem: Problem) -> Variation:
     """Return the operations with gradients for a problem's volume."""
-    return Variation(problem.projector.layout, problem.projector.thickness, problem.each)
+    return Variation(problem.projector.layout, problem.projector.thickness, problem.in_volume)
 
 
-def extrapolate(problem: Problem, new: np.ndarray, old: np.ndarray, momentum: float) -> None:
-    """Overwrite `old` with ``new + momentum * (new - old)``."""
+def extrapolate(
+    each: Callable[[Callable[[Part], object]], None],
+    new: np.ndarray,
+    old: np.ndarray,
+    momentum: float,
+) -> None:
+    """Overwrite `old` with ``new + momentum * (new - old)``, part by part."""
     factor = np.float32(momentum)
 
-    def work(b: int) -> None:
-        old[b] *= -factor
-        old[b] += (1 + factor) * new[b]
+    def work(at: Part) -> None:
+        old[at] *= -factor
+        old[at] += (1 + factor) * new[at]
 
-    problem.each(work)
+    each(work)
 
 
 class Accelerated:
@@ -68,7 +73,8 @@ class Accelerated:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self._before, self._seen = problem.volume.copy(), problem.projected.copy()
+        self._before = problem.copy(problem.volume)
+        self._seen = problem.copy(problem.projected)
         self._errors = problem.new_images()
         self._steps = steps_of(problem)
         self._t = 1.0
@@ -78,8 +84,8 @@ class Accelerated:
         problem = self.problem
         after = (1 + np.sqrt(1 + 4 * self._t**2)) / 2
         momentum, self._t = (self._t - 1) / after, after
-        extrapolate(problem, problem.volume, self._before, momentum)
-        extrapolate(problem, problem.projected, self._seen, momentum)
+        extrapolate(problem.in_volume, problem.volume, self._before, momentum)
+        extrapolate(problem.in_images, problem.projected, self._seen, momentum)
         problem.errors(self._errors, self._seen)
         problem.spread(self._errors, self._before, self._steps, bounded=bounded)
         return self._before
@@ -160,13 +166,13 @@ class _TimePoint:
         self._field = self._variation.new_dual()
         self._pull = problem.new_images()
         self._errors = problem.new_images()
-        self._seen = problem.projected.copy()
+        self._seen = problem.copy(problem.projected)
         self._steps = [s * np.float32(tau) for s in steps_of(problem)]
-        self.ahead = problem.volume.copy()
+        self.ahead = problem.copy(problem.volume)
 
     def extrapolate(self) -> None:
-        extrapolate(self.problem, self.problem.volume, self.ahead, 1)
-        extrapolate(self.problem, self.problem.projected, self._seen, 1)
+        extrapolate(self.problem.in_volume, self.problem.volume, self.ahead, 1)
+        extrapolate(self.problem.in_images, self.problem.projected, self._seen, 1)
 
     def ascend(self, omega: float, mu: float) -> None:
         problem, pull, errors = self.problem, self._pull, self._errors
@@ -174,25 +180,25 @@ class _TimePoint:
         problem.errors(errors, self._seen)
         sigma = np.float32(self._sigma)
 
-        def work(b: int) -> None:
-            errors[b] *= sigma
-            pull[b] += errors[b]
-            pull[b] /= 1 + sigma
+        def work(at: Part) -> None:
+            errors[at] *= sigma
+            pull[at] += errors[at]
+            pull[at] /= 1 + sigma
 
-        problem.each(work)
+        problem.in_images(work)
 
     def descend(self, omega: float, before: np.ndarray | None, after: np.ndarray | None) -> None:
         problem, new = self.problem, self.ahead
         factor = np.float32(self._tau * omega)
 
-        def work(b: int) -> None:
-            np.copyto(new[b], problem.volume[b])
+        def work(at: Part) -> None:
+            np.copyto(new[at], problem.volume[at])
             if after is not None:
-                new[b] += factor * after[b]
+                new[at] += factor * after[at]
             if before is not None:
-                new[b] -= factor * before[b]
+                new[at] -= factor * before[at]
 
-        problem.each(work)
+        problem.in_volume(work)
         self._variation.add_divergence(self._field, new, self._tau * omega)
         problem.spread(self._pull, new, self._steps)
         self.ahead, problem.volume = problem.volume, new
@@ -203,8 +209,8 @@ class _TimePoint:
 def _ascend_in_time(
     first: _TimePoint, second: _TimePoint, dual: np.ndarray, step: float, bound: float
 ) -> None:
-    def work(b: int) -> None:
-        dual[b] += np.float32(step) * (second.ahead[b] - first.ahead[b])
-        np.clip(dual[b], -bound, bound, out=dual[b])
+    def work(at: Part) -> None:
+        dual[at] += np.float32(step) * (second.ahead[at] - first.ahead[at])
+        np.clip(dual[at], -bound, bound, out=dual[at])
 
-    first.problem.each(work)
+    first.problem.in_volume(work)

@@ -91,7 +91,7 @@ def wbp(
         spectrum *= response
         images[b] = fft.irfft(spectrum, n, axis=1)[:, : images.shape[2]] * weights
 
-    problem.each(work)
+    problem.each_block(work)
     problem.smear(images, problem.volume)
     return problem.result()
 
