@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from napari_tomo4d import align, preprocess, reconstruct
+from napari_tomo4d import align, denoise, preprocess, reconstruct
 from napari_tomo4d.errors import RecipeError
 from napari_tomo4d.parameters import Parameter, parameters_of
 
@@ -80,6 +80,7 @@ STEPS: dict[str, Step] = {
             _SERIES,
             _SERIES,
         ),
+        Step("denoise.series", "Denoise", denoise.denoise_series, _SERIES, _SERIES),
         Step("align.apply", "Apply a stored alignment", align.apply_file, _SERIES, _SERIES),
         Step("reconstruct.wbp", "Weighted back-projection", reconstruct.wbp, _SERIES, _VOLUME),
         Step("reconstruct.sirt", "SIRT", reconstruct.sirt, _SERIES, _VOLUME),

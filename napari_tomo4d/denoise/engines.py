@@ -1,0 +1,164 @@
+"""Denoising one image: BM3D through its package, and methods without any extra."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from napari_tomo4d.denoise.noise_model import NoiseModel
+from napari_tomo4d.errors import DataError, MissingExtraError, ParameterError
+
+PROFILES = ("lc", "np", "refilter", "vn", "high")
+"""Profiles of BM3D: fast, normal, filtered twice, very noisy, high quality."""
+
+_SMALLEST = 16
+"""Pixels along an edge below which BM3D finds no blocks to compare."""
+
+_entered = threading.Lock()
+
+
+def bm3d(image: np.ndarray, noise: NoiseModel | float, profile: str = "lc") -> np.ndarray:
+    """Denoise an image by BM3D for correlated noise, from the package `bm3d`.
+
+    Parameters
+    ----------
+    image : array (y, x)
+    noise : NoiseModel or float
+        A number is the standard deviation of white noise.
+    profile : {"lc", "np", "refilter", "vn", "high"}
+
+    Returns
+    -------
+    array (y, x), float32
+
+    Raises
+    ------
+    MissingExtraError
+        If the extra is not installed. It is free for non-commercial use only.
+
+    Notes
+    -----
+    Dabov et al. 2007; Makinen, Azzari & Foi 2020, IEEE Trans. Image Process. 29, 8339.
+    """
+    try:
+        import bm3d as package
+    except ImportError as error:
+        raise MissingExtraError(
+            'BM3D needs the extra: pip install "napari-tomo4d[bm3d]". It is free for '
+            "non-commercial use only; the other methods need no extra."
+        ) from error
+    image = _checked(image)
+    noise = NoiseModel(variance=float(noise) ** 2) if isinstance(noise, (int, float)) else noise
+    if min(image.shape) < _SMALLEST:
+        raise DataError(
+            f"An image of {image.shape[0]} x {image.shape[1]} pixels is smaller than the blocks "
+            f"of BM3D; it needs at least {_SMALLEST} along each edge."
+        )
+    profiles: dict[str, Callable[[], Any]] = {
+        "lc": package.BM3DProfileLC,
+        "np": package.BM3DProfile,
+        "refilter": package.BM3DProfileRefilter,
+        "vn": package.BM3DProfileVN,
+        "high": package.BM3DProfileHigh,
+    }
+    if profile not in profiles:
+        raise ParameterError(
+            f"There is no profile {profile!r}; choose one of {', '.join(PROFILES)}."
+        )
+    if noise.variance == 0 or np.ptp(image) == 0:
+        return image.copy()
+    # the package expects grey values of about 1
+    low, span = float(image.min()), float(np.ptp(image))
+    model = noise.resized((image.shape[0], image.shape[1])).scaled(1 / span**2)
+    strength: Any = model.sigma if noise.is_white else model.psd((image.shape[0], image.shape[1]))
+    with _package_call():
+        result = package.bm3d((image - low) / span, strength, profile=profiles[profile]())
+    return (np.asarray(result) * span + low).astype(np.float32)
+
+
+@contextmanager
+def _package_call() -> Iterator[None]:
+    """Let one thread at a time into the package, with NumPy's old name `trapz` in place.
+
+    The package crashes when several threads enter it (it has threads of its own), and calls
+    a function that NumPy has renamed.
+    """
+    module: Any = np
+    with _entered:
+        missing = not hasattr(module, "trapz")
+        if missing:
+            module.trapz = np.trapezoid
+        try:
+            yield
+        finally:
+            if missing:
+                del module.trapz
+
+
+def wiener(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
+    """Denoise by weakening each frequency by the share of noise in its surroundings."""
+    image = _checked(image)
+    shape = (image.shape[0], image.shape[1])
+    mean = image.mean()
+    spectrum = np.fft.fft2(image - mean)
+    power = ndimage.gaussian_filter(np.abs(spectrum) ** 2, 1.5, mode="wrap")
+    share = noise.resized(shape).psd(shape) / np.maximum(power, 1e-30)
+    return (np.fft.ifft2(spectrum * np.maximum(1 - share, 0)).real + mean).astype(np.float32)
+
+
+def nonlocal_means(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
+    """Denoise by averaging patches that look alike (Buades, Coll & Morel 2005)."""
+    from skimage.restoration import denoise_nl_means
+
+    image, sigma = _checked(image), noise.sigma
+    return denoise_nl_means(
+        image, patch_size=5, patch_distance=7, h=0.8 * sigma, sigma=sigma, fast_mode=True
+    ).astype(np.float32)
+
+
+def total_variation(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
+    """Denoise to little total variation (Chambolle 2004)."""
+    from skimage.restoration import denoise_tv_chambolle
+
+    image = _checked(image)
+    return denoise_tv_chambolle(image, weight=max(noise.sigma, 1e-12)).astype(np.float32)
+
+
+def wavelet(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
+    """Denoise by shrinking wavelet coefficients (BayesShrink, averaged over shifts)."""
+    from skimage.restoration import cycle_spin, denoise_wavelet
+
+    image = _checked(image)
+    low, span = float(image.min()), float(np.ptp(image)) or 1.0
+    result = cycle_spin(
+        (image - low) / span,
+        func=denoise_wavelet,
+        max_shifts=2,
+        func_kw={"sigma": noise.sigma / span, "method": "BayesShrink", "mode": "soft"},
+        workers=1,
+    )
+    return (result * span + low).astype(np.float32)
+
+
+ENGINES: dict[str, Callable[[np.ndarray, NoiseModel], np.ndarray]] = {
+    "bm3d": bm3d,
+    "non-local means": nonlocal_means,
+    "total variation": total_variation,
+    "wavelet": wavelet,
+    "wiener": wiener,
+}
+
+
+def _checked(image: np.ndarray) -> np.ndarray:
+    image = np.asarray(image)
+    if image.ndim != 2 or 0 in image.shape:
+        raise DataError(f"An image needs two axes (y, x); this has shape {image.shape}.")
+    image = image.astype(np.float32, copy=False)
+    if not np.isfinite(image).all():
+        raise DataError("The image holds NaN or infinite values; replace them before going on.")
+    return image
