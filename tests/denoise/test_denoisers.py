@@ -57,6 +57,14 @@ def test_the_right_noise_model_matters(phantom):
     assert not hasattr(np, "trapz") or np.lib.NumpyVersion(np.__version__) < "2.4.0"
 
 
+def test_the_level_of_the_background_does_not_matter(phantom):
+    pytest.importorskip("bm3d", reason="bm3d is installed with the extra bm3d")
+    noise = NoiseModel("g4", 0.02)
+    noisy = phantom + noise.sample(phantom.shape)
+    scores = [psnr(D.bm3d(noisy + level, noise) - level, phantom) for level in (0, 0.3, -5)]
+    np.testing.assert_allclose(scores, scores[0], atol=0.05)
+
+
 def test_bm3d_may_run_in_several_threads(phantom):
     pytest.importorskip("bm3d", reason="bm3d is installed with the extra bm3d")
     noise = NoiseModel("g4", 0.02)
