@@ -187,6 +187,19 @@ class TiltSeries:
         """Return a copy with some fields changed; everything is checked again."""
         return dataclasses.replace(self, **changes)
 
+    def with_frames(self, parts: Sequence[np.ndarray], **changes: Any) -> TiltSeries:
+        """Return a copy with other frames (frame, y, x) of each tilt, stored as they were here.
+
+        One array for all tilts where each has equally many, and no axis for frames where
+        there was none.
+        """
+        images: Any = tuple(parts)
+        if not self.has_frames:
+            images = np.concatenate(parts)
+        elif len({len(p) for p in parts}) == 1:
+            images = np.stack(parts)
+        return self.replace(images=images, **changes)
+
 
 def _stack_frames(frames: Sequence[Any]) -> Any:
     """Return a tuple of frame stacks, or one array where all have equally many."""

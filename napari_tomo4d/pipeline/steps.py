@@ -71,6 +71,13 @@ STEPS: dict[str, Step] = {
         Step(
             "preprocess.select_frame", "Select one frame", preprocess.select_frame, _SERIES, _SERIES
         ),
+        Step(
+            "preprocess.remove_outliers",
+            "Remove outlier pixels",
+            preprocess.remove_outliers,
+            _SERIES,
+            _SERIES,
+        ),
         Step("preprocess.crop", "Crop", preprocess.crop, _SERIES, _SERIES),
         Step("preprocess.bin", "Bin", preprocess.bin, _SERIES, _SERIES),
         Step(
@@ -80,6 +87,17 @@ STEPS: dict[str, Step] = {
             _SERIES,
             _SERIES,
         ),
+        Step(
+            "preprocess.normalise", "Normalise brightness", preprocess.normalise, _SERIES, _SERIES
+        ),
+        Step(
+            "preprocess.set_pixel_size",
+            "Set pixel size",
+            preprocess.set_pixel_size,
+            _SERIES,
+            _SERIES,
+        ),
+        Step("preprocess.set_dose", "Compute dose", preprocess.set_dose, _SERIES, _SERIES),
         Step("denoise.series", "Denoise", denoise.denoise_series, _SERIES, _SERIES),
         Step("align.apply", "Apply a stored alignment", align.apply_file, _SERIES, _SERIES),
         Step("reconstruct.wbp", "Weighted back-projection", reconstruct.wbp, _SERIES, _VOLUME),

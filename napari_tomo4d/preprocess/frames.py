@@ -52,7 +52,8 @@ def average_frames(
     -------
     TiltSeries
         One float32 image per tilt. ``metadata["frame_shifts_px"]`` lists, for each tilt
-        and frame, the (dy, dx) that was added to the frame's content.
+        and frame, the (dy, dx) that was added to the frame's content;
+        ``metadata["frames_averaged"]`` the number of frames of each tilt.
 
     Notes
     -----
@@ -72,9 +73,13 @@ def average_frames(
         images[i] = _mean_of_shifted(frames, shifts)
         all_shifts.append(np.round(shifts, 3).tolist())
         progress.report(i + 1, len(series), "Averaging frames")
-    return dataclasses.replace(
-        series, images=images, metadata={**series.metadata, "frame_shifts_px": all_shifts}
-    )
+    metadata = {
+        **series.metadata,
+        "frame_shifts_px": all_shifts,
+        # the noise of a mean depends on it
+        "frames_averaged": list(series.frames_per_tilt),
+    }
+    return dataclasses.replace(series, images=images, metadata=metadata)
 
 
 def _frame_shifts(frames: np.ndarray, smoothing_px: float, where: str) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
@@ -86,7 +86,8 @@ def bin(
     Returns
     -------
     TiltSeries
-        Float32, with the pixel size and the position of the tilt axis adjusted.
+        Float32, with the pixel size and the position of the tilt axis adjusted;
+        ``metadata["binning"]`` is the binning so far.
     """
     if factor == 1:
         return series
@@ -106,19 +107,17 @@ def bin(
         binned = frames.reshape(-1, n_y, factor, n_x, factor).mean(axis=(2, 4), dtype=np.float64)
         parts.append(binned.astype(np.float32))
         progress.report(i + 1, len(series), "Binning")
-    images: Any = parts
-    if not series.has_frames:
-        images = np.concatenate(parts)
-    elif len(set(series.frames_per_tilt)) == 1:
-        images = np.stack(parts)
     across = cut[1] if series.tilt_axis == "y" else cut[0]
     size = series.pixel_size_nm
     # the centre of the first new pixel, counted in new pixels
     origin = [(o + (factor - 1) / 2) / factor for o in series.metadata.get("origin_px", (0, 0))]
-    return dataclasses.replace(
-        series,
-        images=images,
+    return series.with_frames(
+        parts,
         pixel_size_nm=None if size is None else size * factor,
         axis_shift_px=(series.axis_shift_px + across / 2) / factor,
-        metadata={**series.metadata, "origin_px": origin},
+        metadata={
+            **series.metadata,
+            "origin_px": origin,
+            "binning": factor * series.metadata.get("binning", 1),
+        },
     )
