@@ -72,6 +72,20 @@ STEPS: dict[str, Step] = {
             "preprocess.select_frame", "Select one frame", preprocess.select_frame, _SERIES, _SERIES
         ),
         Step(
+            "preprocess.undo_scan_drift",
+            "Undo scan drift",
+            preprocess.undo_scan_drift,
+            _SERIES,
+            _SERIES,
+        ),
+        Step(
+            "preprocess.correct_distortion",
+            "Correct scan distortion",
+            preprocess.correct_distortion,
+            _SERIES,
+            _SERIES,
+        ),
+        Step(
             "preprocess.remove_outliers",
             "Remove outlier pixels",
             preprocess.remove_outliers,

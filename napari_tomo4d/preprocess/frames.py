@@ -7,11 +7,11 @@ from typing import Annotated
 
 import numpy as np
 from scipy import ndimage
-from skimage.registration import phase_cross_correlation
 
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param
+from napari_tomo4d.preprocess.registration import register_frames
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import recorded, warn
 
@@ -43,7 +43,7 @@ def average_frames(
     series : TiltSeries
         With one or more frames per tilt.
     register : bool
-        Shift every frame onto the running mean of those before it.
+        Shift the frames onto each other, see `register_frames`.
     smoothing_px : float
         Standard deviation of the blur used for finding the shifts only.
     progress : Progress, optional
@@ -57,10 +57,8 @@ def average_frames(
 
     Notes
     -----
-    Shifts are the maximum of the cross-correlation, refined to 1/20 pixel by upsampled
-    Fourier transforms (Guizar-Sicairos, Thurman & Fienup 2008, Opt. Lett. 33, 156). Frames
-    are moved by linear interpolation, once. A shift beyond a quarter of the image is
-    not believed: that frame stays where it is and a warning says so.
+    Frames are moved by linear interpolation, once. A frame whose shift is not to be believed
+    stays where it is and a warning says so.
     """
     progress = progress or Progress()
     images = np.empty((len(series), *series.image_shape), np.float32)
@@ -83,24 +81,12 @@ def average_frames(
 
 
 def _frame_shifts(frames: np.ndarray, smoothing_px: float, where: str) -> np.ndarray:
-    smooth = [ndimage.gaussian_filter(f, smoothing_px, mode="nearest") for f in frames]
-    # without a taper the frame's own edges correlate best at no shift at all
-    taper = np.outer(*(np.hanning(n + 2)[1:-1] for n in frames.shape[1:]))
-    limit = min(frames.shape[1:]) / 4
-    shifts = np.zeros((len(frames), 2))
-    mean = smooth[0]
-    for k in range(1, len(frames)):
-        a, b = ((x - x.mean()) * taper for x in (mean, smooth[k]))
-        if a.any() and b.any():
-            shift, _, _ = phase_cross_correlation(a, b, upsample_factor=20, normalization=None)
-            if np.abs(shift).max() < limit:
-                shifts[k] = shift
-            else:
-                warn(f"Frame {k + 1} at {where} could not be registered and was not moved.")
-        moved = ndimage.shift(smooth[k], shifts[k], order=1, mode="nearest")
-        mean = (mean * k + moved) / (k + 1)
-    # the middle of the frames stays in place, so that no frame moves more than it must
-    return shifts - shifts.mean(axis=0)
+    if (np.ptp(frames, axis=(1, 2)) > 0).sum() < 2:
+        return np.zeros((len(frames), 2))
+    shifts = register_frames(frames, smoothing_px)
+    for k in np.flatnonzero(np.isnan(shifts).any(axis=1)):
+        warn(f"Frame {k + 1} at {where} could not be registered and was not moved.")
+    return np.nan_to_num(shifts)
 
 
 def _mean_of_shifted(frames: np.ndarray, shifts: np.ndarray) -> np.ndarray:
