@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
+from napari_tomo4d.denoise.cache import ResultCache, content_key
 from napari_tomo4d.denoise.noise_model import NoiseModel
 from napari_tomo4d.errors import DataError, MissingExtraError, ParameterError
 
@@ -81,6 +82,55 @@ def bm3d(image: np.ndarray, noise: NoiseModel | float, profile: str = "lc") -> n
     with _package_call():
         result = package.bm3d((image - low) / span, strength, profile=settings)
     return (np.asarray(result) * span + low).astype(np.float32)
+
+
+def bm4d(stack: np.ndarray, noise: NoiseModel) -> np.ndarray:
+    """Denoise a stack by BM4D, from the package `bm4d`.
+
+    Parameters
+    ----------
+    stack : array (tilt, y, x)
+        Neighbours must look alike; their noise is independent.
+    noise : NoiseModel
+        Of one image.
+
+    Returns
+    -------
+    array (tilt, y, x), float32
+
+    Raises
+    ------
+    MissingExtraError
+        If the extra is not installed. It is free for non-commercial use only.
+
+    Notes
+    -----
+    Maggioni, Katkovnik, Egiazarian & Foi 2013, IEEE Trans. Image Process. 22, 119.
+    """
+    try:
+        import bm4d as package
+    except ImportError as error:
+        raise MissingExtraError(
+            'BM4D needs the extra: pip install "napari-tomo4d[bm3d]". It is free for '
+            "non-commercial use only; the other methods need no extra."
+        ) from error
+    stack = np.asarray(stack, np.float32)
+    if stack.ndim != 3 or not np.isfinite(stack).all():
+        raise DataError("BM4D needs a stack (tilt, y, x) without NaN or infinite values.")
+    shape = (stack.shape[1], stack.shape[2])
+    if min(shape) < _SMALLEST:
+        raise DataError(f"BM4D needs images of at least {_SMALLEST} pixels along each edge.")
+    if noise.variance == 0 or np.ptp(stack) == 0:
+        return stack.copy()
+    low, span = _background_level(stack.mean(axis=0)), float(np.ptp(stack))
+    model = noise.resized(shape).scaled(1 / span**2)
+    strength: Any = model.sigma
+    if not noise.is_white:
+        # independent from tilt to tilt: the same at all frequencies along the third axis
+        strength = np.repeat(len(stack) * model.psd(shape)[..., None], len(stack), axis=2)
+    with _package_call():
+        result = package.bm4d(np.moveaxis((stack - low) / span, 0, -1), strength)
+    return (np.moveaxis(np.asarray(result), -1, 0) * span + low).astype(np.float32)
 
 
 def _background_level(image: np.ndarray) -> float:
@@ -164,13 +214,41 @@ def wavelet(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
     return (result * span + low).astype(np.float32)
 
 
-ENGINES: dict[str, Callable[[np.ndarray, NoiseModel], np.ndarray]] = {
+ENGINES: dict[str, Callable[..., np.ndarray]] = {
     "bm3d": bm3d,
     "non-local means": nonlocal_means,
     "total variation": total_variation,
     "wavelet": wavelet,
     "wiener": wiener,
 }
+
+_results = ResultCache()
+
+
+def denoise_image(
+    image: np.ndarray, method: str, noise: NoiseModel, profile: str = "lc"
+) -> np.ndarray:
+    """Denoise an image by any method; what was computed before is remembered.
+
+    Parameters
+    ----------
+    image : array (y, x)
+    method : str
+        One of `ENGINES`.
+    noise : NoiseModel
+    profile : str
+        Of the package's BM3D; other methods have none.
+
+    Returns
+    -------
+    array (y, x), float32
+        Read-only.
+    """
+    if method not in ENGINES:
+        raise ParameterError(f"There is no method {method!r}; choose one of {', '.join(ENGINES)}.")
+    options = (profile,) if method == "bm3d" else ()
+    key = content_key(image, method, noise.kind, noise.variance, noise.spectrum, options)
+    return _results.get(key, lambda: ENGINES[method](image, noise, *options))
 
 
 def _checked(image: np.ndarray) -> np.ndarray:

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.denoise.noise_model import KINDS, NoiseModel
 from napari_tomo4d.errors import DataError
+
+_FAIR_MISFIT_DB = 3.0
+"""RMS difference between spectra up to which a model describes noise fairly."""
 
 _SMOOTHING = 1.5
 """Frequencies over which a measured spectrum is averaged, as a standard deviation."""
@@ -32,9 +36,40 @@ def measured_noise(frames: np.ndarray) -> NoiseModel:
         raise DataError("At least two frames of the same field are needed to measure noise.")
     # what changes from the mean of all is noise; the mean itself holds 1 / n of it
     n = len(frames)
-    noise = (frames - frames.mean(axis=0)) * np.sqrt(n / (n - 1))
-    noise -= noise.mean(axis=(1, 2), keepdims=True)
-    power = np.mean(np.abs(np.fft.fft2(noise)) ** 2, axis=0)
+    return noise_spectrum((frames - frames.mean(axis=0)) * np.sqrt(n / (n - 1)))
+
+
+def measured_noise_of(series: TiltSeries) -> NoiseModel:
+    """Measure the noise spectrum of a single frame from all tilts that have several.
+
+    Parameters
+    ----------
+    series : TiltSeries
+        With aligned frames.
+
+    Returns
+    -------
+    NoiseModel
+        Mean over the tilts, of kind "measured".
+    """
+    tilts = [i for i, n in enumerate(series.frames_per_tilt) if n > 1]
+    if not tilts:
+        raise DataError(
+            f"{series.name!r} has one frame per tilt; noise is measured from differences of frames."
+        )
+    models = [measured_noise(series.frames(i)) for i in tilts]
+    spectra = [m.spectrum for m in models if m.spectrum is not None]
+    variance = float(np.mean([m.variance for m in models]))
+    return NoiseModel("measured", variance, np.mean(spectra, axis=0))
+
+
+def noise_spectrum(noise: np.ndarray) -> NoiseModel:
+    """Return the model "measured" of noise that is there by itself, (y, x) or (image, y, x)."""
+    noise = np.asarray(noise, dtype=np.float64)
+    noise = noise - noise.mean(axis=(-2, -1), keepdims=True)
+    power = np.abs(np.fft.fft2(noise)) ** 2
+    if power.ndim == 3:
+        power = power.mean(axis=0)
     power[0, 0] = (power[0, 1] + power[1, 0] + power[0, -1] + power[-1, 0]) / 4
     smooth = ndimage.gaussian_filter(power, _SMOOTHING, mode="wrap")
     return NoiseModel("measured", float(noise.var()), smooth)
@@ -54,6 +89,8 @@ class Diagnosis:
         Radial mean spectra, frequency in cycles per pixel, power relative to white noise.
     slope : float
         Exponent of the power against frequency: 0 is white, -1 is pink.
+    fits : bool
+        Whether the best kind is a fair description; otherwise use the measured spectrum.
     """
 
     kind: str
@@ -62,6 +99,18 @@ class Diagnosis:
     measured: np.ndarray
     modelled: np.ndarray
     slope: float
+    fits: bool
+
+    @property
+    def advice(self) -> str:
+        """One sentence on what to do."""
+        misfit = self.misfit[self.kind]
+        if self.fits:
+            return f"The noise looks like {self.kind} (misfit {misfit:.1f} dB)."
+        return (
+            f"No model fits: the nearest, {self.kind}, is {misfit:.0f} dB off; use the measured "
+            "spectrum."
+        )
 
 
 def diagnose(noise: NoiseModel, shape: tuple[int, int]) -> Diagnosis:
@@ -79,7 +128,8 @@ def diagnose(noise: NoiseModel, shape: tuple[int, int]) -> Diagnosis:
     modelled = radial_mean(NoiseModel(best).psd(shape) / (shape[0] * shape[1]))[1]
     middle = (frequency > 0.01) & (frequency < 0.4)
     slope = float(np.polyfit(np.log(frequency[middle]), np.log(measured[middle]), 1)[0])
-    return Diagnosis(best, misfit, frequency, measured, modelled, slope)
+    fits = misfit[best] < _FAIR_MISFIT_DB
+    return Diagnosis(best, misfit, frequency, measured, modelled, slope, fits)
 
 
 def radial_mean(power: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

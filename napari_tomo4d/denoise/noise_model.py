@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
 
-from napari_tomo4d.errors import DataError, ParameterError
+from napari_tomo4d.errors import DataError, ParameterError, ReadError, WriteError
 
 KINDS = ("white", "g1", "g2", "g3", "g4", "g1w", "g2w", "g3w", "g4w")
 """White; horizontal lines; circles; diagonals; pink; and each of them mixed with white."""
+
+_SCHEMA_VERSION = 1
 
 _REACH = 15
 """Pixels on either side that a correlated pattern of g1, g2 or g3 reaches."""
@@ -66,6 +70,41 @@ class NoiseModel:
     def scaled(self, strength: float) -> NoiseModel:
         """Return the same noise with `strength` times the variance."""
         return NoiseModel(self.kind, self.variance * strength, self.spectrum)
+
+    def with_variance(self, variance: float) -> NoiseModel:
+        """Return the same spectrum with another variance."""
+        return NoiseModel(self.kind, variance, self.spectrum)
+
+    def save(self, path: str | Path) -> None:
+        """Write the model to an .npz file, to be used in recipes."""
+        spectrum = np.empty((0, 0)) if self.spectrum is None else self.spectrum
+        try:
+            with open(path, "wb") as file:
+                np.savez_compressed(
+                    file,
+                    schema_version=_SCHEMA_VERSION,
+                    kind=self.kind,
+                    variance=self.variance,
+                    spectrum=spectrum.astype(np.float32),
+                )
+        except OSError as error:
+            raise WriteError(f"The noise model can't be written to {path}: {error}.") from error
+
+    @classmethod
+    def load(cls, path: str | Path) -> NoiseModel:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        ReadError
+            If the file is missing or holds something else.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                spectrum = file["spectrum"] if file["spectrum"].size else None
+                return cls(str(file["kind"]), float(file["variance"]), spectrum)
+        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise ReadError(f"{path} can't be read as a noise model: {error}.") from error
 
     def psd(self, shape: tuple[int, int]) -> np.ndarray:
         """Return the power spectral density for images of a size.

@@ -31,10 +31,12 @@ def psnr(
 
 def ssim(image: np.ndarray, reference: np.ndarray) -> float:
     """Return the structural similarity (Wang et al. 2004), 1 for equal images."""
+    window = min(7, min(image.shape) - 1 + min(image.shape) % 2)
     return float(
         structural_similarity(
             np.asarray(image, np.float64),
             np.asarray(reference, np.float64),
+            win_size=window,
             data_range=float(np.ptp(reference)) or 1.0,
         )
     )
@@ -51,10 +53,28 @@ def fourier_ring_correlation(
     return frequency, cross / np.sqrt(np.maximum(energy, 1e-300))
 
 
-def frc_score(image: np.ndarray, reference: np.ndarray) -> float:
-    """Return the mean Fourier ring correlation up to half the sampling frequency.
+def frc_score(image: np.ndarray, reference: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Return the mean Fourier ring correlation.
 
     Unlike the PSNR it does not reward blurring: weakening a frequency leaves its
     correlation as it is.
+
+    Parameters
+    ----------
+    image, reference : array (y, x)
+    weights : array (ring,), optional
+        How much each ring counts, see `ring_weights`; up to half the sampling frequency, all
+        equally, if None.
     """
-    return float(np.mean(fourier_ring_correlation(image, reference)[1]))
+    correlation = fourier_ring_correlation(image, reference)[1]
+    return float(np.average(correlation, weights=weights))
+
+
+def ring_weights(noisy: np.ndarray, reference: np.ndarray) -> np.ndarray | None:
+    """Return how much of each ring an image shares with its reference before denoising.
+
+    Rings in which both are nothing but noise then do not count. None if there is no ring
+    they share.
+    """
+    weights = np.clip(fourier_ring_correlation(noisy, reference)[1], 0, 1)
+    return weights if weights.sum() > 0 else None

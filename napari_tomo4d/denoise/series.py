@@ -10,12 +10,23 @@ import numpy as np
 
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.denoise.anscombe import stabilise, unstabilise
-from napari_tomo4d.denoise.engines import ENGINES, PROFILES, bm3d
+from napari_tomo4d.denoise.blind import estimate_variance
+from napari_tomo4d.denoise.engines import ENGINES, PROFILES, bm4d, denoise_image
 from napari_tomo4d.denoise.measure_noise import CountingNoise
 from napari_tomo4d.denoise.noise_model import KINDS, NoiseModel
+from napari_tomo4d.errors import ParameterError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import recorded
+from napari_tomo4d.provenance import note, recorded
+
+METHODS = (*ENGINES, "bm4d")
+"""Of single images, and BM4D of the stack."""
+
+_THREADED = ("bm3d", "fast bm3d")
+"""Methods with threads of their own."""
+
+_SLAB = 12
+_OVERLAP = 2
 
 
 @recorded("denoise.series")
@@ -23,23 +34,59 @@ def denoise_series(
     series: TiltSeries,
     method: Annotated[
         str,
-        Param("BM3D is free for non-commercial use only, and an extra.", choices=tuple(ENGINES)),
+        Param(
+            "bm3d and bm4d are an extra, free for non-commercial use only; bm4d takes "
+            "neighbouring tilts together.",
+            choices=METHODS,
+        ),
     ] = "bm3d",
     noise: Annotated[
         str,
-        Param("How noise is correlated: not, in lines, circles, diagonals, pink.", choices=KINDS),
+        Param(
+            "How noise is correlated: not, in lines, circles, diagonals, pink, or as measured.",
+            choices=(*KINDS, "measured"),
+        ),
     ] = "g4",
     sigma: Annotated[
-        float,
-        Param("Standard deviation of the noise, in grey values.", minimum=0, step=0.05),
-    ] = 1.0,
+        float | None,
+        Param(
+            "Standard deviation of the noise of a single frame, in grey values; automatic: "
+            "from high frequencies of each image.",
+            minimum=0,
+            step=0.05,
+        ),
+    ] = None,
     profile: Annotated[
-        str, Param("Of BM3D: lc is fast, the others slower.", choices=PROFILES)
+        str, Param("Of bm3d: lc is fast, the others slower.", choices=PROFILES)
     ] = "lc",
     counts: Annotated[
         bool,
-        Param("The images count electrons: makes noise even first (Anscombe); sigma is then 1."),
+        Param(
+            "The images count electrons: makes noise even first (Anscombe); a sigma is then that "
+            "of the evened image, 1 for pure counts."
+        ),
     ] = False,
+    gain: Annotated[
+        float,
+        Param("With counts: grey values per electron.", minimum=1e-9, step=0.1, advanced=True),
+    ] = 1.0,
+    offset: Annotated[
+        float,
+        Param("With counts: grey value of no electrons.", step=0.1, advanced=True),
+    ] = 0.0,
+    read_noise: Annotated[
+        float,
+        Param(
+            "With counts: standard deviation of the noise without electrons, in grey values.",
+            minimum=0,
+            step=0.1,
+            advanced=True,
+        ),
+    ] = 0.0,
+    path: Annotated[
+        str,
+        Param("For measured noise: file of its spectrum (.npz).", label="Measured noise"),
+    ] = "",
     *,
     progress: Progress | None = None,
 ) -> TiltSeries:
@@ -48,43 +95,106 @@ def denoise_series(
     Parameters
     ----------
     series : TiltSeries
-        One image per tilt.
+        One image per tilt. Where it is a mean of frames (``metadata["frames_averaged"]``), its
+        variance is taken to be that of a frame divided by their number.
     method : str
-        One of `ENGINES`.
+        One of `METHODS`.
     noise : str
-        One of `KINDS`; methods other than "bm3d" and "wiener" take it for white.
-    sigma : float
+        One of `KINDS`, or "measured"; methods that know no spectra take it for white.
+    sigma : float, optional
         Standard deviation, in units of the images; of a stabilised image with `counts`.
+        Estimated for each image if None.
     profile : str
         Of BM3D.
     counts : bool
         Stabilise the variance of counted electrons before, undo it without bias after.
+    gain, offset, read_noise : float
+        See `CountingNoise`; of a single frame.
+    path : str
+        Written by `NoiseModel.save`.
     progress : Progress, optional
-        Cancel is heard between images.
+        Cancel is heard between images, with BM4D between groups of them.
 
     Returns
     -------
     TiltSeries
+        ``metadata["noise_sigma"]`` lists the standard deviation used for each image.
     """
     progress = progress or Progress()
     images = series.load()
-    model = NoiseModel(noise, sigma**2)
-    unit = CountingNoise(1.0)
-
-    def one(image: np.ndarray) -> np.ndarray:
-        progress.check()
-        source = stabilise(image, unit).astype(np.float32) if counts else image
-        if method == "bm3d":
-            result = bm3d(source, model, profile)
+    unit = _unit_model(noise, path)
+    frames = series.metadata.get("frames_averaged", [1] * len(series))
+    models = []
+    prepared = images
+    counting = [CountingNoise(gain / n, offset, read_noise / np.sqrt(n)) for n in frames]
+    if counts:
+        prepared = np.stack(
+            [stabilise(i, c).astype(np.float32) for i, c in zip(images, counting, strict=True)]
+        )
+    for image, n in zip(prepared, frames, strict=True):
+        if sigma is None:
+            model = _estimated(image, unit)
         else:
-            result = ENGINES[method](source, model)
-        return unstabilise(result, unit).astype(np.float32) if counts else result
+            # evened noise has variance 1 however many frames there are
+            model = unit.scaled(sigma**2 / (1 if counts else n))
+        models.append(model)
+    sigmas = [float(m.sigma) for m in models]
+    if sigma is None:
+        note(f"Noise of the images, taken for {noise}: {np.mean(sigmas):.4g} (mean sigma).")
+    if method == "bm4d":
+        result = _stack(prepared, models, progress)
+    else:
+        result = _one_by_one(prepared, models, method, profile, progress)
+    if counts:
+        result = np.stack(
+            [unstabilise(i, c).astype(np.float32) for i, c in zip(result, counting, strict=True)]
+        )
+    metadata = {**series.metadata, "noise_sigma": [float(f"{s:.6g}") for s in sigmas]}
+    return series.replace(images=result, metadata=metadata)
+
+
+def _unit_model(noise: str, path: str) -> NoiseModel:
+    """Return the noise model with variance 1."""
+    if noise != "measured":
+        return NoiseModel(noise)
+    if not path:
+        raise ParameterError(
+            "Measured noise needs the file of its spectrum; save one in the Denoise panel, or by "
+            "NoiseModel.save."
+        )
+    return NoiseModel.load(path).with_variance(1.0)
+
+
+def _estimated(image: np.ndarray, unit: NoiseModel) -> NoiseModel:
+    return unit.scaled(max(estimate_variance(image, unit), 1e-30))
+
+
+def _one_by_one(
+    images: np.ndarray, models: list[NoiseModel], method: str, profile: str, progress: Progress
+) -> np.ndarray:
+    def one(index: int) -> np.ndarray:
+        progress.check()
+        return denoise_image(images[index], method, models[index], profile)
 
     done = []
-    # BM3D uses threads of its own
-    workers = 1 if method == "bm3d" else os.cpu_count() or 1
+    workers = 1 if method in _THREADED else os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool:
-        for result in pool.map(one, images):
+        for result in pool.map(one, range(len(images))):
             done.append(result)
             progress.report(len(done), len(images), f"Denoising image {len(done)}")
-    return series.replace(images=np.stack(done))
+    return np.stack(done)
+
+
+def _stack(images: np.ndarray, models: list[NoiseModel], progress: Progress) -> np.ndarray:
+    """Denoise groups of neighbouring tilts, which overlap, so that cancel is heard."""
+    result = np.empty_like(images)
+    n = len(images)
+    for start in range(0, n, _SLAB):
+        progress.report(start, n, f"Denoising images {start + 1} to {min(start + _SLAB, n)}")
+        low, high = max(0, start - _OVERLAP), min(n, start + _SLAB + _OVERLAP)
+        variance = float(np.mean([m.variance for m in models[low:high]]))
+        part = bm4d(images[low:high], models[start].with_variance(variance))
+        stop = min(start + _SLAB, n)
+        result[start:stop] = part[start - low : stop - low]
+    progress.report(n, n, "Denoising done")
+    return result

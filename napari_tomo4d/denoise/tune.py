@@ -1,24 +1,32 @@
-"""Finding the noise model and strength that bring an image nearest to a reference."""
+"""Finding the noise model and strength that bring images nearest to their references."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import ndimage
 
-from napari_tomo4d.denoise.engines import PROFILES, bm3d
+from napari_tomo4d.data import TiltSeries
+from napari_tomo4d.denoise.engines import PROFILES, denoise_image
+from napari_tomo4d.denoise.measure_noise import diagnose, noise_spectrum
 from napari_tomo4d.denoise.noise_model import KINDS, NoiseModel
-from napari_tomo4d.denoise.scores import frc_score, psnr, ssim
+from napari_tomo4d.denoise.scores import frc_score, psnr, ring_weights, ssim
 from napari_tomo4d.errors import DataError, ParameterError
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import warn
 
-_CROP = 256
-_COARSE = (0.25, 1.0, 4.0)
-"""Variances tried first, relative to that of the difference from the reference."""
+STRENGTHS = tuple(round(1.5**k, 4) for k in range(-4, 5))
+"""Variances that are tried, relative to the measured one."""
 
+_START = 5
+"""Index in `STRENGTHS` every kind begins with: 1.5, as too much loses less than too little."""
+
+_CROP = 256
 _GAUSSIANS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 _NO_WORSE_DB = 0.1
 
@@ -30,23 +38,205 @@ class TuneResult:
     Parameters
     ----------
     best : NoiseModel
-    profile : str
-        Profile of BM3D the best was found with.
+    method, profile : str
+        What the best was found with.
     table : pandas.DataFrame
-        A row per evaluation: ``kind``, ``strength`` (relative variance), ``variance``, ``profile``,
-        ``region`` ("crop" or "whole"), ``psnr_db``, ``ssim``, ``frc``.
+        A row per evaluation: ``kind`` ("none" and "gaussian" too, whose strength is 0 or a
+        width in px), ``strength`` (relative variance), ``variance``, ``profile``, ``region``
+        ("crop" or "whole"), ``psnr_db``, ``ssim``, ``frc``.
     denoised : array (y, x)
-        The image denoised with the best.
+        The (first) image denoised with the best.
     raw_psnr_db, gaussian_psnr_db : float
-        Of the image itself, and of the image after the best Gaussian blur.
+        Of the image itself, and of the image after the best Gaussian blur. NaN if blind.
+    explanation : str
+        What decided, in a few sentences.
+    blind : bool
+        Whether there was no reference.
     """
 
     best: NoiseModel
+    method: str
     profile: str
     table: pd.DataFrame
     denoised: np.ndarray
     raw_psnr_db: float
     gaussian_psnr_db: float
+    explanation: str
+    blind: bool = False
+
+    @property
+    def evaluations(self) -> int:
+        """How often an image was denoised."""
+        return int((~self.table.kind.isin(("none", "gaussian"))).sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """One frame, and the mean of other frames of the same field.
+
+    Parameters
+    ----------
+    noisy, reference : array (y, x)
+    own_variance : float
+        Of the reference's own noise.
+    weights : array (ring,), optional
+        How much each ring counts in the Fourier ring correlation.
+    """
+
+    noisy: np.ndarray
+    reference: np.ndarray
+    own_variance: float
+    weights: np.ndarray | None
+
+    @classmethod
+    def of(cls, noisy: np.ndarray, reference: np.ndarray) -> Comparison:
+        """Check a frame and its reference; see `tune`."""
+        noisy = np.asarray(noisy, np.float32)
+        frames = np.asarray(reference, np.float32)
+        if noisy.ndim != 2 or frames.ndim not in (2, 3) or frames.shape[-2:] != noisy.shape:
+            raise DataError(
+                f"The reference has shape {frames.shape}, the image {noisy.shape}; give frames of "
+                "the same field, aligned with it."
+            )
+        if frames.ndim == 3 and len(frames) == 0:
+            raise DataError("There are no frames in the reference; at least one other is needed.")
+        if not (np.isfinite(noisy).all() and np.isfinite(frames).all()):
+            raise DataError("The frames hold NaN or infinite values; replace them before going on.")
+        own = 0.0
+        if frames.ndim == 3:
+            if any(np.array_equal(noisy, frame) for frame in frames):
+                raise DataError("The image is among the reference frames; leave it out of them.")
+            own = _noise_of_mean(noisy, frames)
+            frames = frames.mean(axis=0)
+        if np.ptp(frames) == 0:
+            raise DataError("The reference is constant, so nothing can be compared with it.")
+        return cls(noisy, frames, own, ring_weights(noisy, frames))
+
+    @property
+    def variance(self) -> float:
+        """Variance of the noise of the frame."""
+        return float(np.mean(np.square(self.noisy - self.reference))) - self.own_variance
+
+    def part(self, region: tuple[slice, slice]) -> Comparison:
+        """Return the same within a region."""
+        noisy, reference = self.noisy[region], self.reference[region]
+        return Comparison(noisy, reference, self.own_variance, ring_weights(noisy, reference))
+
+
+def _noise_of_mean(noisy: np.ndarray, frames: np.ndarray) -> float:
+    """Return the variance of the noise of the mean of frames.
+
+    From their scatter; a single frame is taken to be as noisy as the image itself.
+    """
+    if len(frames) > 1:
+        return float(frames.var(axis=0, ddof=1).mean() / len(frames))
+    return float(np.mean(np.square(noisy - frames[0]))) / 2
+
+
+class Tuning:
+    """Images, their references, and every denoising of them that was tried.
+
+    Parameters
+    ----------
+    comparisons : sequence of Comparison
+        Scores are means over them.
+    measured : NoiseModel, optional
+        A measured spectrum to try as well.
+    method : str
+        One of `ENGINES`.
+    """
+
+    def __init__(
+        self,
+        comparisons: Sequence[Comparison],
+        measured: NoiseModel | None = None,
+        method: str = "bm3d",
+    ) -> None:
+        if not comparisons:
+            raise DataError("There is no image to tune on.")
+        self.comparisons = list(comparisons)
+        self.method = method
+        self.variance = float(np.mean([c.variance for c in comparisons]))
+        if self.variance <= 0:
+            raise DataError(
+                "The image is as near to the reference as noise allows; nothing to tune."
+            )
+        self._measured = measured
+        self._rows: dict[tuple[str, float, str, str], dict[str, Any]] = {}
+        busiest = busiest_crop(self.comparisons[0].reference)
+        self._parts = {"whole": self.comparisons, "crop": [c.part(busiest) for c in comparisons]}
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row per evaluation, in the order they were made."""
+        return pd.DataFrame(list(self._rows.values()))
+
+    def model(self, kind: str, strength: float) -> NoiseModel:
+        """Return a noise model of `strength` times the measured variance."""
+        spectrum = None
+        if kind == "measured":
+            if self._measured is None:
+                raise ParameterError("No measured spectrum was given.")
+            spectrum = self._measured.spectrum
+        return NoiseModel(kind, self.variance * strength, spectrum)
+
+    def likeliest(self, kinds: Sequence[str]) -> str | None:
+        """Return the kind whose spectrum is nearest to that of frame minus reference."""
+        shape = (self.comparisons[0].noisy.shape[0], self.comparisons[0].noisy.shape[1])
+        if not kinds:
+            return None
+        difference = np.array([c.noisy - c.reference for c in self.comparisons])
+        misfit = diagnose(noise_spectrum(difference), shape).misfit
+        return min(kinds, key=lambda k: misfit[k])
+
+    def evaluate(
+        self, kind: str, strength: float, profile: str = "lc", region: str = "whole"
+    ) -> dict[str, Any]:
+        """Return the row of the table for one choice; computed only once."""
+        key = (kind, strength, profile, region)
+        if key not in self._rows:
+            model = self.model(kind, strength)
+            results = [
+                denoise_image(c.noisy, self.method, model, profile) for c in self._parts[region]
+            ]
+            self._note(kind, strength, model.variance, profile, region, results)
+        return self._rows[key]
+
+    def denoised(self, kind: str, strength: float, profile: str = "lc") -> np.ndarray:
+        """Return the first image denoised; it is still there if it was evaluated before."""
+        model = self.model(kind, strength)
+        return denoise_image(self.comparisons[0].noisy, self.method, model, profile)
+
+    def add_plain(self) -> tuple[float, float]:
+        """Add the images as they are and after Gaussian blurs; return both best PSNR."""
+        self._note("none", 0.0, 0.0, "", "whole", [c.noisy for c in self.comparisons])
+        for width in _GAUSSIANS:
+            blurred = [ndimage.gaussian_filter(c.noisy, width) for c in self.comparisons]
+            self._note("gaussian", width, 0.0, "", "whole", blurred)
+        table = self.table
+        raw = table[table.kind == "none"].psnr_db.max()
+        return float(raw), float(table[table.kind == "gaussian"].psnr_db.max())
+
+    def _note(
+        self,
+        kind: str,
+        strength: float,
+        variance: float,
+        profile: str,
+        region: str,
+        results: Sequence[np.ndarray],
+    ) -> None:
+        pairs = list(zip(results, self._parts[region], strict=True))
+        self._rows[kind, strength, profile, region] = {
+            "kind": kind,
+            "strength": strength,
+            "variance": variance,
+            "profile": profile,
+            "region": region,
+            "psnr_db": _mean(psnr(r, c.reference, c.own_variance) for r, c in pairs),
+            "ssim": _mean(ssim(r, c.reference) for r, c in pairs),
+            "frc": _mean(frc_score(r, c.reference, c.weights) for r, c in pairs),
+        }
 
 
 def tune(
@@ -54,10 +244,11 @@ def tune(
     reference: np.ndarray,
     kinds: Sequence[str] = KINDS,
     measured: NoiseModel | None = None,
-    profile: str = "lc",
+    profiles: Sequence[str] = ("lc",),
+    method: str = "bm3d",
     progress: Progress | None = None,
 ) -> TuneResult:
-    """Tune BM3D against a mean of other frames of the same field.
+    """Tune a denoiser against a mean of other frames of the same field.
 
     Parameters
     ----------
@@ -69,119 +260,181 @@ def tune(
         Noise models to try.
     measured : NoiseModel, optional
         A measured spectrum to try as well.
-    profile : str
-        Of BM3D.
+    profiles : sequence of str
+        Of BM3D; the first is used for the search, the others are tried on what it finds.
+    method : str
+        One of `ENGINES` that knows noise models.
     progress : Progress, optional
 
     Returns
     -------
     TuneResult
 
+    Raises
+    ------
+    DataError
+        If image and reference do not fit together, or there is no noise.
+
     Notes
     -----
-    Every kind is tried at three strengths on a crop, the two best kinds at finer strengths,
-    and the best three of all on the whole image, by PSNR. Warns if a Gaussian blur does as
-    well, or if blur is what the PSNR rewards.
+    On a crop, every kind is tried at one strength, and from there the strengths of the two best,
+    and of the kind whose spectrum fits the noise best, are climbed to their top; these compete
+    on the whole image, by PSNR. Where they are equal to 0.1 dB, the fitting spectrum wins.
+    Warns if a Gaussian blur does as well.
     """
-    progress = progress or Progress()
-    noisy = np.asarray(noisy, np.float32)
-    frames = np.asarray(reference, np.float32)
-    if frames.ndim not in (2, 3) or frames.shape[-2:] != noisy.shape:
+    tuning = Tuning([Comparison.of(noisy, reference)], measured, method)
+    return search(tuning, kinds, profiles, progress)
+
+
+def tune_series(
+    series: TiltSeries,
+    tilts: int = 3,
+    kinds: Sequence[str] = KINDS,
+    measured: NoiseModel | None = None,
+    profiles: Sequence[str] = ("lc",),
+    method: str = "bm3d",
+    progress: Progress | None = None,
+) -> TuneResult:
+    """Tune on several tilts of a series: the first frame of each against its other frames.
+
+    Parameters
+    ----------
+    series : TiltSeries
+        With at least two aligned frames at some tilts.
+    tilts : int
+        How many tilts to use, spread over the series.
+    kinds, measured, profiles, method, progress
+        As in `tune`.
+
+    Returns
+    -------
+    TuneResult
+        Scores are means over the tilts.
+    """
+    tuning = Tuning(comparisons_of(series, tilts), measured, method)
+    return search(tuning, kinds, profiles, progress)
+
+
+def comparisons_of(series: TiltSeries, tilts: int) -> list[Comparison]:
+    """Return the first frame against the others of several tilts, those with most frames."""
+    most = max(series.frames_per_tilt)
+    if most < 2:
         raise DataError(
-            f"The reference has shape {frames.shape}, the image {noisy.shape}; give frames of the "
-            "same field, aligned with it."
+            f"{series.name!r} has one frame per tilt, so there is no reference to tune against; "
+            "tune blindly, or load it with its frames."
         )
-    if profile not in PROFILES:
-        raise ParameterError(
-            f"There is no profile {profile!r}; choose one of {', '.join(PROFILES)}."
-        )
-    own = 0.0
-    if frames.ndim == 3:
-        if any(np.array_equal(noisy, frame) for frame in frames):
-            raise DataError("The image is among the reference frames; leave it out of them.")
-        own = float(frames.var(axis=0, ddof=1).mean() / len(frames)) if len(frames) > 1 else 0.0
-        frames = frames.mean(axis=0)
-    if np.ptp(frames) == 0:
-        raise DataError("The reference is constant, so nothing can be compared with it.")
-    variance = float(np.mean(np.square(noisy - frames))) - own
-    if variance <= 0:
-        raise DataError("The image is as near to the reference as noise allows; nothing to tune.")
+    usable = [i for i, n in enumerate(series.frames_per_tilt) if n >= min(most, 3)]
+    chosen = [usable[i] for i in np.unique(np.linspace(0, len(usable) - 1, tilts).astype(int))]
+    frames = [series.frames(i) for i in chosen]
+    return [Comparison.of(f[0], f[1:]) for f in frames]
 
-    models = {kind: NoiseModel(kind, variance) for kind in kinds}
-    if measured is not None:
-        models["measured"] = NoiseModel("measured", variance, measured.spectrum)
-    rows: list[dict[str, object]] = []
-    regions = {"crop": _busiest_crop(frames), "whole": np.s_[:, :]}
-    steps = len(models) * len(_COARSE) + 8 + 3
 
-    def score(kind: str, strength: float, region: str) -> float:
-        for row in rows:
-            if (row["kind"], row["strength"], row["region"]) == (kind, strength, region):
-                return float(row["psnr_db"])  # type: ignore[arg-type]
-        part = regions[region]
-        progress.report(min(len(rows), steps - 1), steps, f"BM3D: {kind}, strength {strength:.3g}")
-        model = models[kind].resized(noisy[part].shape).scaled(strength)
-        result = bm3d(noisy[part], model, profile)
-        rows.append(
-            {
-                "kind": kind,
-                "strength": strength,
-                "variance": model.variance,
-                "profile": profile,
-                "region": region,
-                "psnr_db": psnr(result, frames[part], own),
-                "ssim": ssim(result, frames[part]),
-                "frc": frc_score(result, frames[part]),
-            }
-        )
-        if region == "whole":
-            results[kind, strength] = result
-        return float(rows[-1]["psnr_db"])  # type: ignore[arg-type]
+def search(
+    tuning: Tuning,
+    kinds: Sequence[str] = KINDS,
+    profiles: Sequence[str] = ("lc",),
+    progress: Progress | None = None,
+) -> TuneResult:
+    """Search noise models, strengths and profiles; see `tune`."""
+    progress = progress or Progress()
+    for profile in profiles:
+        if profile not in PROFILES:
+            raise ParameterError(
+                f"There is no profile {profile!r}; choose one of {', '.join(PROFILES)}."
+            )
+    names = [*kinds, *(["measured"] if tuning._measured is not None else [])]
+    expected = len(names) + 12 + 5 + len(profiles) - 1
+    done = 0
 
-    results: dict[tuple[str, float], np.ndarray] = {}
-    best_of: dict[str, tuple[float, float]] = {}
-    for kind in models:
-        best_of[kind] = max((score(kind, s, "crop"), s) for s in _COARSE)
-    leaders = sorted(models, key=lambda k: -best_of[k][0])[:2]
-    for factor in (2.0, 2.0**0.5):
-        for kind in leaders:
-            middle = best_of[kind][1]
-            tried = [
-                (score(kind, s, "crop"), s) for s in (middle / factor, middle, middle * factor)
-            ]
-            best_of[kind] = max(tried)
-    finalists = sorted(models, key=lambda k: -best_of[k][0])[:3]
-    whole = {k: score(k, best_of[k][1], "whole") for k in finalists}
-    kind = max(whole, key=lambda k: whole[k])
-    strength = best_of[kind][1]
-    raw = psnr(noisy, frames, own)
-    gaussian = max(psnr(_blurred(noisy, s), frames, own) for s in _GAUSSIANS)
-    if gaussian > whole[kind] - _NO_WORSE_DB:
+    def score(kind: str, index: int, region: str, profile: str = profiles[0]) -> float:
+        nonlocal done
+        strength = STRENGTHS[index]
+        progress.report(min(done, expected - 1), expected, f"{kind}, strength {strength:.3g}")
+        done += 1
+        return float(tuning.evaluate(kind, strength, profile, region)["psnr_db"])
+
+    raw, gaussian = tuning.add_plain()
+    first = {kind: score(kind, _START, "crop") for kind in names}
+    leaders = sorted(names, key=lambda k: -first[k])[:2]
+    # a crop says little about slow noise; the spectrum of what differs says more
+    likely = tuning.likeliest([k for k in names if k in KINDS])
+    if likely is not None and likely not in leaders:
+        leaders.append(likely)
+    tops = {kind: climb(partial(score, kind, region="crop"), _START) for kind in leaders}
+    whole = {kind: score(kind, tops[kind], "whole") for kind in leaders}
+    kind = max(leaders, key=lambda k: whole[k])
+    if likely in whole and whole[likely] > whole[kind] - _NO_WORSE_DB:
+        kind = likely
+    index = climb(partial(score, kind, region="whole"), tops[kind], steps=(1,))
+    strength = STRENGTHS[index]
+    by_profile = {p: score(kind, index, "whole", p) for p in profiles}
+    profile = max(by_profile, key=lambda p: by_profile[p])
+    best = by_profile[profile]
+    if gaussian > best - _NO_WORSE_DB:
         warn(
             f"A plain Gaussian blur does as well ({gaussian:.2f} dB) as the best BM3D "
-            f"({whole[kind]:.2f} dB): compare the Fourier ring correlations, too."
+            f"({best:.2f} dB): compare the Fourier ring correlations, too."
         )
     return TuneResult(
-        models[kind].scaled(strength),
+        tuning.model(kind, strength),
+        tuning.method,
         profile,
-        pd.DataFrame(rows),
-        results[kind, strength],
+        tuning.table,
+        tuning.denoised(kind, strength, profile),
         raw,
         gaussian,
+        explain(tuning.table),
     )
 
 
-def _blurred(image: np.ndarray, sigma: float) -> np.ndarray:
-    from scipy import ndimage
+def climb(height: Callable[[int], float], start: int, steps: Sequence[int] = (2, 1)) -> int:
+    """Return the index of the highest strength near `start`, by steps that become smaller."""
+    last = len(STRENGTHS) - 1
+    here = start
+    for step in steps:
+        while True:
+            around = [i for i in (here - step, here + step) if 0 <= i <= last]
+            best = max(around, key=height)
+            if height(best) <= height(here):
+                break
+            here = best
+    return here
 
-    return ndimage.gaussian_filter(image, sigma)
+
+def explain(table: pd.DataFrame) -> str:
+    """Return in words what decided the ranking of a table of evaluations."""
+    whole = table[table.region == "whole"]
+    raw = whole[whole.kind == "none"].iloc[0]
+    blur = whole[whole.kind == "gaussian"].sort_values("psnr_db").iloc[-1]
+    tried = whole[~whole.kind.isin(("none", "gaussian"))].sort_values("psnr_db")
+    best, clearest = tried.iloc[-1], tried.sort_values("frc").iloc[-1]
+    text = (
+        f"Best by PSNR: {best.kind}, strength {best.strength:.3g}: {best.psnr_db:.2f} dB, Fourier "
+        f"ring correlation {best.frc:.3f}. The image itself: {raw.psnr_db:.2f} dB, {raw.frc:.3f}. "
+        f"Best Gaussian ({blur.strength:g} px): {blur.psnr_db:.2f} dB, {blur.frc:.3f}."
+    )
+    if clearest.name != best.name:
+        text += (
+            f" By ring correlation, {clearest.kind}, strength {clearest.strength:.3g}, keeps most "
+            f"of what the frames share ({clearest.frc:.3f})."
+        )
+    if blur.psnr_db > best.psnr_db - _NO_WORSE_DB and best.frc > blur.frc + 0.005:
+        text += (
+            " The blur owes its PSNR to weakening noisy frequencies; the denoised image holds "
+            "more of the object."
+        )
+    elif best.frc < raw.frc - 0.005:
+        text += " It gains by smoothing: details that the frames share were weakened."
+    return text
 
 
-def _busiest_crop(reference: np.ndarray) -> tuple[slice, slice]:
+def _mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))
+
+
+def busiest_crop(reference: np.ndarray, edge: int = _CROP) -> tuple[slice, slice]:
     """Return the square of the reference in which there is most to see."""
-    from scipy import ndimage
-
-    size = [min(_CROP, n) for n in reference.shape]
+    size = [min(edge, n) for n in reference.shape]
     detail = np.abs(ndimage.gaussian_filter(reference, 1) - ndimage.gaussian_filter(reference, 4))
     total = np.pad(detail.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     h, w = size
