@@ -2,6 +2,7 @@
 
 from napari_tomo4d.denoise.anscombe import stabilise, unstabilise
 from napari_tomo4d.denoise.blind import estimate_variance, tune_blind
+from napari_tomo4d.denoise.bm3d_multiscale import fast_bm3d
 from napari_tomo4d.denoise.engines import (
     ENGINES,
     PROFILES,
@@ -62,6 +63,7 @@ __all__ = [
     "denoise_series",
     "diagnose",
     "estimate_variance",
+    "fast_bm3d",
     "fourier_ring_correlation",
     "frc_score",
     "measured_noise",

@@ -60,7 +60,7 @@ def tune_blind(
     kind: str = "white",
     measured: NoiseModel | None = None,
     profile: str = "lc",
-    method: str = "bm3d",
+    method: str = "fast bm3d",
     progress: Progress | None = None,
 ) -> TuneResult:
     """Choose the strength for noise of a given kind from a single image, with no reference.

@@ -1,4 +1,4 @@
-"""Denoising one image: BM3D through its package, and methods without any extra."""
+"""Denoising one image: BM3D, of our own and of the package, and simpler methods."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
+from napari_tomo4d.denoise.bm3d_multiscale import fast_bm3d
 from napari_tomo4d.denoise.cache import ResultCache, content_key
 from napari_tomo4d.denoise.noise_model import NoiseModel
 from napari_tomo4d.errors import DataError, MissingExtraError, ParameterError
@@ -55,11 +56,7 @@ def bm3d(image: np.ndarray, noise: NoiseModel | float, profile: str = "lc") -> n
         ) from error
     image = _checked(image)
     noise = NoiseModel(variance=float(noise) ** 2) if isinstance(noise, (int, float)) else noise
-    if min(image.shape) < _SMALLEST:
-        raise DataError(
-            f"An image of {image.shape[0]} x {image.shape[1]} pixels is smaller than the blocks "
-            f"of BM3D; it needs at least {_SMALLEST} along each edge."
-        )
+    _check_size(image)
     profiles: dict[str, Callable[[], Any]] = {
         "lc": package.BM3DProfileLC,
         "np": package.BM3DProfile,
@@ -131,6 +128,21 @@ def bm4d(stack: np.ndarray, noise: NoiseModel) -> np.ndarray:
     with _package_call():
         result = package.bm4d(np.moveaxis((stack - low) / span, 0, -1), strength)
     return (np.moveaxis(np.asarray(result), -1, 0) * span + low).astype(np.float32)
+
+
+def fast(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
+    """Denoise by this project's own BM3D, see `fast_bm3d`; it is free for any use."""
+    image = _checked(image)
+    _check_size(image)
+    return fast_bm3d(image, noise)
+
+
+def _check_size(image: np.ndarray) -> None:
+    if min(image.shape) < _SMALLEST:
+        raise DataError(
+            f"An image of {image.shape[0]} x {image.shape[1]} pixels is smaller than the blocks "
+            f"of BM3D; it needs at least {_SMALLEST} along each edge."
+        )
 
 
 def _background_level(image: np.ndarray) -> float:
@@ -215,6 +227,7 @@ def wavelet(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
 
 
 ENGINES: dict[str, Callable[..., np.ndarray]] = {
+    "fast bm3d": fast,
     "bm3d": bm3d,
     "non-local means": nonlocal_means,
     "total variation": total_variation,

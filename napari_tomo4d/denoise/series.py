@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
@@ -16,6 +15,7 @@ from napari_tomo4d.denoise.measure_noise import CountingNoise
 from napari_tomo4d.denoise.noise_model import KINDS, NoiseModel
 from napari_tomo4d.errors import ParameterError
 from napari_tomo4d.parameters import Param
+from napari_tomo4d.processors import usable_threads
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note, recorded
 
@@ -35,11 +35,11 @@ def denoise_series(
     method: Annotated[
         str,
         Param(
-            "bm3d and bm4d are an extra, free for non-commercial use only; bm4d takes "
-            "neighbouring tilts together.",
+            "fast bm3d is this program's own. bm3d and bm4d are packages, free for "
+            "non-commercial use only; bm4d takes neighbouring tilts together.",
             choices=METHODS,
         ),
-    ] = "bm3d",
+    ] = "fast bm3d",
     noise: Annotated[
         str,
         Param(
@@ -177,7 +177,7 @@ def _one_by_one(
         return denoise_image(images[index], method, models[index], profile)
 
     done = []
-    workers = 1 if method in _THREADED else os.cpu_count() or 1
+    workers = 1 if method in _THREADED else usable_threads()
     with ThreadPoolExecutor(workers) as pool:
         for result in pool.map(one, range(len(images))):
             done.append(result)

@@ -12,8 +12,9 @@ import pandas as pd
 from scipy import ndimage
 
 from napari_tomo4d.data import TiltSeries
+from napari_tomo4d.denoise.anscombe import stabilise, unstabilise
 from napari_tomo4d.denoise.engines import PROFILES, denoise_image
-from napari_tomo4d.denoise.measure_noise import diagnose, noise_spectrum
+from napari_tomo4d.denoise.measure_noise import CountingNoise, diagnose, noise_spectrum
 from napari_tomo4d.denoise.noise_model import KINDS, NoiseModel
 from napari_tomo4d.denoise.scores import frc_score, psnr, ring_weights, ssim
 from napari_tomo4d.errors import DataError, ParameterError
@@ -52,6 +53,8 @@ class TuneResult:
         What decided, in a few sentences.
     blind : bool
         Whether there was no reference.
+    counting : CountingNoise, optional
+        The evening that `best` goes with.
     """
 
     best: NoiseModel
@@ -63,6 +66,7 @@ class TuneResult:
     gaussian_psnr_db: float
     explanation: str
     blind: bool = False
+    counting: CountingNoise | None = None
 
     @property
     def evaluations(self) -> int:
@@ -144,27 +148,37 @@ class Tuning:
         A measured spectrum to try as well.
     method : str
         One of `ENGINES`.
+    counting : CountingNoise, optional
+        Makes noise even before denoising, and undoes it after; noise models and variances
+        are then those of the evened images.
     """
 
     def __init__(
         self,
         comparisons: Sequence[Comparison],
         measured: NoiseModel | None = None,
-        method: str = "bm3d",
+        method: str = "fast bm3d",
+        counting: CountingNoise | None = None,
     ) -> None:
         if not comparisons:
             raise DataError("There is no image to tune on.")
         self.comparisons = list(comparisons)
         self.method = method
+        self.counting = counting
         self.variance = float(np.mean([c.variance for c in comparisons]))
         if self.variance <= 0:
             raise DataError(
                 "The image is as near to the reference as noise allows; nothing to tune."
             )
+        if counting is not None:
+            # that is what evening is for
+            self.variance = 1.0
         self._measured = measured
         self._rows: dict[tuple[str, float, str, str], dict[str, Any]] = {}
-        busiest = busiest_crop(self.comparisons[0].reference)
-        self._parts = {"whole": self.comparisons, "crop": [c.part(busiest) for c in comparisons]}
+        self._parts = {"whole": self.comparisons, "crop": self.comparisons}
+        if max(self.comparisons[0].noisy.shape) > _CROP:
+            busiest = busiest_crop(self.comparisons[0].reference)
+            self._parts["crop"] = [c.part(busiest) for c in comparisons]
 
     @property
     def table(self) -> pd.DataFrame:
@@ -185,7 +199,10 @@ class Tuning:
         shape = (self.comparisons[0].noisy.shape[0], self.comparisons[0].noisy.shape[1])
         if not kinds:
             return None
-        difference = np.array([c.noisy - c.reference for c in self.comparisons])
+        pairs = [(c.noisy, c.reference) for c in self.comparisons]
+        if self.counting is not None:
+            pairs = [(stabilise(a, self.counting), stabilise(b, self.counting)) for a, b in pairs]
+        difference = np.array([a - b for a, b in pairs])
         misfit = diagnose(noise_spectrum(difference), shape).misfit
         return min(kinds, key=lambda k: misfit[k])
 
@@ -193,19 +210,25 @@ class Tuning:
         self, kind: str, strength: float, profile: str = "lc", region: str = "whole"
     ) -> dict[str, Any]:
         """Return the row of the table for one choice; computed only once."""
+        if self._parts[region] is self.comparisons:
+            region = "whole"
         key = (kind, strength, profile, region)
         if key not in self._rows:
             model = self.model(kind, strength)
-            results = [
-                denoise_image(c.noisy, self.method, model, profile) for c in self._parts[region]
-            ]
+            results = [self._denoise(c.noisy, model, profile) for c in self._parts[region]]
             self._note(kind, strength, model.variance, profile, region, results)
         return self._rows[key]
 
     def denoised(self, kind: str, strength: float, profile: str = "lc") -> np.ndarray:
         """Return the first image denoised; it is still there if it was evaluated before."""
-        model = self.model(kind, strength)
-        return denoise_image(self.comparisons[0].noisy, self.method, model, profile)
+        return self._denoise(self.comparisons[0].noisy, self.model(kind, strength), profile)
+
+    def _denoise(self, image: np.ndarray, model: NoiseModel, profile: str) -> np.ndarray:
+        if self.counting is None:
+            return denoise_image(image, self.method, model, profile)
+        even = stabilise(image, self.counting).astype(np.float32)
+        result = denoise_image(even, self.method, model, profile)
+        return unstabilise(result, self.counting).astype(np.float32)
 
     def add_plain(self) -> tuple[float, float]:
         """Add the images as they are and after Gaussian blurs; return both best PSNR."""
@@ -245,7 +268,8 @@ def tune(
     kinds: Sequence[str] = KINDS,
     measured: NoiseModel | None = None,
     profiles: Sequence[str] = ("lc",),
-    method: str = "bm3d",
+    method: str = "fast bm3d",
+    counting: CountingNoise | None = None,
     progress: Progress | None = None,
 ) -> TuneResult:
     """Tune a denoiser against a mean of other frames of the same field.
@@ -264,6 +288,8 @@ def tune(
         Of BM3D; the first is used for the search, the others are tried on what it finds.
     method : str
         One of `ENGINES` that knows noise models.
+    counting : CountingNoise, optional
+        Of counted electrons, see `Tuning`; a measured spectrum is then that of the evened frames.
     progress : Progress, optional
 
     Returns
@@ -282,7 +308,7 @@ def tune(
     on the whole image, by PSNR. Where they are equal to 0.1 dB, the fitting spectrum wins.
     Warns if a Gaussian blur does as well.
     """
-    tuning = Tuning([Comparison.of(noisy, reference)], measured, method)
+    tuning = Tuning([Comparison.of(noisy, reference)], measured, method, counting)
     return search(tuning, kinds, profiles, progress)
 
 
@@ -292,7 +318,8 @@ def tune_series(
     kinds: Sequence[str] = KINDS,
     measured: NoiseModel | None = None,
     profiles: Sequence[str] = ("lc",),
-    method: str = "bm3d",
+    method: str = "fast bm3d",
+    counting: CountingNoise | None = None,
     progress: Progress | None = None,
 ) -> TuneResult:
     """Tune on several tilts of a series: the first frame of each against its other frames.
@@ -303,7 +330,7 @@ def tune_series(
         With at least two aligned frames at some tilts.
     tilts : int
         How many tilts to use, spread over the series.
-    kinds, measured, profiles, method, progress
+    kinds, measured, profiles, method, counting, progress
         As in `tune`.
 
     Returns
@@ -311,7 +338,7 @@ def tune_series(
     TuneResult
         Scores are means over the tilts.
     """
-    tuning = Tuning(comparisons_of(series, tilts), measured, method)
+    tuning = Tuning(comparisons_of(series, tilts), measured, method, counting)
     return search(tuning, kinds, profiles, progress)
 
 
@@ -384,6 +411,7 @@ def search(
         raw,
         gaussian,
         explain(tuning.table),
+        counting=tuning.counting,
     )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 import itertools
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from napari_tomo4d.errors import DataError, ParameterError
+from napari_tomo4d.processors import usable_threads
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.reconstruct import cuda
 from napari_tomo4d.reconstruct.blocks import Blocks
@@ -369,13 +369,6 @@ class Projector:
             limits.max,
         )
         return volume[:, :, 0].copy()
-
-
-def usable_threads() -> int:
-    """Return the number of processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _shifts(

@@ -12,7 +12,8 @@ import numpy as np
 from napari_tomo4d.data import TiltSeries, require_memory
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param
-from napari_tomo4d.reconstruct.projector import Projector, usable_threads
+from napari_tomo4d.processors import usable_threads
+from napari_tomo4d.reconstruct.projector import Projector
 
 ENOUGH_SLICES = 16
 """Slices that are enough to choose parameters by: those that hold most."""

@@ -84,18 +84,17 @@ def test_bm3d_may_run_in_several_threads(phantom):
 
 
 def test_tuning_finds_a_model_and_a_strength_about_as_good_as_the_truth(phantom):
-    pytest.importorskip("bm3d", reason="bm3d is installed with the extra bm3d")
     noise = NoiseModel("g1", 0.03)
-    frames = np.array([phantom + noise.sample(phantom.shape, seed) for seed in range(6)])
+    frames = np.array([phantom + noise.sample(phantom.shape, seed) for seed in range(24)])
     result = D.tune(frames[0], frames[1:], kinds=("white", "g1", "g2", "g4"))
     assert result.best.kind == "g1"
-    known = psnr(D.bm3d(frames[0], noise), phantom)
+    known = psnr(D.denoise_image(frames[0], result.method, noise), phantom)
     assert psnr(result.denoised, phantom) > known - 0.3
     whole = result.table[result.table.region == "whole"]
     # the reference's own noise is taken off, so the gain is that against the truth
     gain = whole.psnr_db.max() - result.raw_psnr_db
     true_gain = psnr(result.denoised, phantom) - psnr(frames[0], phantom)
-    assert gain == pytest.approx(true_gain, abs=0.5)
+    assert gain == pytest.approx(true_gain, abs=0.7)
     assert gain > 5
     assert set(result.table.columns) >= {"kind", "strength", "psnr_db", "ssim", "frc"}
 
@@ -125,7 +124,15 @@ def test_a_real_movie(reference_data):
     assert best("measured", [2]) >= 19.6
     # and a plain blur does no worse, which a person has to be told
     with pytest.warns(Tomo4DWarning, match="Gaussian blur does as well"):
-        D.tune(frames[0], frames[1:], kinds=("white",), measured=measured)
+        told = D.tune(frames[0], frames[1:], ("white",), measured, method="bm3d")
+    # the frames share more of what is left than of a blurred image
+    assert told.best.kind == "measured"
+    whole = told.table[told.table.region == "whole"].sort_values("psnr_db").set_index("kind").frc
+    assert whole["measured"].iloc[-1] > whole["gaussian"].iloc[-1] + 0.03
+    assert "holds more of the object" in told.explanation
+    # over several scales, slow noise goes too, and no blur reaches that
+    better = D.tune(frames[0], frames[1:], ("white", "g4"), measured)
+    assert better.table.psnr_db.max() > told.table.psnr_db.max() + 0.3
 
 
 def test_scores_know_their_limits(phantom):
