@@ -53,7 +53,7 @@ def denoise_series(
             "Standard deviation of the noise of a single frame, in grey values; automatic: "
             "from high frequencies of each image.",
             minimum=0,
-            step=0.05,
+            step=0.0001,
         ),
     ] = None,
     profile: Annotated[

@@ -215,15 +215,16 @@ class Tuning:
         key = (kind, strength, profile, region)
         if key not in self._rows:
             model = self.model(kind, strength)
-            results = [self._denoise(c.noisy, model, profile) for c in self._parts[region]]
+            results = [self.apply(c.noisy, model, profile) for c in self._parts[region]]
             self._note(kind, strength, model.variance, profile, region, results)
         return self._rows[key]
 
     def denoised(self, kind: str, strength: float, profile: str = "lc") -> np.ndarray:
         """Return the first image denoised; it is still there if it was evaluated before."""
-        return self._denoise(self.comparisons[0].noisy, self.model(kind, strength), profile)
+        return self.apply(self.comparisons[0].noisy, self.model(kind, strength), profile)
 
-    def _denoise(self, image: np.ndarray, model: NoiseModel, profile: str) -> np.ndarray:
+    def apply(self, image: np.ndarray, model: NoiseModel, profile: str = "lc") -> np.ndarray:
+        """Return an image (y, x) denoised as in this tuning; counts are evened first."""
         if self.counting is None:
             return denoise_image(image, self.method, model, profile)
         even = stabilise(image, self.counting).astype(np.float32)

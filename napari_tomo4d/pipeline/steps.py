@@ -68,6 +68,7 @@ STEPS: dict[str, Step] = {
             _SERIES,
             _SERIES,
         ),
+        Step("preprocess.align_frames", "Align frames", preprocess.align_frames, _SERIES, _SERIES),
         Step(
             "preprocess.select_frame", "Select one frame", preprocess.select_frame, _SERIES, _SERIES
         ),

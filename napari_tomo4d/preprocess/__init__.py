@@ -21,7 +21,7 @@ from napari_tomo4d.preprocess.distortion import (
     map_from_lattice,
     nonrigid_from_orthogonal,
 )
-from napari_tomo4d.preprocess.frames import average_frames, select_frame
+from napari_tomo4d.preprocess.frames import align_frames, average_frames, select_frame
 from napari_tomo4d.preprocess.intensity import normalise, remove_outliers
 from napari_tomo4d.preprocess.region import bin, crop
 from napari_tomo4d.preprocess.scan_drift import (
@@ -39,6 +39,7 @@ __all__ = [
     "PixelSize",
     "ScanDistortion",
     "affine_from_orthogonal",
+    "align_frames",
     "average_frames",
     "bin",
     "correct_distortion",

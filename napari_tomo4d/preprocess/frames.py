@@ -1,4 +1,4 @@
-"""Several frames per tilt: pick one, or register and average them."""
+"""Several frames per tilt: pick one, align them, or average them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from napari_tomo4d.parameters import Param
 from napari_tomo4d.preprocess.registration import register_frames
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import recorded, warn
+
+_WHOLE_PIXEL = 0.1
+"""Pixels from a whole number within which interpolating would cost more than it gains."""
 
 
 @recorded("preprocess.average_frames")
@@ -132,3 +135,52 @@ def select_frame(
         warn(f"Tilts without frame {frame} were left out: {', '.join(missing)} deg.")
     images = np.stack([series.frames(i)[frame - 1] for i in keep])
     return dataclasses.replace(series, images=images, angles_deg=series.angles_deg[keep])
+
+
+@recorded("preprocess.align_frames")
+def align_frames(
+    series: TiltSeries,
+    smoothing_px: Annotated[
+        float,
+        Param(
+            "Gaussian blur before the frames are compared; more for noisier frames.",
+            unit="px",
+            minimum=0,
+            maximum=20,
+            step=0.5,
+            advanced=True,
+        ),
+    ] = 2.0,
+    *,
+    progress: Progress | None = None,
+) -> TiltSeries:
+    """Shift the frames of each tilt onto its first one, and keep them as frames.
+
+    Parameters
+    ----------
+    series : TiltSeries
+        With several frames at some tilts.
+    smoothing_px : float
+        Standard deviation of the blur used for finding the shifts only.
+    progress : Progress, optional
+
+    Returns
+    -------
+    TiltSeries
+        Float32. First frames are untouched, so that their noise is as it was recorded; the
+        others are moved by linear interpolation, by whole pixels where that is within 0.1.
+    """
+    progress = progress or Progress()
+    parts = []
+    for i, angle in enumerate(series.angles_deg):
+        frames = series.frames(i).copy()
+        if len(frames) > 1:
+            shifts = _frame_shifts(frames, smoothing_px, f"{angle:g} deg")
+            whole = np.round(shifts - shifts[0])
+            near = np.abs(shifts - shifts[0] - whole) < _WHOLE_PIXEL
+            for k, shift in enumerate(np.where(near, whole, shifts - shifts[0])):
+                if shift.any():
+                    frames[k] = ndimage.shift(frames[k], shift, order=1, mode="nearest")
+        parts.append(frames)
+        progress.report(i + 1, len(series), "Aligning frames")
+    return series.with_frames(parts)

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 import napari_tomo4d as t4
+from napari_tomo4d.processors import usable_threads
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.reconstruct import Projector, SlicePreview
-from napari_tomo4d.processors import usable_threads
 
 from .machine import bytes_per_second, multiply_adds_per_second
 from .quality import neck_errors, quality, sintering_sample

@@ -25,6 +25,21 @@ def test_drift_between_frames_is_found_and_undone():
     assert averaged.images.std() > plain.images.std()
 
 
+def test_frames_are_aligned_onto_the_first_which_stays():
+    experiment, truth = t4.simulate.sintering(
+        1, (48, 128, 128), frames_per_tilt=4, drift_px=4, tilt_step_deg=40, probe_current_pa=8
+    )
+    series = experiment[0]
+    aligned = t4.preprocess.align_frames(series)
+    assert aligned.frames_per_tilt == series.frames_per_tilt
+    np.testing.assert_array_equal(aligned.images[:, 0], series.images[:, 0])
+    # what is left between frames is noise
+    for i in range(len(series)):
+        before, after = (s.frames(i) for s in (series, aligned))
+        assert np.square(after[1:] - after[0]).mean() < np.square(before[1:] - before[0]).mean()
+    assert np.abs(truth.shifts_px).max() > 1
+
+
 def test_average_of_frames_that_do_not_move_is_their_mean():
     rng = np.random.default_rng(0)
     parts = [rng.random((n, 40, 50), dtype=np.float32) for n in (1, 3, 2)]
