@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from pathlib import Path
 from typing import Any
 
 from magicgui.widgets import CheckBox, ComboBox, FileEdit, FloatSpinBox, LineEdit
@@ -157,4 +158,7 @@ def _value(widget: Any, parameter: Parameter) -> Any:
     value = widget.value
     if widget.empty is not None and value == widget.empty:
         return None
-    return str(value) if isinstance(widget, FileEdit) else value
+    if isinstance(widget, FileEdit):
+        # no file is the empty path, which is the current folder
+        return "" if value == Path() else str(value)
+    return value

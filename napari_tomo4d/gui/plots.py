@@ -6,17 +6,33 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
-from qtpy.QtCore import QSize
+from qtpy.QtCore import QSize, Signal
+from qtpy.QtGui import QMouseEvent
 
 _PEN = {"color": "#4fc3f7", "width": 2}
 
 
 class ImageBox(pg.GraphicsLayoutWidget):
-    """A grey image with square pixels, a title, and rows counted downwards."""
+    """A grey image with square pixels, a title, and rows counted downwards.
 
-    def __init__(self, height: int = 190) -> None:
+    Parameters
+    ----------
+    height : int
+        Least height on the screen, in pixels.
+    axes : bool
+        Whether to show axes with pixel numbers; without, the title lies on the image.
+    width : int
+        Width it would like to have, in pixels.
+    """
+
+    fitted = Signal()
+
+    def __init__(self, height: int = 190, axes: bool = True, width: int = 320) -> None:
         super().__init__()
         self.setMinimumHeight(height)
+        self._width = width
+        # whether another box is being moved along with this one
+        self._leading = False
         self.setBackground("#1c1f24")
         self.ci.setContentsMargins(2, 2, 8, 2)
         self._plot = self.addPlot()
@@ -26,24 +42,68 @@ class ImageBox(pg.GraphicsLayoutWidget):
         self._plot.setMenuEnabled(False)
         for side in ("bottom", "left"):
             self._plot.getAxis(side).enableAutoSIPrefix(False)
+            self._plot.showAxis(side, axes)
         self._plot.setRange(xRange=(0, 100), yRange=(0, 100))
         self._image = pg.ImageItem(axisOrder="row-major")
         self._plot.addItem(self._image)
         self._shape: tuple[int, ...] = ()
+        self._label: pg.LabelItem | None = None
+        if not axes:
+            self._label = pg.LabelItem(color="#ffd54f", size="9pt")
+            self._label.setParentItem(self._plot.getViewBox())
+            self._label.anchor(itemPos=(0, 0), parentPos=(0, 0), offset=(4, 0))
 
     def sizeHint(self) -> QSize:
         """Return a size that fits a panel; the default would widen it."""
-        return QSize(320, self.minimumHeight())
+        return QSize(self._width, self.minimumHeight())
 
     def show_image(self, image: np.ndarray, title: str) -> None:
-        """Show an image (row, column); the view is fitted when its size changes."""
-        low, high = np.percentile(image, (0.5, 99.8))
+        """Show an image (row, column); the view is fitted when its shape changes."""
+        # a sample is enough for grey levels, and quick for large images
+        step = max(1, *(n // 512 for n in image.shape))
+        low, high = np.percentile(image[::step, ::step], (0.5, 99.8))
         levels = (float(low), float(high) if high > low else float(low) + 1)
         self._image.setImage(image, levels=levels)
-        self._plot.setTitle(title, size="9pt")
+        if self._label is None:
+            self._plot.setTitle(title, size="9pt")
+        else:
+            self._label.setText(title)
         if image.shape != self._shape:
             self._shape = image.shape
-            self._plot.autoRange(padding=0.02)
+            self.fit()
+
+    def fit(self) -> None:
+        """Show all of the image, also after a change of size."""
+        self._plot.enableAutoRange()
+        self.fitted.emit()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Show all of the image again."""
+        super().mouseDoubleClickEvent(event)
+        self.fit()
+
+    def link_to(self, other: ImageBox) -> None:
+        """Zoom and move together with another box of the same size."""
+        # pyqtgraph's own links and locked aspects make each other smaller at every resize
+        for one, two in ((self, other), (other, self)):
+            one.fitted.connect(two._plot.enableAutoRange)
+            # the first of them comes too early after the wheel has been turned
+            for signal in (one._view.sigRangeChanged, one._view.sigRangeChangedManually):
+                signal.connect(lambda *_, a=one, b=two: b._show_part_of(a))
+
+    @property
+    def _view(self) -> pg.ViewBox:
+        return self._plot.getViewBox()
+
+    def _show_part_of(self, other: ImageBox) -> None:
+        """Show what another box shows, unless it shows all or the two are being resized."""
+        fitted = all(other._view.autoRangeEnabled())
+        # an odd width can't be halved; more than that is a layout at work
+        resizing = (other.size() - self.size()).width() not in (-1, 0, 1)
+        if not (self._leading or fitted or resizing):
+            other._leading = True
+            self._view.setRange(other._view.viewRect(), padding=0)
+            other._leading = False
 
     @property
     def image(self) -> np.ndarray | None:

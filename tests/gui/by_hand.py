@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QWheelEvent
+from qtpy.QtWidgets import QApplication
 
 
 def click(qtbot, widget):
@@ -26,3 +28,25 @@ def wait_idle(qtbot, panel):
 def wait_preview(qtbot, panel):
     """Wait until the live slice is up to date."""
     qtbot.waitUntil(lambda: panel.image.image is not None and not panel.busy, timeout=60000)
+
+
+def turn_wheel(widget, angle):
+    """Turn the mouse wheel in the middle of a widget."""
+    middle = widget.rect().center()
+    event = QWheelEvent(
+        QPointF(middle),
+        QPointF(widget.mapToGlobal(middle)),
+        QPoint(0, angle),
+        QPoint(0, angle),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(widget, event)
+
+
+def width_shown(box):
+    """Return the width in pixels of the part of an image that is seen."""
+    left, right = box._plot.viewRange()[0]
+    return right - left

@@ -5,14 +5,29 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QComboBox, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtWidgets import (
+    QDockWidget,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
-from napari_tomo4d.gui.form import ignore_wheel
+from napari_tomo4d.errors import Tomo4DError
+from napari_tomo4d.gui.layer_picker import LayerPicker
 from napari_tomo4d.gui.layers import item_of
+from napari_tomo4d.gui.run_bar import RunBar
 from napari_tomo4d.gui.runner import Runner
 from napari_tomo4d.gui.session import Session
+
+__all__ = ["LayerPicker", "LivePreview", "Panel", "RecipePanel", "session_of"]
+
+_PREVIEW_DELAY_MS = 200
 
 _sessions: weakref.WeakValueDictionary[int, Session] = weakref.WeakValueDictionary()
 
@@ -24,77 +39,6 @@ def session_of(viewer: Any) -> Session:
         session = Session(viewer)
         _sessions[id(viewer)] = session
     return session
-
-
-class LayerPicker(QComboBox):
-    """Chooses among the layers of some kinds; follows additions, removals and renames.
-
-    Parameters
-    ----------
-    session : Session
-    *kinds : type
-        Of the data objects, or of what is in a time series.
-    """
-
-    picked = Signal()
-
-    def __init__(self, session: Session, *kinds: type) -> None:
-        super().__init__()
-        self._session, self._kinds = session, kinds
-        self._connected = False
-        ignore_wheel(self)
-        self.setToolTip("The data this panel works on.")
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.currentIndexChanged.connect(lambda _: self.picked.emit())
-
-    @property
-    def layer(self) -> Any | None:
-        """The chosen layer, or None."""
-        return self.currentData()
-
-    @property
-    def item(self) -> Any | None:
-        """The chosen layer's data object, or None."""
-        return None if self.layer is None else item_of(self.layer)
-
-    def refresh(self, _event: Any = None) -> None:
-        """Make the list agree with the viewer; keeps the choice if it is still there."""
-        layers = self._session.layers(*self._kinds)
-        chosen = self.layer
-        known = [self.itemData(i) for i in range(self.count())]
-        appeared = [x for x in layers if not any(x is k for k in known)]
-        self.blockSignals(True)
-        self.clear()
-        for layer in layers:
-            self.addItem(layer.name, layer)
-        # what was just made is what the user wants to go on with
-        keep = appeared[0] if appeared else chosen
-        self.setCurrentIndex(max(0, self._index(keep)) if layers else -1)
-        self.blockSignals(False)
-        if self.layer is not chosen:
-            self.picked.emit()
-
-    def _index(self, layer: Any) -> int:
-        return next((i for i in range(self.count()) if self.itemData(i) is layer), -1)
-
-    def showEvent(self, event: QShowEvent) -> None:
-        """Follow the layers only while visible: a closed dock is just hidden."""
-        super().showEvent(event)
-        if not self._connected:
-            events = self._session.viewer.layers.events
-            for source in (events.inserted, events.removed, events.renamed):
-                source.connect(self.refresh)
-            self._connected = True
-        self.refresh()
-
-    def hideEvent(self, event: QHideEvent) -> None:
-        """Stop following the layers."""
-        super().hideEvent(event)
-        if self._connected:
-            events = self._session.viewer.layers.events
-            for source in (events.inserted, events.removed, events.renamed):
-                source.disconnect(self.refresh)
-            self._connected = False
 
 
 class Panel(QWidget):
@@ -141,3 +85,110 @@ class Panel(QWidget):
         for runner in self.findChildren(Runner):
             runner.drop()
             runner.wait()
+
+
+class LivePreview(Runner):
+    """A runner for previews: `due` comes once nothing has changed for a moment.
+
+    A panel behind another tab is spared them until it comes to the front.
+    """
+
+    due = Signal()
+
+    def __init__(self, panel: QWidget) -> None:
+        super().__init__(panel)
+        self._panel = panel
+        self._dock: QDockWidget | None = None
+        self._put_off = False
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_PREVIEW_DELAY_MS)
+        self._timer.timeout.connect(self._ask)
+
+    @property
+    def busy(self) -> bool:
+        """Whether the preview is not up to date yet."""
+        return self.running or self._timer.isActive()
+
+    def request(self) -> None:
+        """Ask for a preview; an earlier wish for one is forgotten."""
+        self._timer.start()
+
+    def drop(self) -> None:
+        """Cancel the preview under way, and the wish for one."""
+        self._timer.stop()
+        self._put_off = False
+        super().drop()
+
+    def _ask(self) -> None:
+        # a widget behind another tab counts as visible, but no part of it is
+        if self._panel.visibleRegion().isEmpty() and self._find_dock() is not None:
+            self._put_off = True
+        else:
+            self.due.emit()
+
+    def _find_dock(self) -> QDockWidget | None:
+        if self._dock is None:
+            parent = self._panel.parentWidget()
+            while parent is not None and not isinstance(parent, QDockWidget):
+                parent = parent.parentWidget()
+            if parent is not None:
+                parent.visibilityChanged.connect(self._came_to_front)
+            self._dock = parent
+        return self._dock
+
+    def _came_to_front(self, visible: bool) -> None:
+        if visible and self._put_off:
+            self._put_off = False
+            self.request()
+
+
+class RecipePanel(Panel):
+    """A panel whose results can be repeated, by a recipe or from the form filled in again.
+
+    Subclasses make a `run_bar`, call `build_recipe_buttons` and have `refill`.
+    """
+
+    run_bar: RunBar
+
+    def build_recipe_buttons(self, *before: QPushButton) -> None:
+        """Add the two buttons to the body, behind others in the same row."""
+        self.save_button = QPushButton("Save recipe...")
+        self.save_button.setToolTip("Writes how the selected layer was made, to repeat it later.")
+        self.save_button.clicked.connect(self._save_recipe)
+        self.refill_button = QPushButton("Parameters of layer")
+        self.refill_button.setToolTip("Fills this form as it was for the selected layer.")
+        self.refill_button.clicked.connect(self._refill)
+        row = QHBoxLayout()
+        for button in (*before, self.save_button, self.refill_button):
+            row.addWidget(button)
+        self.body.addLayout(row)
+
+    def refill(self, done: dict[str, dict[str, Any]]) -> str:
+        """Fill the form with parameters of steps, by name; returns why it could not."""
+        raise NotImplementedError
+
+    def _active(self) -> Any:
+        active = self.viewer.layers.selection.active
+        return None if active is None else item_of(active)
+
+    def _save_recipe(self) -> None:
+        layer = self.viewer.layers.selection.active
+        if self._active() is None:
+            self.run_bar.say("Select the layer of a result first.")
+            return
+        path, _ = QFileDialog.getSaveFileName(self, "Save recipe", "recipe.toml", "Recipe (*.toml)")
+        if not path:
+            return
+        try:
+            self.session.save_recipe(layer, path, output=f"{layer.name}.ome.zarr".replace(" ", "_"))
+        except Tomo4DError as error:
+            self.run_bar.say(f"Error: {error}")
+        else:
+            self.run_bar.say(f"Saved. Repeat it with: napari-tomo4d run {path}")
+
+    def _refill(self) -> None:
+        item = self._active()
+        chain = [] if getattr(item, "provenance", None) is None else item.provenance.chain()
+        problem = self.refill({p.step: p.parameters for p in chain})
+        self.run_bar.say(problem or "Filled in as it was for the selected layer.")

@@ -294,7 +294,7 @@ class LoadPanel(Panel):
             return
         layer = self.session.add(item)
         warnings = item.provenance.all_warnings() if item.provenance else []
-        text = f"Loaded “{layer.name}”. Next: Reconstruct."
+        text = f"Loaded “{layer.name}”. Next: Clean."
         self.run_bar.say("\n".join([text, *(f"Note: {w}" for w in warnings)]))
         if not self._paths:
             self.summary.setText("Simulated sample: six times of particles sintering.")

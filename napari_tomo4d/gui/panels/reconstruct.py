@@ -6,13 +6,12 @@ from typing import Any
 
 import napari
 import psutil
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
     QFormLayout,
     QGroupBox,
-    QHBoxLayout,
     QLabel,
     QPushButton,
     QSlider,
@@ -23,14 +22,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tomo4d.data import TiltSeries, TimeSeries
-from napari_tomo4d.errors import Tomo4DError
 from napari_tomo4d.gui.form import ParameterForm, ignore_wheel
-from napari_tomo4d.gui.layers import item_of
-from napari_tomo4d.gui.panels.base import LayerPicker, Panel
+from napari_tomo4d.gui.panels.base import LayerPicker, LivePreview, RecipePanel
 from napari_tomo4d.gui.plots import CurveBox, ImageBox
 from napari_tomo4d.gui.preparation_box import PreparationBox
 from napari_tomo4d.gui.run_bar import RunBar, format_bytes, format_seconds
-from napari_tomo4d.gui.runner import Runner
 from napari_tomo4d.pipeline import STEPS, run_in_slabs, run_step, run_steps
 from napari_tomo4d.progress import Progress, Snapshot
 from napari_tomo4d.reconstruct import estimate, ray_sums_per_second, slices_of
@@ -38,11 +34,10 @@ from napari_tomo4d.reconstruct import estimate, ray_sums_per_second, slices_of
 _METHODS = [s for s in STEPS.values() if s.stage == "reconstruct"]
 _PREVIEW_ITERATIONS = 30
 _PREVIEW_WEIGHT = 0.03
-_PREVIEW_DELAY_MS = 200
 _SHARE_OF_MEMORY = 0.5
 
 
-class ReconstructPanel(Panel):
+class ReconstructPanel(RecipePanel):
     """Choose region, method and parameters on a live slice, then reconstruct all slices."""
 
     title = "Reconstruct"
@@ -70,13 +65,10 @@ class ReconstructPanel(Panel):
         self.foot.addWidget(self.run_bar)
         self._build_results()
         self.body.addStretch()
-        self._preview_runner = Runner(self)
-        self._preview_runner.finished.connect(self._show_preview)
-        self._preview_runner.failed.connect(self._show_note)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_PREVIEW_DELAY_MS)
-        self._timer.timeout.connect(self._preview)
+        self.live = LivePreview(self)
+        self.live.due.connect(self._preview)
+        self.live.finished.connect(self._show_preview)
+        self.live.failed.connect(self._show_note)
         self._input_changed()
 
     # -- building --------------------------------------------------------------------------
@@ -136,29 +128,18 @@ class ReconstructPanel(Panel):
         self.foot.addWidget(self.views)
 
     def _build_results(self) -> None:
-        row = QHBoxLayout()
-        self.save_button = QPushButton("Save recipe...")
-        self.save_button.setToolTip("Writes how the selected layer was made, to repeat it later.")
-        self.save_button.clicked.connect(self._save_recipe)
-        self.refill_button = QPushButton("Parameters of layer")
-        self.refill_button.setToolTip("Fills this form as it was for the selected volume.")
-        self.refill_button.clicked.connect(self._refill)
         self.file_button = QPushButton("To file...")
         self.file_button.setToolTip(
             "Reconstructs slab by slab straight into an OME-Zarr file: for volumes larger than "
             "the memory. The layer then reads from the file."
         )
         self.file_button.clicked.connect(self._run_to_file)
-        row.addWidget(self.file_button)
-        row.addWidget(self.save_button)
-        row.addWidget(self.refill_button)
-        self.body.addLayout(row)
+        self.build_recipe_buttons(self.file_button)
 
     @property
     def busy(self) -> bool:
         """Whether something runs, or the live slice is not up to date yet."""
-        running = self.run_bar.runner.running or self._preview_runner.running
-        return running or self._timer.isActive()
+        return self.run_bar.runner.running or self.live.busy
 
     # -- state -----------------------------------------------------------------------------
 
@@ -214,7 +195,7 @@ class ReconstructPanel(Panel):
             return
         self._set_slices()
         self._update_cost()
-        self._timer.start()
+        self.live.request()
 
     def method_and_parameters(self) -> tuple[str, dict[str, Any]]:
         """Return the chosen method's name and its parameters."""
@@ -288,7 +269,7 @@ class ReconstructPanel(Panel):
             section = volume.data[:, 0] if ready.tilt_axis == "y" else volume.data[:, :, 0]
             return key, ready, section, index, parameters, ray_sums_per_second()
 
-        self._preview_runner.start(preview)
+        self.live.start(preview)
 
     def _show_preview(self, result: Any, seconds: float) -> None:
         key, ready, section, index, parameters, self._speed = result
@@ -311,8 +292,7 @@ class ReconstructPanel(Panel):
 
     def _run(self) -> None:
         item = self.picker.item
-        self._preview_runner.drop()
-        self._timer.stop()
+        self.live.drop()
         steps = [*self.preparation.steps(), self.method_and_parameters()]
         self.curve.show_curve([])
         self.run_bar.start(lambda progress: run_steps(item, steps, progress))
@@ -326,8 +306,7 @@ class ReconstructPanel(Panel):
         )
         if not path:
             return
-        self._preview_runner.drop()
-        self._timer.stop()
+        self.live.drop()
         before = self.preparation.steps()
         name, parameters = self.method_and_parameters()
         memory = _SHARE_OF_MEMORY * psutil.virtual_memory().available
@@ -363,43 +342,19 @@ class ReconstructPanel(Panel):
         made = result.provenance
         notes = [*made.notes, *(f"Note: {w}" for w in made.warnings)] if made else []
         self.run_bar.say("\n".join([text + ".", *notes]))
-        self._timer.start()
+        self.live.request()
 
-    # -- recipes ---------------------------------------------------------------------------
-
-    def _active(self) -> Any:
-        active = self.viewer.layers.selection.active
-        return None if active is None else item_of(active)
-
-    def _save_recipe(self) -> None:
-        layer = self.viewer.layers.selection.active
-        if self._active() is None:
-            self.run_bar.say("Select the layer of a result first.")
-            return
-        path, _ = QFileDialog.getSaveFileName(self, "Save recipe", "recipe.toml", "Recipe (*.toml)")
-        if not path:
-            return
-        try:
-            self.session.save_recipe(layer, path, output=f"{layer.name}.ome.zarr".replace(" ", "_"))
-        except Tomo4DError as error:
-            self.run_bar.say(f"Error: {error}")
-        else:
-            self.run_bar.say(f"Saved. Repeat it with: napari-tomo4d run {path}")
-
-    def _refill(self) -> None:
-        item = self._active()
-        chain = [] if getattr(item, "provenance", None) is None else item.provenance.chain()
-        done = {p.step: p.parameters for p in chain}
+    def refill(self, done: dict[str, dict[str, Any]]) -> str:
+        """Fill in the method, its parameters and the preparation; returns why it could not."""
         methods = [self.method.itemData(i).name for i in range(self.method.count())]
         method = next((m for m in methods if m in done), None)
         if method is None:
-            self.run_bar.say("The selected layer was not made by a reconstruction.")
-            return
+            return "The selected layer was not made by a reconstruction."
         self._filling = True
         self.method.setCurrentIndex(methods.index(method))
         self.forms.setCurrentIndex(methods.index(method))
         self.forms.currentWidget().set_values(done[method])
         self.preparation.set_steps(done)
         self._filling = False
-        self.run_bar.say("Filled in as it was for the selected layer.")
         self._changed()
+        return ""
