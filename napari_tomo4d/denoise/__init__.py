@@ -39,6 +39,7 @@ from napari_tomo4d.denoise.tune import (
     Tuning,
     comparisons_of,
     search,
+    tilts_with_frames,
     tune,
     tune_series,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "search",
     "ssim",
     "stabilise",
+    "tilts_with_frames",
     "total_variation",
     "tune",
     "tune_blind",

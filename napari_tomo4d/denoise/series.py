@@ -17,7 +17,7 @@ from napari_tomo4d.errors import ParameterError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.processors import usable_threads
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import note, recorded
+from napari_tomo4d.provenance import note, recorded, warn
 
 METHODS = (*ENGINES, "bm4d")
 """Of single images, and BM4D of the stack."""
@@ -128,6 +128,7 @@ def denoise_series(
     prepared = images
     counting = [CountingNoise(gain / n, offset, read_noise / np.sqrt(n)) for n in frames]
     if counts:
+        _warn_of_negative_counts(images, counting)
         prepared = np.stack(
             [stabilise(i, c).astype(np.float32) for i, c in zip(images, counting, strict=True)]
         )
@@ -151,6 +152,17 @@ def denoise_series(
         )
     metadata = {**series.metadata, "noise_sigma": [float(f"{s:.6g}") for s in sigmas]}
     return series.replace(images=result, metadata=metadata)
+
+
+def _warn_of_negative_counts(images: np.ndarray, counting: list[CountingNoise]) -> None:
+    lowest = np.array([c.offset - 4 * c.read - 1e-6 * c.gain for c in counting])
+    share = float(np.mean(images < lowest[:, None, None]))
+    if share > 0.001:
+        warn(
+            f"{100 * share:.2g} % of the pixels are below the grey value of no electrons, which "
+            "counts can't be; check offset and read noise, or denoise before subtracting a "
+            "background."
+        )
 
 
 def _unit_model(noise: str, path: str) -> NoiseModel:

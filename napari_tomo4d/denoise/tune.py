@@ -344,7 +344,19 @@ def tune_series(
 
 
 def comparisons_of(series: TiltSeries, tilts: int) -> list[Comparison]:
-    """Return the first frame against the others of several tilts, those with most frames."""
+    """Return the first frame against the others of several tilts, see `tilts_with_frames`."""
+    frames = [series.frames(i) for i in tilts_with_frames(series, tilts)]
+    return [Comparison.of(f[0], f[1:]) for f in frames]
+
+
+def tilts_with_frames(series: TiltSeries, count: int) -> list[int]:
+    """Return indices of up to `count` tilts that have most frames, spread over the series.
+
+    Raises
+    ------
+    DataError
+        If no tilt has two frames.
+    """
     most = max(series.frames_per_tilt)
     if most < 2:
         raise DataError(
@@ -352,9 +364,7 @@ def comparisons_of(series: TiltSeries, tilts: int) -> list[Comparison]:
             "tune blindly, or load it with its frames."
         )
     usable = [i for i, n in enumerate(series.frames_per_tilt) if n >= min(most, 3)]
-    chosen = [usable[i] for i in np.unique(np.linspace(0, len(usable) - 1, tilts).astype(int))]
-    frames = [series.frames(i) for i in chosen]
-    return [Comparison.of(f[0], f[1:]) for f in frames]
+    return [usable[i] for i in np.unique(np.linspace(0, len(usable) - 1, count).astype(int))]
 
 
 def search(

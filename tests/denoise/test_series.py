@@ -8,7 +8,7 @@ import pytest
 import napari_tomo4d as t4
 from napari_tomo4d.denoise import NoiseModel, denoise_series, measured_noise
 from napari_tomo4d.denoise.cache import ResultCache, content_key
-from napari_tomo4d.errors import DataError, ParameterError, ReadError
+from napari_tomo4d.errors import DataError, ParameterError, ReadError, Tomo4DWarning
 
 D = t4.denoise
 
@@ -42,6 +42,15 @@ def test_means_of_frames_have_less_noise(clean):
     series = noisy_series(clean[:2], NoiseModel(variance=0.01), frames_averaged=[4, 1])
     done = denoise_series(series, noise="white", sigma=0.2)
     assert done.metadata["noise_sigma"] == pytest.approx([0.1, 0.2])
+
+
+def test_negative_counts_are_told():
+    images = np.random.default_rng(0).poisson(3.0, (2, 32, 32)).astype(np.float32)
+    series = t4.TiltSeries(images - 2, [0, 1])
+    with pytest.warns(Tomo4DWarning, match="below the grey value of no electrons"):
+        denoise_series(series, "wiener", "white", counts=True)
+    told = denoise_series(series, "wiener", "white", counts=True, offset=-2.0)
+    assert told.images.mean() == pytest.approx(1, abs=0.1)
 
 
 def test_a_measured_spectrum_goes_through_a_file(clean, tmp_path):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import napari
-import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -18,9 +16,8 @@ from qtpy.QtWidgets import (
     QSpinBox,
 )
 
-from napari_tomo4d import denoise
 from napari_tomo4d.data import TiltSeries, TimeSeries
-from napari_tomo4d.denoise import KINDS, CountingNoise, Diagnosis, NoiseModel, TuneResult, Tuning
+from napari_tomo4d.denoise import KINDS, CountingNoise, Diagnosis, NoiseModel
 from napari_tomo4d.errors import Tomo4DError
 from napari_tomo4d.gui.before_after import BeforeAfter
 from napari_tomo4d.gui.form import ParameterForm, ignore_wheel
@@ -29,23 +26,18 @@ from napari_tomo4d.gui.panels.base import LayerPicker, LivePreview, RecipePanel
 from napari_tomo4d.gui.run_bar import RunBar, format_seconds
 from napari_tomo4d.gui.runner import Runner
 from napari_tomo4d.gui.tuning_view import TuningView
+from napari_tomo4d.gui.tuning_work import (
+    Tuned,
+    around_middle,
+    measure_on_frames,
+    tune_blindly,
+    tune_on_frames,
+)
 from napari_tomo4d.pipeline import STEPS, run_step, run_steps
 from napari_tomo4d.progress import Progress
 
 _STEP = "denoise.series"
 _AVERAGE = "preprocess.average_frames"
-_PREVIEW_PX = 320
-
-
-@dataclass(frozen=True)
-class _Tuned:
-    """What a run of *Tune* found."""
-
-    tuning: Tuning | None
-    result: TuneResult
-    diagnosis: Diagnosis | None
-    measured: NoiseModel | None
-    image: np.ndarray
 
 
 class DenoisePanel(RecipePanel):
@@ -261,7 +253,7 @@ class DenoisePanel(RecipePanel):
             return
 
         def preview(progress: Progress) -> Any:
-            one = _around_middle(series, tilt)
+            one = around_middle(series, tilt)
             if max(one.frames_per_tilt) > 1:
                 one = run_step(_AVERAGE, one, {}, progress)
             done = run_step(_STEP, one, parameters, progress)
@@ -286,10 +278,11 @@ class DenoisePanel(RecipePanel):
     def _measure(self) -> None:
         series = self._frames_series()
 
+        values = self.form.values()
+        counting = _counting(values)
+
         def measure(progress: Progress) -> Any:
-            aligned = run_step("preprocess.align_frames", series, {}, progress)
-            measured = denoise.measured_noise_of(aligned)
-            return measured, denoise.diagnose(measured, series.image_shape)
+            return measure_on_frames(series, 1, counting, progress)[1:]
 
         self.show_view()
         self.run_bar.start(measure)
@@ -298,9 +291,7 @@ class DenoisePanel(RecipePanel):
         series, values = self._frames_series(), self.form.values()
         method = values["method"] if values["method"] in ("bm3d", "fast bm3d") else "fast bm3d"
         options = (values["profile"], method, self.tilts.value())
-        counting = None
-        if values["counts"]:
-            counting = CountingNoise(values["gain"], values["offset"], values["read_noise"])
+        counting = _counting(values)
         self.show_view()
         if max(series.frames_per_tilt) < 2:
             index = self._position(self.frames.layer, self.frames.item)[1]
@@ -309,16 +300,14 @@ class DenoisePanel(RecipePanel):
                 self.run_bar.say("Measured noise needs a spectrum: choose another noise to tune.")
                 return
             self.run_bar.start(
-                lambda progress: _tune_blindly(
+                lambda progress: tune_blindly(
                     series.image(index), kind, measured, counting, options, progress
                 )
             )
         else:
-            self.run_bar.start(
-                lambda progress: _tune_on_frames(series, counting, options, progress)
-            )
+            self.run_bar.start(lambda progress: tune_on_frames(series, counting, options, progress))
 
-    def _show_tuned(self, tuned: _Tuned) -> None:
+    def _show_tuned(self, tuned: Tuned) -> None:
         self.measured = tuned.measured or self.measured
         if tuned.diagnosis is not None:
             self.view.show_diagnosis(tuned.diagnosis)
@@ -405,7 +394,7 @@ class DenoisePanel(RecipePanel):
         self.run_bar.start(lambda progress: (before, run_steps(item, steps, progress)))
 
     def _finished(self, result: Any, seconds: float) -> None:
-        if isinstance(result, _Tuned):
+        if isinstance(result, Tuned):
             self._show_tuned(result)
         elif isinstance(result[1], Diagnosis):
             self.measured = result[0]
@@ -453,55 +442,8 @@ class DenoisePanel(RecipePanel):
         super().close_work()
 
 
-def _around_middle(series: TiltSeries, tilt: int) -> TiltSeries:
-    """Return one tilt of a series, cut to what a preview shows."""
-    cuts = tuple(
-        slice(max(0, (n - _PREVIEW_PX) // 2), max(0, (n - _PREVIEW_PX) // 2) + _PREVIEW_PX)
-        for n in series.image_shape
-    )
-    frames = series.frames(tilt)[:, cuts[0], cuts[1]]
-    images = frames if len(frames) == 1 else frames[None]
-    metadata = dict(series.metadata)
-    if "frames_averaged" in metadata:
-        metadata["frames_averaged"] = [metadata["frames_averaged"][tilt]]
-    return series.replace(
-        images=images, angles_deg=series.angles_deg[tilt : tilt + 1], metadata=metadata
-    )
-
-
-def _tune_on_frames(
-    series: TiltSeries,
-    counting: CountingNoise | None,
-    options: tuple[str, str, int],
-    progress: Progress,
-) -> _Tuned:
-    profile, method, tilts = options
-    aligned = run_step("preprocess.align_frames", series, {}, progress.part(0, 2))
-    measured_on = aligned
-    if counting is not None:
-        parts = [
-            denoise.stabilise(aligned.frames(i), counting).astype(np.float32)
-            for i in range(len(aligned))
-        ]
-        measured_on = aligned.with_frames(parts)
-    measured = denoise.measured_noise_of(measured_on)
-    diagnosis = denoise.diagnose(measured, series.image_shape)
-    comparisons = denoise.comparisons_of(aligned, tilts)
-    tuning = Tuning(comparisons, measured, method, counting)
-    result = denoise.search(tuning, KINDS, (profile,), progress.part(1, 2))
-    return _Tuned(tuning, result, diagnosis, measured, comparisons[0].noisy)
-
-
-def _tune_blindly(
-    image: np.ndarray,
-    kind: str,
-    measured: NoiseModel | None,
-    counting: CountingNoise | None,
-    options: tuple[str, str, int],
-    progress: Progress,
-) -> _Tuned:
-    profile, method, _ = options
-    if counting is not None:
-        image = denoise.stabilise(image, counting).astype(np.float32)
-    result = denoise.tune_blind(image, kind, measured, profile, method, progress)
-    return _Tuned(None, result, None, None, image)
+def _counting(values: dict[str, Any]) -> CountingNoise | None:
+    """Return the counting noise that a form describes."""
+    if not values["counts"]:
+        return None
+    return CountingNoise(values["gain"], values["offset"], values["read_noise"])
