@@ -45,8 +45,8 @@ class _Stage:
     strength: float
 
 
-_THRESHOLD = _Stage(step=4, reach=12, size=16, unlike=2.5, correction=3.0, strength=3.05**2)
-_WIENER = _Stage(step=4, reach=12, size=32, unlike=0.8, correction=0.0, strength=0.65)
+_THRESHOLD = _Stage(step=4, reach=16, size=16, unlike=2.5, correction=3.0, strength=3.05**2)
+_WIENER = _Stage(step=4, reach=16, size=32, unlike=0.8, correction=0.0, strength=0.65)
 
 _SMALLEST = 16
 """Pixels along the shorter edge of the coarsest image, at least."""

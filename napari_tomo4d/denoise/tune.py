@@ -305,8 +305,8 @@ def tune(
     Notes
     -----
     On a crop, every kind is tried at one strength, and from there the strengths of the two best,
-    and of the kind whose spectrum fits the noise best, are climbed to their top; these compete
-    on the whole image, by PSNR. Where they are equal to 0.1 dB, the fitting spectrum wins.
+    and of the kind whose spectrum fits the noise best, are climbed to their top in coarse steps;
+    these compete on the whole image, by PSNR, where the winner's strength is then refined. Where they are equal to 0.1 dB, the fitting spectrum wins.
     Warns if a Gaussian blur does as well.
     """
     tuning = Tuning([Comparison.of(noisy, reference)], measured, method, counting)
@@ -398,7 +398,9 @@ def search(
     likely = tuning.likeliest([k for k in names if k in KINDS])
     if likely is not None and likely not in leaders:
         leaders.append(likely)
-    tops = {kind: climb(partial(score, kind, region="crop"), _START) for kind in leaders}
+    tops = {
+        kind: climb(partial(score, kind, region="crop"), _START, steps=(2,)) for kind in leaders
+    }
     whole = {kind: score(kind, tops[kind], "whole") for kind in leaders}
     kind = max(leaders, key=lambda k: whole[k])
     if likely in whole and whole[likely] > whole[kind] - _NO_WORSE_DB:
