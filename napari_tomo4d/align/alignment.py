@@ -3,111 +3,138 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
-import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from scipy import ndimage
 
+from napari_tomo4d.align import exchange
+from napari_tomo4d.align.transforms import (
+    Alignment,
+    TiltAxis,
+    apply_transforms,
+    image_transforms,
+)
 from napari_tomo4d.data import TiltSeries
-from napari_tomo4d.errors import DataError, ReadError
+from napari_tomo4d.errors import ReadError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import recorded, warn
 
 
-@dataclass(frozen=True, eq=False)
-class Alignment:
-    """Shifts between the images of a tilt series.
-
-    Parameters
-    ----------
-    shifts_px : array (tilt, 2)
-        (dy, dx) in pixels to add to each image's content to align it.
-    """
-
-    shifts_px: np.ndarray
-
-    def __post_init__(self) -> None:
-        shifts = np.array(self.shifts_px, dtype=np.float64)
-        if shifts.ndim != 2 or shifts.shape[1] != 2 or not np.isfinite(shifts).all():
-            raise DataError("An alignment needs two finite numbers (dy, dx) in pixels per tilt.")
-        shifts.setflags(write=False)
-        object.__setattr__(self, "shifts_px", shifts)
-
-
 def apply(
-    series: TiltSeries, alignment: Alignment, *, progress: Progress | None = None
+    series: TiltSeries,
+    alignment: Alignment | None,
+    axis: TiltAxis | None = None,
+    *,
+    progress: Progress | None = None,
 ) -> TiltSeries:
-    """Shift every image by its alignment, interpolating once.
+    """Shift every image by its alignment and put it upright on the tilt axis, in one step.
 
     Parameters
     ----------
     series : TiltSeries
         One image per tilt.
-    alignment : Alignment
-        One shift per tilt.
+    alignment : Alignment, optional
+        One shift per tilt; none if None.
+    axis : TiltAxis, optional
+        Position and rotation of the tilt axis in the shifted images, counted from the image
+        centre and not from the series' own axis position; left as it is if None.
     progress : Progress, optional
 
     Returns
     -------
     TiltSeries
         Float32 images of the same size. Whole pixels are moved without interpolation,
-        fractions by cubic splines; what enters at an edge repeats the edge.
+        all else once by cubic splines; what enters at an edge repeats the edge. With an
+        axis, that lies in the centre (`axis_shift_px` 0) and parallel to the image axis
+        `tilt_axis`.
 
     Raises
     ------
     DataError
         If the number of shifts is not that of the tilts.
     """
-    progress = progress or Progress()
-    shifts = alignment.shifts_px
-    if len(shifts) != len(series):
-        raise DataError(
-            f"The alignment has {len(shifts)} shifts but the series {len(series)} tilts."
-        )
-    largest = np.abs(shifts).max(axis=0)
-    if np.any(largest >= series.image_shape):
-        raise DataError(
-            f"A shift of {largest.max():g} px moves an image out of its frame of "
-            f"{series.image_shape[0]} x {series.image_shape[1]} px."
-        )
-    images = np.empty((len(series), *series.image_shape), np.float32)
-    for i in range(len(series)):
-        # float32 tables of shifts hold whole pixels only to about 1e-5
-        shift = np.where(
-            np.abs(shifts[i] - np.round(shifts[i])) < 1e-4, np.round(shifts[i]), shifts[i]
-        )
-        order = 0 if np.all(shift == np.round(shift)) else 3
-        images[i] = ndimage.shift(series.image(i), shift, order=order, mode="nearest")
-        progress.report(i + 1, len(series), "Applying the alignment")
-    return dataclasses.replace(series, images=images)
+    transforms = image_transforms(alignment, axis, len(series), series.tilt_axis)
+    moved = apply_transforms(series, transforms, progress=progress)
+    return moved if axis is None else moved.replace(axis_shift_px=0.0)
+
+
+@recorded("align.set_axis")
+def apply_axis(
+    series: TiltSeries,
+    shift_px: Annotated[
+        float,
+        Param(
+            "Position of the tilt axis from the image centre.",
+            unit="px",
+            minimum=-4096,
+            maximum=4096,
+            step=0.25,
+        ),
+    ] = 0.0,
+    rotation_deg: Annotated[
+        float,
+        Param(
+            "Angle from the image axis to the tilt axis, positive towards the other image axis.",
+            unit="°",
+            minimum=-45,
+            maximum=45,
+            step=0.1,
+        ),
+    ] = 0.0,
+    *,
+    progress: Progress | None = None,
+) -> TiltSeries:
+    """Centre the tilt axis and turn it parallel to its image axis.
+
+    Parameters
+    ----------
+    series : TiltSeries
+        One image per tilt.
+    shift_px : float
+        Position of the axis relative to the image centre, across the axis.
+    rotation_deg : float
+        As in `TiltAxis`.
+    progress : Progress, optional
+
+    Returns
+    -------
+    TiltSeries
+        With `axis_shift_px` 0.
+    """
+    return apply(series, None, TiltAxis(shift_px, rotation_deg), progress=progress)
 
 
 @recorded("align.apply")
 def apply_file(
     series: TiltSeries,
-    path: Annotated[str, Param("CSV or JSON file with the shifts (dy, dx) of each tilt.")],
+    path: Annotated[
+        str, Param("CSV or JSON file with the shifts (dy, dx) of each tilt, or IMOD's .xf.")
+    ],
     *,
     progress: Progress | None = None,
 ) -> TiltSeries:
-    """Shift every image by an alignment that was stored in a file.
+    """Move every image by an alignment that was stored in a file.
 
     Parameters
     ----------
     series : TiltSeries
         One image per tilt.
     path : str
-        See `read_alignment`.
+        See `read_alignment`; JSON may hold the tilt axis too. A ``.xf`` holds the
+        transforms of IMOD.
     progress : Progress, optional
 
     Returns
     -------
     TiltSeries
     """
+    ending = Path(path).suffix.lower()
+    if ending == ".xf":
+        return exchange.apply_stored(series, exchange.read_xf(path), progress=progress)
+    if ending == ".json":
+        return exchange.apply_stored(series, exchange.read_json(path), progress=progress)
     return apply(series, read_alignment(path), progress=progress)
 
 
@@ -132,7 +159,7 @@ def read_alignment(path: str | Path) -> Alignment:
         raise ReadError(f"The alignment {path} can't be read: {error}.") from error
     try:
         if path.suffix.lower() == ".json":
-            return Alignment(json.loads(text)["shifts_px"])
+            return exchange.read_json(path).alignment
         return Alignment(np.array(_shift_columns(text, path)))
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise ReadError(
@@ -167,8 +194,4 @@ def _is_number(text: Any) -> bool:
 
 def write_alignment(alignment: Alignment, path: str | Path) -> None:
     """Store an alignment as JSON that `read_alignment` reads back exactly."""
-    text = json.dumps({"schema_version": 1, "shifts_px": alignment.shifts_px.tolist()}, indent=1)
-    path = Path(path)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    exchange.write_json(exchange.StoredAlignment(alignment), path)

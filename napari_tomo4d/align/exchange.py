@@ -1,0 +1,244 @@
+"""Alignments in files: JSON with everything, and IMOD's .xf, .tlt and .xtilt.
+
+IMOD's transforms
+-----------------
+A line of a ``.xf`` file is ``A11 A12 A21 A22 DX DY``. A point (X, Y) from the centre of the
+image goes to ``X' = A11 X + A12 Y + DX``, ``Y' = A21 X + A22 Y + DY`` (IMOD, man page xfmodel;
+centre (n - 1) / 2 as here). IMOD shows Y upwards, and the first row of a file at the
+bottom. Here that row is the first row of the array, so Y is the row and nothing is
+turned over: a rotation that IMOD calls counter-clockwise on its screen (positive, A21 > 0) goes
+from +x towards +y of the array. IMOD's `tilt` expects the axis along Y; an alignment of a series
+whose axis is along x keeps it along x, and needs a further turn by 90 degrees there.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_tomo4d.align.transforms import (
+    Alignment,
+    ImageTransforms,
+    TiltAxis,
+    apply_transforms,
+    image_transforms,
+)
+from napari_tomo4d.data import TiltSeries
+from napari_tomo4d.errors import DataError, ReadError
+from napari_tomo4d.progress import Progress
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class StoredAlignment:
+    """An alignment, and what it was made for.
+
+    Parameters
+    ----------
+    alignment : Alignment
+    axis : TiltAxis, optional
+    image_shape : tuple (y, x), optional
+        Size of the images in pixels; not compared where None.
+    tilt_axis : {"y", "x"}, optional
+    angles_deg : array (tilt,), optional
+    """
+
+    alignment: Alignment
+    axis: TiltAxis | None = None
+    image_shape: tuple[int, int] | None = None
+    tilt_axis: str | None = None
+    angles_deg: np.ndarray | None = None
+
+    @classmethod
+    def of(
+        cls, series: TiltSeries, alignment: Alignment | None, axis: TiltAxis | None = None
+    ) -> StoredAlignment:
+        """Return an alignment together with the size, axis and angles of its series."""
+        alignment = alignment or Alignment(np.zeros((len(series), 2)))
+        stored = cls(alignment, axis, series.image_shape, series.tilt_axis, series.angles_deg)
+        stored.check(series)
+        return stored
+
+    def check(self, series: TiltSeries) -> None:
+        """Raise `DataError` if a series is not like the one this was made for."""
+        count = len(self.alignment.shifts_px)
+        if count != len(series):
+            raise DataError(f"The alignment has {count} shifts but the series {len(series)} tilts.")
+        if self.image_shape not in (None, series.image_shape):
+            assert self.image_shape is not None
+            raise DataError(
+                f"The alignment was made on images of {self.image_shape[0]} x "
+                f"{self.image_shape[1]} px, but these have {series.image_shape[0]} x "
+                f"{series.image_shape[1]}; crop and bin both in the same way."
+            )
+        if self.tilt_axis not in (None, series.tilt_axis):
+            raise DataError(
+                f"The alignment was made for a tilt axis along {self.tilt_axis}, but that of this "
+                f"series is along {series.tilt_axis}."
+            )
+
+    def transforms(self, tilt_axis: str) -> ImageTransforms:
+        """Return the movement of each image for a tilt axis along ``"y"`` or ``"x"``."""
+        return image_transforms(self.alignment, self.axis, len(self.alignment.shifts_px), tilt_axis)
+
+
+def apply_stored(
+    series: TiltSeries,
+    stored: StoredAlignment | ImageTransforms,
+    *,
+    progress: Progress | None = None,
+) -> TiltSeries:
+    """Apply a stored alignment to the series it was made on, another channel or time point.
+
+    Parameters
+    ----------
+    series : TiltSeries
+    stored : StoredAlignment or ImageTransforms
+        From `read_json` or `read_xf`.
+    progress : Progress, optional
+
+    Raises
+    ------
+    DataError
+        If number of tilts, size of the images or tilt axis differ.
+    """
+    if isinstance(stored, ImageTransforms):
+        return apply_transforms(series, stored, progress=progress)
+    stored.check(series)
+    moved = apply_transforms(series, stored.transforms(series.tilt_axis), progress=progress)
+    return moved if stored.axis is None else moved.replace(axis_shift_px=0.0)
+
+
+def write_json(stored: StoredAlignment, path: str | Path) -> None:
+    """Store an alignment as JSON that `read_json` reads back exactly."""
+    content: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "shifts_px": stored.alignment.shifts_px.tolist(),
+    }
+    if stored.image_shape is not None:
+        content["image_shape"] = list(stored.image_shape)
+    if stored.tilt_axis is not None:
+        content["tilt_axis"] = stored.tilt_axis
+    if stored.angles_deg is not None:
+        content["angles_deg"] = np.asarray(stored.angles_deg).tolist()
+    if stored.axis is not None:
+        axis = {name: getattr(stored.axis, name) for name in _AXIS_NUMBERS}
+        # JSON knows no NaN: an unknown uncertainty is left out
+        content["axis"] = {k: float(v) for k, v in axis.items() if np.isfinite(v)}
+        content["axis"]["method"] = stored.axis.method
+    _write(path, json.dumps(content, indent=1))
+
+
+_AXIS_NUMBERS = (
+    "shift_px",
+    "rotation_deg",
+    "shift_uncertainty_px",
+    "rotation_uncertainty_deg",
+)
+
+
+def read_json(path: str | Path) -> StoredAlignment:
+    """Read an alignment from JSON.
+
+    Raises
+    ------
+    ReadError
+        If the file is missing, of a newer schema, or holds no alignment.
+    """
+    path = Path(path)
+    try:
+        content = json.loads(_read(path))
+        version = content.get("schema_version", SCHEMA_VERSION)
+        if version > SCHEMA_VERSION:
+            raise ReadError(
+                f"The alignment {path} has schema_version {version}, but this version of the "
+                f"program reads up to {SCHEMA_VERSION}; update it."
+            )
+        axis, shape = content.get("axis"), content.get("image_shape")
+        angles = content.get("angles_deg")
+        return StoredAlignment(
+            Alignment(content["shifts_px"]),
+            None if axis is None else TiltAxis(**axis),
+            None if shape is None else (int(shape[0]), int(shape[1])),
+            content.get("tilt_axis"),
+            None if angles is None else np.array(angles, dtype=np.float64),
+        )
+    except ReadError:
+        raise
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ReadError(
+            f"The alignment {path} does not hold shifts dy, dx in pixels for each tilt: {error}."
+        ) from error
+
+
+def write_xf(transforms: ImageTransforms, path: str | Path) -> None:
+    """Write the transform of each image as IMOD reads it, with every digit."""
+    lines = []
+    for ((a_yy, a_yx), (a_xy, a_xx)), (dy, dx) in zip(
+        transforms.matrices.tolist(), transforms.offsets_px.tolist(), strict=True
+    ):
+        lines.append(" ".join(f"{v!r:>22}" for v in (a_xx, a_xy, a_yx, a_yy, dx, dy)))
+    _write(path, "\n".join(lines) + "\n")
+
+
+def read_xf(path: str | Path) -> ImageTransforms:
+    """Read IMOD's transform of each image.
+
+    Raises
+    ------
+    ReadError
+        If the file is missing or a line does not hold six numbers.
+    """
+    rows = _numbers(path, 6, "A11 A12 A21 A22 DX DY")
+    matrices = np.empty((len(rows), 2, 2))
+    matrices[:, 1, 1], matrices[:, 1, 0] = rows[:, 0], rows[:, 1]
+    matrices[:, 0, 1], matrices[:, 0, 0] = rows[:, 2], rows[:, 3]
+    try:
+        return ImageTransforms(matrices, rows[:, [5, 4]])
+    except DataError as error:
+        raise ReadError(f"{path} is not usable: {error}") from error
+
+
+def write_tlt(angles_deg: np.ndarray, path: str | Path) -> None:
+    """Write one tilt angle in degrees per line with every digit (``.tlt``, ``.xtilt``).
+
+    A ``.xtilt`` file holds the inclination of the tilt axis against the image plane; 0 for each
+    image unless it is known from elsewhere.
+    """
+    _write(path, "".join(f"{v!r}\n" for v in np.asarray(angles_deg, np.float64).tolist()))
+
+
+def read_tlt(path: str | Path) -> np.ndarray:
+    """Read one angle in degrees per line (``.tlt``, ``.xtilt``), (tilt,)."""
+    return _numbers(path, 1, "one angle")[:, 0]
+
+
+def _numbers(path: str | Path, count: int, what: str) -> np.ndarray:
+    path = Path(path)
+    rows = [line.split() for line in _read(path).splitlines() if line.strip()]
+    try:
+        values = np.array(rows, dtype=np.float64)
+    except ValueError as error:
+        raise ReadError(f"{path} is not a table of numbers: {error}.") from error
+    if values.ndim != 2 or values.shape[1] != count or not np.isfinite(values).all():
+        raise ReadError(f"{path} does not hold {what} in each line.")
+    return values
+
+
+def _read(path: str | Path) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReadError(f"The alignment {path} can't be read: {error}.") from error
+
+
+def _write(path: str | Path, text: str) -> None:
+    path = Path(path)
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
