@@ -9,20 +9,31 @@ from napari_tomo4d.align.alignment import (
     write_alignment,
 )
 from napari_tomo4d.align.tilt_axis import find_and_apply_axis, tilt_axis
-from napari_tomo4d.align.transforms import TiltAxis
+from napari_tomo4d.align.time_registration import (
+    TimeRegistration,
+    align_times,
+    register_volumes,
+    shift_volumes,
+)
+from napari_tomo4d.align.transforms import Curve, TiltAxis
 from napari_tomo4d.align.translations import METHODS, Translations, align_series, translations
 
 __all__ = [
     "METHODS",
     "Alignment",
+    "Curve",
     "TiltAxis",
+    "TimeRegistration",
     "Translations",
     "align_series",
+    "align_times",
     "apply",
     "apply_axis",
     "apply_file",
     "find_and_apply_axis",
     "read_alignment",
+    "register_volumes",
+    "shift_volumes",
     "tilt_axis",
     "translations",
     "write_alignment",

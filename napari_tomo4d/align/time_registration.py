@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from scipy import fft, ndimage
@@ -12,7 +14,9 @@ from skimage.filters import threshold_otsu
 
 from napari_tomo4d.data import TimeSeries, Volume
 from napari_tomo4d.errors import DataError
+from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
+from napari_tomo4d.provenance import note, recorded
 
 _MIN_VOXELS = 27
 _ITERATIONS = 12
@@ -139,6 +143,51 @@ def shift_volumes(
         )
         progress.report(i + 1, len(volumes), "Moving the volumes")
     return volumes.with_items(result) if isinstance(volumes, TimeSeries) else result
+
+
+@recorded("align.times")
+def align_times(
+    volumes: TimeSeries[Volume],
+    smoothing_px: Annotated[
+        float,
+        Param(
+            "Blur before volumes are compared; more for noisier ones.",
+            unit="px",
+            minimum=0,
+            maximum=20,
+            step=0.5,
+            advanced=True,
+        ),
+    ] = 1.0,
+    *,
+    progress: Progress | None = None,
+) -> TimeSeries[Volume]:
+    """Put the volumes of all times on the first, so that particles keep their place.
+
+    Parameters
+    ----------
+    volumes : TimeSeries of Volume
+    smoothing_px : float
+        As in `register_volumes`.
+    progress : Progress, optional
+
+    Returns
+    -------
+    TimeSeries of Volume
+        Interpolated once; ``metadata["time_shift_px"]`` of each is the (dz, dy, dx) added to
+        its content.
+    """
+    progress = progress or Progress()
+    if not isinstance(volumes, TimeSeries):
+        raise DataError("Registration in time needs the volumes of several time points.")
+    found = register_volumes(volumes, smoothing_px=smoothing_px, progress=progress.part(0, 2))
+    moved = shift_volumes(volumes, found, progress=progress.part(1, 2))
+    note(f"Volumes were moved by up to {np.abs(found.shifts_px).max():.2f} voxels.")
+    items = [
+        dataclasses.replace(v, metadata={**v.metadata, "time_shift_px": np.round(s, 4).tolist()})
+        for v, s in zip(moved, found.shifts_px, strict=True)
+    ]
+    return volumes.with_items(items)
 
 
 def _checked(volumes: TimeSeries[Volume] | Sequence[Volume]) -> list[Volume]:

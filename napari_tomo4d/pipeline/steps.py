@@ -133,6 +133,14 @@ STEPS: dict[str, Step] = {
             _VOLUME,
             together=True,
         ),
+        Step(
+            "align.times",
+            "Register volumes in time",
+            align.align_times,
+            _VOLUME,
+            _VOLUME,
+            together=True,
+        ),
     )
 }
 

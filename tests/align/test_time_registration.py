@@ -9,6 +9,7 @@ from scipy import ndimage
 import napari_tomo4d as t4
 from napari_tomo4d.align.time_registration import register_volumes, shift_volumes
 from napari_tomo4d.errors import DataError
+from napari_tomo4d.pipeline import run_step
 
 
 def test_still_particles_stay_while_others_sinter():
@@ -47,6 +48,18 @@ def test_whole_voxels_are_moved_without_interpolation():
     assert moved.times_s.tolist() == [0, 5]
     with pytest.raises(DataError, match="need as many finite shifts"):
         shift_volumes(series, np.zeros((3, 3)))
+
+
+def test_the_step_moves_all_times_and_says_by_how_much():
+    z, y, x = np.mgrid[:20, :24, :28]
+    ball = np.clip(6.5 - np.sqrt((z - 9) ** 2 + (y - 11) ** 2 + (x - 12) ** 2), 0, 1)
+    volumes = t4.TimeSeries([t4.Volume(ball), t4.Volume(np.roll(ball, (1, 2), (1, 2)))])
+    done = run_step("align.times", volumes, {})
+    np.testing.assert_allclose(done[1].data, done[0].data, atol=0.1)
+    assert done[1].metadata["time_shift_px"] == pytest.approx([0, -1, -2], abs=0.1)
+    assert done.provenance.step == "align.times"
+    with pytest.raises(DataError, match="several time points"):
+        run_step("align.times", volumes[0], {})
 
 
 def test_what_can_not_be_registered():
