@@ -305,8 +305,9 @@ def tune(
     Notes
     -----
     On a crop, every kind is tried at one strength, and from there the strengths of the two best,
-    and of the kind whose spectrum fits the noise best, are climbed to their top in coarse steps;
-    these compete on the whole image, by PSNR, where the winner's strength is then refined. Where they are equal to 0.1 dB, the fitting spectrum wins.
+    and of the kind whose spectrum fits the noise best, are climbed to their top in coarse steps.
+    These compete on the whole image, by PSNR, where the winner's strength is then refined.
+    Where kinds are equal to 0.1 dB, the fitting spectrum wins.
     Warns if a Gaussian blur does as well.
     """
     tuning = Tuning([Comparison.of(noisy, reference)], measured, method, counting)
