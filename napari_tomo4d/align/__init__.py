@@ -8,6 +8,7 @@ from napari_tomo4d.align.alignment import (
     read_alignment,
     write_alignment,
 )
+from napari_tomo4d.align.leave_out import leave_out
 from napari_tomo4d.align.tilt_axis import find_and_apply_axis, tilt_axis
 from napari_tomo4d.align.time_registration import (
     TimeRegistration,
@@ -31,6 +32,7 @@ __all__ = [
     "apply_axis",
     "apply_file",
     "find_and_apply_axis",
+    "leave_out",
     "read_alignment",
     "register_volumes",
     "shift_volumes",

@@ -117,6 +117,7 @@ STEPS: dict[str, Step] = {
         Step("align.translations", "Align the tilts", align.align_series, _SERIES, _SERIES),
         Step("align.find_axis", "Find the tilt axis", align.find_and_apply_axis, _SERIES, _SERIES),
         Step("align.set_axis", "Set the tilt axis", align.apply_axis, _SERIES, _SERIES),
+        Step("align.leave_out", "Leave tilts out", align.leave_out, _SERIES, _SERIES),
         Step("align.apply", "Apply a stored alignment", align.apply_file, _SERIES, _SERIES),
         Step("reconstruct.wbp", "Weighted back-projection", reconstruct.wbp, _SERIES, _VOLUME),
         Step("reconstruct.sirt", "SIRT", reconstruct.sirt, _SERIES, _VOLUME),

@@ -80,6 +80,12 @@ class Panel(QWidget):
             dock.show()
             dock.raise_()
 
+    def dock_below(self, widget: QWidget, name: str) -> Any:
+        """Dock a wide widget below the canvas; panels keep their height. Returns the dock."""
+        dock = self.viewer.window.add_dock_widget(widget, name=name, area="bottom", tabify=True)
+        dock.window().setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+        return dock
+
     def close_work(self) -> None:
         """Cancel whatever runs and wait until no thread is left."""
         for runner in self.findChildren(Runner):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import napari
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
@@ -372,14 +371,9 @@ class DenoisePanel(RecipePanel):
     def show_view(self) -> None:
         """Dock the tuning view below the canvas, or show it again."""
         if self._view_dock is None:
-            self._view_dock = self.viewer.window.add_dock_widget(
-                self.view, name="Tuning", area="bottom"
-            )
-            # the panel keeps its height
-            self._view_dock.window().setCorner(
-                Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea
-            )
+            self._view_dock = self.dock_below(self.view, "Tuning")
         self._view_dock.show()
+        self._view_dock.raise_()
 
     # -- run -------------------------------------------------------------------------------
 

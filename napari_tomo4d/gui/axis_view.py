@@ -1,0 +1,405 @@
+"""Three slices that follow the tilt axis live, and the curves of what was searched."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
+from qtpy.QtGui import QFocusEvent, QKeyEvent
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
+
+from napari_tomo4d.align import TiltAxis
+from napari_tomo4d.data import TiltSeries
+from napari_tomo4d.gui.axis_overlay import AXIS_COLOUR, SLICE_COLOURS, AxisFrame
+from napari_tomo4d.gui.plots import ImageBox
+from napari_tomo4d.gui.runner import Runner
+from napari_tomo4d.preprocess import bin as bin_series
+from napari_tomo4d.progress import Progress
+from napari_tomo4d.reconstruct.preview import SlicePreview
+
+_WIDEST = 1024
+"""Wider images are binned for the slices, which are far smaller on the screen."""
+
+_NUDGES: dict[Any, tuple[int, int]] = {
+    Qt.Key.Key_Left: (-1, 0),
+    Qt.Key.Key_Right: (1, 0),
+    Qt.Key.Key_Down: (0, -1),
+    Qt.Key.Key_Up: (0, 1),
+}
+_COARSE, _FINE = (0.5, 0.1), (0.1, 0.02)
+"""Pixels and degrees by which a key moves the axis."""
+
+_KEYS = "Arrow keys: ← → move by 0.5 px, ↑ ↓ turn by 0.1°; with Shift 0.1 px, 0.02°."
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What slices are to be seen.
+
+    Parameters
+    ----------
+    series : TiltSeries
+    points : sequence of (along, across)
+        Which the slices go through, in pixels.
+    shift_px, rotation_deg : float
+        The tilt axis, counted from the image centre.
+    filtered : bool
+        Weighted back-projection, or plain.
+    thickness_px : int
+    """
+
+    series: TiltSeries
+    points: tuple[tuple[float, float], ...]
+    shift_px: float
+    rotation_deg: float
+    filtered: bool
+    thickness_px: int
+
+    @property
+    def source(self) -> tuple[int, bool, int]:
+        """What has to be prepared once."""
+        return id(self.series), self.filtered, self.thickness_px
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Slices (slice, z, across), and as bytes to be shown.
+
+    Parameters
+    ----------
+    positions : tuple of float
+        Where along the axis, in pixels.
+    fresh : bool
+        Whether something was prepared first, which took longer.
+    """
+
+    wish: Wish
+    sections: np.ndarray
+    shown: np.ndarray
+    positions: tuple[float, ...]
+    factor: int
+    began: float
+    fresh: bool
+
+
+@dataclass
+class _Prepared:
+    """What the thread keeps from one wish to the next."""
+
+    source: tuple[Any, ...] = ()
+    series: TiltSeries | None = None
+    binned: TiltSeries | None = None
+    factor: int = 1
+    preview: SlicePreview | None = None
+    look: tuple[Any, ...] = ()
+    levels: list[tuple[float, float]] = field(default_factory=list)
+
+
+class LiveSlices(QObject):
+    """Computes slices in a thread; of wishes that come meanwhile only the newest counts.
+
+    Signals
+    -------
+    ready(Slices)
+    failed(str)
+    """
+
+    ready = Signal(object)
+    failed = Signal(str)
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._runner = Runner(self)
+        self._runner.finished.connect(self._finished)
+        self._runner.failed.connect(self._failed)
+        self._newest: Wish | None = None
+        self._kept = _Prepared()
+
+    @property
+    def busy(self) -> bool:
+        """Whether slices are being computed."""
+        return self._runner.running
+
+    def ask(self, wish: Wish) -> None:
+        """Compute slices as soon as those under way are done."""
+        self._newest = wish
+        if not self._runner.running:
+            self._next()
+
+    def forget(self) -> None:
+        """Drop the wish, and what was kept for the next."""
+        self._newest = None
+        if not self._runner.running:
+            self._kept = _Prepared()
+
+    def _next(self) -> None:
+        wish, self._newest = self._newest, None
+        if wish is not None:
+            kept = self._kept
+            self._runner.start(lambda progress: compute(wish, kept, progress))
+
+    def _finished(self, slices: Slices, _seconds: float) -> None:
+        self.ready.emit(slices)
+        self._next()
+
+    def _failed(self, text: str) -> None:
+        self.failed.emit(text)
+        self._next()
+
+
+def compute(wish: Wish, kept: _Prepared, progress: Progress) -> Slices:
+    """Return the slices of a wish; what was prepared for an earlier one is used again."""
+    began = time.perf_counter()
+    fresh = kept.source != wish.source or kept.series is not wish.series
+    series = wish.series
+    if fresh:
+        if kept.series is not series or kept.binned is None:
+            across = AxisFrame(series.image_shape, series.tilt_axis).size[1]
+            kept.factor = -(-across // _WIDEST)
+            kept.binned = bin_series(series, kept.factor, progress=progress)
+            kept.series = series
+        kept.preview = SlicePreview(
+            kept.binned, max(1, wish.thickness_px // kept.factor), filtered=wish.filtered
+        )
+        kept.source = wish.source
+    assert kept.preview is not None
+    frame, f = AxisFrame(series.image_shape, series.tilt_axis), kept.factor
+    positions = tuple(frame.position(p, wish.shift_px, wish.rotation_deg) for p in wish.points)
+    last = kept.preview.n_slices - 1
+    sections = kept.preview.slices(
+        [min(max((p - (f - 1) / 2) / f, 0), last) for p in positions],
+        (wish.shift_px - series.axis_shift_px) / f,
+        wish.rotation_deg,
+    )
+    look = (wish.source, wish.points)
+    if kept.look != look:
+        # the same grey levels while the axis moves: a sharper slice is then seen as brighter
+        kept.levels = [_levels(s) for s in sections]
+        kept.look = look
+    shown = np.stack([_bytes(s, *v) for s, v in zip(sections, kept.levels, strict=True)])
+    return Slices(wish, sections, shown, positions, f, began, fresh)
+
+
+def _levels(section: np.ndarray) -> tuple[float, float]:
+    low, high = np.percentile(section, (0.5, 99.9))
+    return float(low), float(high) if high > low else float(low) + 1
+
+
+def _bytes(section: np.ndarray, low: float, high: float) -> np.ndarray:
+    scaled = (section - low) * np.float32(255 / (high - low))
+    return np.clip(scaled, 0, 255).astype(np.uint8)
+
+
+class SliceBox(ImageBox):
+    """One slice, with a cross where the tilt axis goes through it."""
+
+    def __init__(self, colour: str) -> None:
+        super().__init__(height=120, axes=False, width=190)
+        self.setMinimumWidth(100)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        if self._label is not None:
+            self._label.opts["color"] = colour
+        self._cross = pg.ScatterPlotItem(symbol="+", size=13, pen=AXIS_COLOUR, brush=AXIS_COLOUR)
+        self._plot.addItem(self._cross, ignoreBounds=True)
+
+    def show_bytes(self, image: np.ndarray, title: str, axis: float) -> None:
+        """Show an image (z, across) of grey levels; the axis is at a column of it."""
+        self._image.setImage(image, levels=(0, 255))
+        if self._label is not None:
+            self._label.setText(title)
+        self._cross.setData([axis + 0.5], [image.shape[0] / 2])
+        if image.shape != self._shape:
+            self._shape = image.shape
+            self.fit()
+
+
+class MetricPlot(pg.PlotWidget):
+    """A metric against one parameter of the axis: larger is better.
+
+    Signals
+    -------
+    chosen(value)
+        A click into the plot.
+    """
+
+    chosen = Signal(float)
+
+    def __init__(self, what: str, unit: str) -> None:
+        super().__init__()
+        self.unit = unit
+        self.setBackground("#1c1f24")
+        self.setMinimumSize(120, 90)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setLabel("bottom", f"{what} ({unit})")
+        self.setMenuEnabled(False)
+        self.hideButtons()
+        self.setMouseEnabled(x=False, y=False)
+        self.getAxis("bottom").enableAutoSIPrefix(False)
+        # its unit differs from metric to metric, and only the place of the top matters
+        self.hideAxis("left")
+        self.band = pg.LinearRegionItem(movable=False, brush="#ffb74d50", pen="#ffb74d00")
+        self.optimum = pg.InfiniteLine(pen={"color": "#ffb74d", "width": 2})
+        self.here = pg.InfiniteLine(
+            pen={"color": AXIS_COLOUR, "width": 1, "style": Qt.PenStyle.DashLine}
+        )
+        self.curve = self.plot([], [], pen={"color": "#4fc3f7", "width": 2})
+        for item in (self.band, self.optimum, self.here):
+            self.addItem(item, ignoreBounds=True)
+        self.setToolTip(
+            "Larger is better. Orange: the optimum and its uncertainty; pink: where the axis is. "
+            "Click to move the axis there."
+        )
+        self.scene().sigMouseClicked.connect(self._clicked)
+
+    def show_metric(
+        self, positions: np.ndarray, values: np.ndarray, best: float, error: float
+    ) -> None:
+        """Show a curve and its optimum; an unknown uncertainty is NaN."""
+        self.curve.setData(positions, values)
+        self.optimum.setValue(best)
+        known = bool(np.isfinite(error))
+        self.band.setVisible(known)
+        self.band.setRegion((best - error, best + error) if known else (best, best))
+        said = f" ± {error:.2g}" if known else ""
+        self.setTitle(f"best {best:.2f}{said} {self.unit}", size="9pt")
+
+    def _clicked(self, event: Any) -> None:
+        if len(self.curve.getOriginalDataset()[0] if self.has_curve else ()):
+            self.chosen.emit(self.plotItem.vb.mapSceneToView(event.scenePos()).x())
+
+    @property
+    def has_curve(self) -> bool:
+        """Whether there is a curve."""
+        return self.curve.getOriginalDataset()[0] is not None
+
+    def sizeHint(self) -> QSize:
+        """Return a size that leaves room for the slices."""
+        return QSize(220, 110)
+
+
+class AxisView(QWidget):
+    """Three slices and two curves; arrow keys move the axis.
+
+    Signals
+    -------
+    nudged(shift_px, rotation_deg)
+        By how much.
+    shift_chosen(float), rotation_chosen(float)
+        By a click into a curve.
+    """
+
+    nudged = Signal(float, float)
+    shift_chosen = Signal(float)
+    rotation_chosen = Signal(float)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slices: Slices | None = None
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.boxes = [SliceBox(c) for c in SLICE_COLOURS]
+        images = QWidget()
+        row = QHBoxLayout(images)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(3)
+        for box in self.boxes:
+            box.setToolTip(
+                "A slice across the tilt axis, the beam from above; the cross is the axis. Arcs "
+                "around particles turn to points where the axis is right. Wheel to zoom."
+            )
+            box.viewport().installEventFilter(self)
+            row.addWidget(box, 1)
+        self.shift_plot, self.rotation_plot = MetricPlot("shift", "px"), MetricPlot("rotation", "°")
+        self.shift_plot.chosen.connect(self.shift_chosen)
+        self.rotation_plot.chosen.connect(self.rotation_chosen)
+        self.curves = QWidget()
+        column = QVBoxLayout(self.curves)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        for plot in (self.shift_plot, self.rotation_plot):
+            plot.viewport().installEventFilter(self)
+            column.addWidget(plot, 1)
+        self.curves.hide()
+        split = QSplitter()
+        split.addWidget(images)
+        split.addWidget(self.curves)
+        split.setStretchFactor(0, 1)
+        self.keys, self.speed = QLabel(), QLabel()
+        self.speed.setToolTip("From a change of the axis to the slices on the screen.")
+        foot = QHBoxLayout()
+        foot.addWidget(self.keys, 1)
+        foot.addWidget(self.speed)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 2, 4, 2)
+        layout.setSpacing(2)
+        layout.addWidget(split, 1)
+        layout.addLayout(foot)
+        self._show_focus(False)
+
+    def show_slices(self, slices: Slices, titles: Sequence[str]) -> None:
+        """Show slices, and what each of them is."""
+        self.slices = slices
+        width = slices.shown.shape[2]
+        across = AxisFrame(slices.wish.series.image_shape, slices.wish.series.tilt_axis).size[1]
+        axis = ((across - 1) / 2 + slices.wish.shift_px) * width / across
+        for box, image, title in zip(self.boxes, slices.shown, titles, strict=False):
+            box.show_bytes(image, title, axis)
+
+    def show_axis(self, found: TiltAxis) -> None:
+        """Show the curves of a search."""
+        for plot, curve, best, error in (
+            (self.shift_plot, found.curve_shift, found.shift_px, found.shift_uncertainty_px),
+            (
+                self.rotation_plot,
+                found.curve_rotation,
+                found.rotation_deg,
+                found.rotation_uncertainty_deg,
+            ),
+        ):
+            plot.show_metric(curve.positions, curve.values, best, error)
+        self.curves.show()
+
+    def mark(self, shift: float, rotation: float) -> None:
+        """Mark in the curves where the axis is."""
+        self.shift_plot.here.setValue(shift)
+        self.rotation_plot.here.setValue(rotation)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Move the axis by arrow keys."""
+        nudge = _NUDGES.get(event.key())
+        if nudge is None:
+            super().keyPressEvent(event)
+            return
+        fine = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        shift, rotation = _FINE if fine else _COARSE
+        self.nudged.emit(nudge[0] * shift, nudge[1] * rotation)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Take the keys after a click on an image or a curve."""
+        if event.type() == QEvent.Type.MouseButtonPress:
+            self.setFocus()
+        return super().eventFilter(watched, event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Say that the keys work."""
+        super().focusInEvent(event)
+        self._show_focus(True)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Say how to make the keys work."""
+        super().focusOutEvent(event)
+        self._show_focus(False)
+
+    def _show_focus(self, focused: bool) -> None:
+        self.keys.setText(
+            _KEYS if focused else f"Click a slice, then: {_KEYS[0].lower()}{_KEYS[1:]}"
+        )
+        self.keys.setStyleSheet(f"color: {AXIS_COLOUR}" if focused else "")
+
+    def sizeHint(self) -> QSize:
+        """Return a size that leaves the viewer's canvas visible above."""
+        return QSize(860, 265)

@@ -1,0 +1,502 @@
+"""The panel *Align*: find the shifts between tilts, judge them, correct them, apply them."""
+
+from __future__ import annotations
+
+import dataclasses
+import weakref
+from pathlib import Path
+from typing import Any
+
+import napari
+import numpy as np
+from qtpy.QtGui import QHideEvent, QShowEvent
+from qtpy.QtWidgets import (
+    QApplication,
+    QFileDialog,
+    QFormLayout,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+)
+
+from napari_tomo4d.data import TiltSeries
+from napari_tomo4d.errors import Tomo4DError
+from napari_tomo4d.gui.alignment_view import AlignmentView
+from napari_tomo4d.gui.alignment_work import (
+    APPLY,
+    FIND,
+    Origin,
+    State,
+    Work,
+    apply,
+    between_neighbours,
+    find,
+    load,
+    save,
+)
+from napari_tomo4d.gui.cleaning import times_of
+from napari_tomo4d.gui.correction_box import CorrectionBox
+from napari_tomo4d.gui.form import ParameterForm
+from napari_tomo4d.gui.layers import item_of
+from napari_tomo4d.gui.panels.base import LayerPicker, RecipePanel
+from napari_tomo4d.gui.run_bar import RunBar, format_seconds
+from napari_tomo4d.pipeline import STEPS
+from napari_tomo4d.progress import Progress
+
+_NOTES_SHOWN = 1
+_NO_SHIFTS = "Find shifts or load an alignment first."
+_KEYS = "Click the picture; then arrow keys move this tilt by 1 px, with Shift by 0.1 px."
+_FILES = "Alignment (*.json *.csv *.xf)"
+
+
+class AlignPanel(RecipePanel):
+    """Find shifts, look at them, correct them by hand, and make the aligned layer."""
+
+    title = "Align"
+    sentence = "Moves the images of a tilt series onto each other. Needs one image per tilt."
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        super().__init__(viewer)
+        # by data object, so that looking at another layer loses nothing
+        self._works: weakref.WeakKeyDictionary[Any, Work] = weakref.WeakKeyDictionary()
+        self._view_dock: Any = None
+        self._following = self._closed = False
+        self.view = AlignmentView()
+        self.view.seen.connect(self._follow)
+        self.view.plot.chosen.connect(self.go_to)
+        self._build_input()
+        self._build_form()
+        self._build_correction()
+        self.build_recipe_buttons()
+        self.body.addStretch()
+        self.run_bar = RunBar("Apply")
+        self.run_bar.clicked.connect(self._apply)
+        self.run_bar.runner.started.connect(self._update)
+        for signal in (self.run_bar.runner.failed, self.run_bar.runner.cancelled):
+            signal.connect(lambda *_: self._update())
+        self.run_bar.runner.finished.connect(self._finished)
+        self.foot.addWidget(self.run_bar)
+        self._input_changed()
+
+    # -- building --------------------------------------------------------------------------
+
+    def _build_input(self) -> None:
+        form = QFormLayout()
+        self.picker = LayerPicker(self.session, TiltSeries)
+        self.picker.picked.connect(self._input_changed)
+        form.addRow("Tilt series", self.picker)
+        self.hint = QLabel()
+        self.hint.setWordWrap(True)
+        self.body.addLayout(form)
+        self.body.addWidget(self.hint)
+
+    def _build_form(self) -> None:
+        self.form_box = QGroupBox("1. Shifts")
+        layout = QFormLayout(self.form_box)
+        self.form = ParameterForm(STEPS[FIND])
+        self.form.changed.connect(self._update)
+        layout.addRow(self.form)
+        self.find_button = QPushButton("Find shifts")
+        self.find_button.clicked.connect(self._find)
+        self.load_button = QPushButton("Load alignment...")
+        self.load_button.clicked.connect(self._load)
+        self.save_alignment_button = QPushButton("Save alignment...")
+        self.save_alignment_button.clicked.connect(lambda: self._save())
+        row = QHBoxLayout()
+        for button in (self.load_button, self.save_alignment_button):
+            row.addWidget(button)
+        layout.addRow(self.find_button)
+        layout.addRow(row)
+        self.source = QLabel()
+        self.source.setWordWrap(True)
+        layout.addRow(self.source)
+        self.body.addWidget(self.form_box)
+
+    def _build_correction(self) -> None:
+        self.correction = CorrectionBox("2. Check, and correct by hand")
+        self.view.keys.watch(self.correction)
+        for source in (self.correction, self.view.keys):
+            source.nudged.connect(self.nudge)
+            source.undo.connect(self._undo)
+            source.redo.connect(self._redo)
+        self.correction.bridged.connect(self._take_from_neighbours)
+        self.correction.left_out.connect(self._leave_out)
+        self.correction.next_suspect.connect(self._next_suspect)
+        self.body.addWidget(self.correction)
+
+    # -- state -----------------------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """Whether something runs, or the pictures are not up to date yet."""
+        return self.run_bar.runner.running or self.view.busy
+
+    @property
+    def work(self) -> Work:
+        """What was done so far to the chosen series."""
+        item = self.picker.item
+        return Work() if item is None else self._works.setdefault(item, Work())
+
+    @property
+    def state(self) -> State | None:
+        """The shifts as they are, if there are any."""
+        return self.work.state
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """The time point and the tilt that the viewer's sliders are at."""
+        layer, times = self.picker.layer, times_of(self.picker.item)
+        if layer is None:
+            return 0, 0
+        steps = self.viewer.dims.current_step[self.viewer.dims.ndim - layer.ndim :]
+        if len(steps) < 3:
+            # the layer has just been removed, and the list of inputs is told last
+            return 0, 0
+        time = min(int(steps[0]), len(times) - 1) if len(steps) > 3 else 0
+        angles, shown = times[time].angles_deg, self._angles_shown(time)
+        tilt = min(int(steps[-3]), len(shown) - 1)
+        if shown is not angles:
+            tilt = int(np.argmin(np.abs(angles - shown[tilt])))
+        return time, tilt
+
+    def _angles_shown(self, time: int) -> np.ndarray:
+        """Return the angles that the slider counts: the aligned layer may have fewer."""
+        own = times_of(self.picker.item)[time].angles_deg
+        active = self.viewer.layers.selection.active
+        others = times_of(None if active is None else item_of(active))
+        if time < len(others) and isinstance(others[time], TiltSeries):
+            shown = others[time].angles_deg
+            return own if np.array_equal(shown, own) else shown
+        return own
+
+    def go_to(self, tilt: int) -> None:
+        """Move the viewer's slider to a tilt of the chosen series."""
+        if self.picker.layer is None:
+            return
+        time, _ = self.place
+        wanted, shown = times_of(self.picker.item)[time].angles_deg[tilt], self._angles_shown(time)
+        step = tilt
+        if len(shown) != len(times_of(self.picker.item)[time]):
+            if not np.isclose(shown, wanted, atol=1e-6).any():
+                # not in the aligned layer, but it is in this one
+                self._look_at_input()
+            else:
+                step = int(np.argmin(np.abs(shown - wanted)))
+        self.viewer.dims.set_current_step(self.viewer.dims.ndim - 3, step)
+
+    def _look_at_input(self) -> None:
+        layer = self.picker.layer
+        for other in self.session.layers(TiltSeries):
+            other.visible = other is layer
+        self.viewer.layers.selection.active = layer
+
+    def _problem(self) -> str:
+        """Say why the chosen layer can't be aligned; empty if it can."""
+        times = times_of(self.picker.item)
+        if not times:
+            return "No tilt series yet: open one in the Load panel, or drop a file on the viewer."
+        if any(max(series.frames_per_tilt) > 1 for series in times):
+            return "This series has several frames per tilt: average them in the Clean panel first."
+        if min(len(series) for series in times) < 2:
+            return "This series has a single tilt, so there is nothing to align it with."
+        return ""
+
+    def _fixed(self) -> str:
+        """Say why nothing can be corrected by hand; empty if it can."""
+        if self.state is None:
+            return self._problem() or _NO_SHIFTS
+        if self.run_bar.runner.running:
+            return "A run is under way."
+        if len(self.state.shifts_px) > 1:
+            return (
+                "Each time point has its own shifts, and these are repeated as they were found. "
+                "To correct one by hand, load it as a series of its own."
+            )
+        return ""
+
+    def _input_changed(self) -> None:
+        times, problem = times_of(self.picker.item), self._problem()
+        text = problem
+        if not problem:
+            n_y, n_x = times[0].image_shape
+            text = f"{len(times[0])} tilts of {n_y} x {n_x} px"
+            if len(times) > 1:
+                text += f", {len(times)} time points, each aligned by itself"
+            made = self.picker.item.provenance
+            if made is not None and any(p.step in (FIND, APPLY) for p in made.chain()):
+                text += "; aligned already, and would be interpolated a second time"
+        self.hint.setText(text + "." * (not problem))
+        self._update()
+
+    def _update(self, *_: Any) -> None:
+        """Make everything agree with the state."""
+        problem, state = self._problem(), self.state
+        running = "A run is under way." if self.run_bar.runner.running else ""
+        for button, tip, reason in (
+            (self.find_button, "Finds the shifts in the background.", problem or running),
+            (
+                self.load_button,
+                "Takes shifts from a file: of this series, or of another that moved alike.",
+                problem or running,
+            ),
+            (
+                self.save_alignment_button,
+                "Writes the shifts to a JSON file, to go on later or for another series.",
+                self._fixed(),
+            ),
+        ):
+            button.setEnabled(not reason)
+            button.setToolTip(reason or tip)
+        self.form_box.setEnabled(not problem)
+        self.form_box.setToolTip(problem)
+        self.source.setText(self.work.describe(self.form.values()))
+        self.source.setVisible(bool(self.source.text()))
+        self.run_bar.set_blocked(problem or ("" if state is not None else _NO_SHIFTS))
+        self._show_place()
+
+    def _show_place(self) -> None:
+        """Show the shift of the tilt that is looked at, and its pictures."""
+        state, times = self.state, times_of(self.picker.item)
+        time, tilt = self.place
+        fixed = self._fixed()
+        if state is None:
+            self.view.reset()
+            self.correction.show_nothing(fixed)
+            return
+        series, stack = times[time], self.work.undo
+        self.correction.show_tilt(
+            series.angles_deg[tilt],
+            state,
+            (time, tilt),
+            fixed,
+            (stack.undo_text, stack.redo_text),
+        )
+        self.view.look_at(series, state, time, tilt, "" if len(state.shifts_px) > 1 else _KEYS)
+
+    # -- following the viewer --------------------------------------------------------------
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Follow the viewer's sliders only while open: a closed dock is just hidden."""
+        super().showEvent(event)
+        self._follow()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Stop following the sliders, unless the view does."""
+        super().hideEvent(event)
+        self._follow()
+
+    def _follow(self) -> None:
+        wanted = not self._closed and (self.isVisible() or self.view.isVisible())
+        if wanted and not self._following:
+            self.viewer.dims.events.current_step.connect(self._slider_moved)
+            self._following = True
+            self._slider_moved()
+        elif self._following and not wanted:
+            self.viewer.dims.events.current_step.disconnect(self._slider_moved)
+            self._following = False
+
+    def _slider_moved(self, _event: Any = None) -> None:
+        self._show_place()
+
+    def show_view(self) -> None:
+        """Dock the view below the canvas, or show it again."""
+        if self._view_dock is None:
+            self._view_dock = self.dock_below(self.view, "Alignment")
+        self._view_dock.show()
+        self._view_dock.raise_()
+
+    # -- changes, all of which can be undone -------------------------------------------------
+
+    def _set_state(self, item: Any, state: State | None) -> None:
+        self._works.setdefault(item, Work()).state = state
+        if item is self.picker.item:
+            self._update()
+
+    def _change(self, text: str, state: State, item: Any = None) -> None:
+        item = self.picker.item if item is None else item
+        work = self._works.setdefault(item, Work())
+        before = work.state
+        if before is not None and before.origin is not state.origin:
+            # undoing brings the shifts back; the images can be made again
+            before.origin.result = None
+        # what is only remembered must not keep a series in memory
+        series = weakref.ref(item)
+        work.undo.push(
+            text,
+            lambda: self._set_state(series(), before),
+            lambda: self._set_state(series(), state),
+        )
+        self._set_state(item, state)
+
+    def nudge(self, dy: float, dx: float) -> None:
+        """Move the tilt that is looked at by (dy, dx) pixels."""
+        state, (_, tilt) = self.state, self.place
+        reason = self._fixed()
+        if reason or state is None:
+            self.run_bar.say(reason)
+            return
+        shift = state.shifts_px[0][tilt] + (dy, dx)
+        self._change(f"move tilt {self._name(tilt)}", state.moved(tilt, shift))
+
+    def _take_from_neighbours(self) -> None:
+        state, (_, tilt) = self.state, self.place
+        if state is not None and not self._fixed():
+            shift = between_neighbours(state, self._angles, tilt)
+            self._change(f"interpolate tilt {self._name(tilt)}", state.moved(tilt, shift))
+
+    def _leave_out(self, gone: bool) -> None:
+        state, (_, tilt) = self.state, self.place
+        if state is not None and not self._fixed():
+            verb = "leave out" if gone else "take in"
+            self._change(f"{verb} tilt {self._name(tilt)}", state.without(tilt, gone))
+
+    def _undo(self) -> None:
+        if not self.run_bar.runner.running:
+            self.work.undo.undo()
+
+    def _redo(self) -> None:
+        if not self.run_bar.runner.running:
+            self.work.undo.redo()
+
+    def _next_suspect(self) -> None:
+        state, (time, tilt) = self.state, self.place
+        if state is None:
+            return
+        suspects = np.flatnonzero(state.origin.suspect[state.time(time)])
+        if len(suspects):
+            later = suspects[suspects > tilt]
+            self.go_to(int(later[0] if len(later) else suspects[0]))
+
+    @property
+    def _angles(self) -> np.ndarray:
+        return times_of(self.picker.item)[self.place[0]].angles_deg
+
+    def _name(self, tilt: int) -> str:
+        return f"{self._angles[tilt]:+.1f}°"
+
+    # -- finding and files -------------------------------------------------------------------
+
+    def _find(self) -> None:
+        item, values = self.picker.item, self.form.values()
+        self.run_bar.start(lambda progress: (item, find(item, values, progress)))
+
+    def _load(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Load alignment", "", _FILES)
+        if path:
+            self._load_from(path)
+
+    def _load_from(self, path: str) -> None:
+        item = self.picker.item
+        self.run_bar.start(lambda _progress: (item, load(path, times_of(item))))
+
+    def _save(self, title: str = "Save alignment") -> str:
+        """Ask for a file and write the shifts; returns its path, empty if there is none."""
+        state, layer = self.state, self.picker.layer
+        if state is None or layer is None:
+            return ""
+        name = f"{layer.name} alignment.json".replace(" ", "_")
+        path, _ = QFileDialog.getSaveFileName(self, title, name, "Alignment (*.json)")
+        if not path:
+            return ""
+        path = path if path.lower().endswith(".json") else f"{path}.json"
+        try:
+            save(path, times_of(self.picker.item)[0], state)
+        except Tomo4DError as error:
+            self.run_bar.say(f"Error: {error}")
+            return ""
+        self.work.saved = (state.shifts_px[0], path)
+        self.run_bar.say(f"Saved in {path}. Next: Apply.")
+        self._update()
+        return path
+
+    # -- run -------------------------------------------------------------------------------
+
+    def _apply(self) -> None:
+        item, state, layer = self.picker.item, self.state, self.picker.layer
+        if state is None or layer is None:
+            return
+        path = None
+        if len(state.shifts_px) == 1 and (state.origin.path is not None or state.edited.any()):
+            path = self.work.file or self._save("Save corrected alignment, to apply it")
+            if not path:
+                if not self.run_bar.status.text().startswith("Error"):
+                    self.run_bar.say(
+                        "Not applied: shifts corrected by hand are applied from a file, so that "
+                        "a recipe can repeat it."
+                    )
+                return
+        name = f"{layer.name.removesuffix(' aligned')} aligned"
+
+        def work(progress: Progress) -> Any:
+            return layer, dataclasses.replace(apply(item, state, path, progress), name=name)
+
+        self.run_bar.start(work)
+
+    def _finished(self, result: Any, seconds: float) -> None:
+        source, made = result
+        if isinstance(made, Origin):
+            self._show_found(source, made, seconds)
+        else:
+            self._show_result(source, made, seconds)
+
+    def _show_found(self, item: Any, origin: Origin, seconds: float) -> None:
+        text = "find shifts" if origin.path is None else f"load {Path(origin.path).name}"
+        self._change(text, State.of(origin), item)
+        self.show_view()
+        if self.isAncestorOf(QApplication.focusWidget() or self.view):
+            # arrow keys work at once, unless the person is busy elsewhere
+            self.view.setFocus()
+        if origin.path is not None:
+            n = len(origin.shifts_px[0])
+            said = f"Shifts of {n} tilts loaded. Next: look at them below the viewer, then Apply."
+        else:
+            suspects = sum(int(s.sum()) for s in origin.suspect)
+            images = sum(len(s) for s in origin.suspect)
+            least = min(float(m.min()) for m in origin.mass_kept)
+            said = (
+                f"{suspects} of {images} images suspect, least mass kept {100 * least:.1f} %, in "
+                f"{format_seconds(seconds)}. Next: "
+                + ("check the red ones" if suspects else "look at them below the viewer")
+                + ", then Apply."
+            )
+        self._say(said, list(origin.said))
+
+    def _show_result(self, source: Any, item: Any, seconds: float) -> None:
+        made = item.provenance
+        # the last is what was left out, if anything was
+        steps = made.chain()[-2:] if made is not None else []
+        notes = [f"Note: {w}" for p in steps for w in p.warnings if p.step != FIND]
+        notes += [n for p in steps for n in p.notes if p.step == APPLY]
+        layer = self.session.add(item)
+        # nobody aligns twice
+        self.picker.choose(source)
+        self._say(f"“{layer.name}” in {format_seconds(seconds)}. Next: Tilt axis.", notes)
+
+    def _say(self, text: str, notes: list[str]) -> None:
+        shown = notes[:_NOTES_SHOWN]
+        if len(notes) > len(shown):
+            shown.append(f"... and {len(notes) - len(shown)} more; point here to read them.")
+        self.run_bar.say("\n".join([text, *shown]))
+        self.run_bar.status.setToolTip("\n".join(notes))
+
+    def refill(self, done: dict[str, dict[str, Any]]) -> str:
+        """Fill the form, or load the file, as for a layer; returns why it could not."""
+        if FIND in done:
+            self.form.set_values(done[FIND])
+            self._update()
+            return ""
+        if APPLY in done:
+            if self._problem():
+                return self._problem()
+            self._load_from(str(done[APPLY]["path"]))
+            return ""
+        return "The selected layer was not aligned here."
+
+    def close_work(self) -> None:
+        """Cancel whatever runs, and stop following the sliders."""
+        self._closed = True
+        self._follow()
+        self.view.reset()
+        self.view.runner.wait()
+        super().close_work()

@@ -1,0 +1,82 @@
+"""What was changed by hand, to be taken back and done again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+
+@dataclass
+class _Command:
+    text: str
+    undo: Callable[[], None]
+    redo: Callable[[], None]
+    merge: Hashable | None
+
+
+class UndoStack:
+    """Changes in the order in which they were made.
+
+    Parameters
+    ----------
+    limit : int
+        How many are kept; the oldest are forgotten first.
+    """
+
+    def __init__(self, limit: int = 200) -> None:
+        self._limit = limit
+        self._commands: list[_Command] = []
+        self._done = 0
+
+    def push(
+        self,
+        text: str,
+        undo: Callable[[], None],
+        redo: Callable[[], None],
+        merge: Hashable | None = None,
+    ) -> None:
+        """Remember a change that has been made; what was undone can't be done again then.
+
+        Parameters
+        ----------
+        text : str
+            What was changed, as a tooltip says it.
+        undo, redo : callable
+        merge : hashable, optional
+            Becomes one change with the last one if that had the same, so that a drag is undone
+            at once.
+        """
+        del self._commands[self._done :]
+        last = self._commands[-1] if self._commands else None
+        if last is not None and merge is not None and last.merge == merge:
+            last.text, last.redo = text, redo
+        else:
+            self._commands.append(_Command(text, undo, redo, merge))
+        del self._commands[: -self._limit]
+        self._done = len(self._commands)
+
+    def undo(self) -> None:
+        """Take the last change back, if there is one."""
+        if self._done:
+            self._done -= 1
+            self._commands[self._done].undo()
+
+    def redo(self) -> None:
+        """Do again what was taken back last, if anything was."""
+        if self._done < len(self._commands):
+            self._done += 1
+            self._commands[self._done - 1].redo()
+
+    def clear(self) -> None:
+        """Forget all changes."""
+        self._commands, self._done = [], 0
+
+    @property
+    def undo_text(self) -> str:
+        """What `undo` would take back; empty if nothing."""
+        return self._commands[self._done - 1].text if self._done else ""
+
+    @property
+    def redo_text(self) -> str:
+        """What `redo` would do again; empty if nothing."""
+        return self._commands[self._done].text if self._done < len(self._commands) else ""

@@ -1,0 +1,399 @@
+"""The Tilt axis panel by hand: place slices, drag, type, nudge, suggest, accept."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from by_hand import click, type_into, wait_idle
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+
+import napari_tomo4d as t4
+from napari_tomo4d.gui.axis_overlay import AXIS_LAYER, SLICES_LAYER
+from napari_tomo4d.gui.layers import item_of
+from napari_tomo4d.pipeline import read_recipe, recipe_from, run_step, write_recipe
+
+SHIFT, ROTATION = 4.0, 1.5
+
+
+def sintered(axis="y", n_times=1):
+    experiment, _ = t4.simulate.sintering(
+        n_times=n_times,
+        shape=(64, 96, 96),
+        seed=4,
+        max_tilt_deg=70,
+        tilt_step_deg=4,
+        probe_current_pa=20,
+        axis_shift_px=SHIFT,
+        axis_rotation_deg=ROTATION,
+        tilt_axis=axis,
+    )
+    return experiment
+
+
+@pytest.fixture(scope="module")
+def series():
+    return sintered()[0]
+
+
+@pytest.fixture
+def empty(qtbot, panels):
+    """The panel in front, without data."""
+    result = panels["Tilt axis"]
+    result.bring_to_front()
+    qtbot.waitUntil(lambda: not result.visibleRegion().isEmpty())
+    return result
+
+
+def show(qtbot, panel, item, name=None):
+    """Add a series and wait until its slices are seen."""
+    layer = panel.session.add(item, name)
+    wait_slices(qtbot, panel)
+    # the canvas has its last size only after the dock below has found its own
+    qtbot.wait(100)
+    panel.viewer.reset_view()
+    qtbot.wait(50)
+    return layer
+
+
+@pytest.fixture
+def panel(qtbot, empty, series):
+    show(qtbot, empty, series, "sample")
+    return empty
+
+
+def wait_slices(qtbot, panel):
+    qtbot.waitUntil(lambda: panel.view.slices is not None and not panel.busy, timeout=60000)
+
+
+def canvas():
+    """Return the widget of the canvas that the mouse meets."""
+    found = [w for w in QApplication.allWidgets() if type(w).__name__ == "CanvasBackendDesktop"]
+    return next(w for w in found if w.isVisible())
+
+
+def on_canvas(viewer, layer, y, x):
+    """Return where a pixel of a layer is on the canvas."""
+    world = np.array([y, x]) * layer.scale[-2:] + layer.translate[-2:]
+    camera = viewer.scene.camera
+    widget = canvas()
+    offset = (world - np.array(camera.center)[-2:]) * camera.zoom
+    return QPoint(
+        round(widget.width() / 2 + offset[1]),
+        round(widget.height() / 2 + offset[0]),
+    )
+
+
+def click_pixel(qtbot, viewer, layer, y, x):
+    qtbot.mouseClick(canvas(), Qt.MouseButton.LeftButton, pos=on_canvas(viewer, layer, y, x))
+    qtbot.wait(20)
+
+
+def drag(qtbot, viewer, layer, start, end):
+    """Drag from one pixel to another, in several moves as a hand does."""
+    widget = canvas()
+    places = [
+        on_canvas(viewer, layer, *(np.array(start) + t * np.subtract(end, start)))
+        for t in np.linspace(0, 1, 9)
+    ]
+    QTest.mousePress(widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, places[0])
+    for place in places[1:]:
+        move_to(widget, place)
+        qtbot.wait(20)
+    QTest.mouseRelease(
+        widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, places[-1]
+    )
+    qtbot.wait(20)
+
+
+def move_to(widget, place):
+    """Move the mouse with its left button down, which QTest does not do."""
+    from qtpy.QtCore import QEvent, QPointF
+    from qtpy.QtGui import QMouseEvent
+
+    event = QMouseEvent(
+        QEvent.Type.MouseMove,
+        QPointF(place),
+        QPointF(widget.mapToGlobal(place)),
+        Qt.MouseButton.NoButton,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    QApplication.sendEvent(widget, event)
+
+
+def spots(series, n=3):
+    """Return the brightest pixels (y, x) of the middle tilt in bands along the axis."""
+    image = series.image(len(series) // 2)
+    bands = np.array_split(np.arange(image.shape[0 if series.tilt_axis == "y" else 1]), n)
+    found = []
+    for band in bands:
+        part = image[band] if series.tilt_axis == "y" else image[:, band]
+        y, x = np.unravel_index(np.argmax(part), part.shape)
+        found.append((y + band[0], x) if series.tilt_axis == "y" else (y, x + band[0]))
+    return found
+
+
+def test_without_a_series_it_says_what_to_do(qtbot, empty, picture):
+    picture("x0-empty")
+    assert empty.hint.text().startswith("No tilt series yet")
+    assert not empty.run_bar.run_button.isEnabled()
+    assert empty.run_bar.run_button.toolTip() == empty.hint.text()
+    assert empty.axis_box.toolTip() == empty.hint.text()
+
+
+def test_place_move_suggest_accept(qtbot, panel, viewer, series, picture, tmp_path):
+    layer = viewer.layers["sample"]
+    assert {AXIS_LAYER, SLICES_LAYER} <= {x.name for x in viewer.layers}
+    assert viewer.layers.selection.active is layer
+    assert not panel.run_bar.run_button.isEnabled()
+    assert "centre and upright already" in panel.run_bar.run_button.toolTip()
+    picture("x1-start")
+
+    # three clicks on particles place the three slices
+    click(qtbot, panel.place_button)
+    assert panel.place_button.text() == "Click on the image: slice 1 is next"
+    chosen = spots(series)
+    for y, x in chosen:
+        click_pixel(qtbot, viewer, layer, y, x)
+    for spin, (y, _) in zip(panel.positions, chosen, strict=True):
+        assert spin.value() == pytest.approx(y, abs=1)
+    assert panel.place_button.text() == "Click on the image: slice 1 is next"
+    click(qtbot, panel.place_button)
+    wait_slices(qtbot, panel)
+    np.testing.assert_allclose(viewer.layers[SLICES_LAYER].data[2:], chosen, atol=0.6)
+    picture("x2-placed")
+
+    # a typed shift shows in the slices at once
+    before = panel.view.slices.sections.copy()
+    type_into(qtbot, panel.shift, 3)
+    wait_slices(qtbot, panel)
+    assert np.abs(panel.view.slices.sections - before).max() > 0.1 * np.ptp(before)
+    size = series.pixel_size_nm
+    assert panel.shift_nm.text() == f"= {3 * size:.2f} nm"
+    line = viewer.layers[AXIS_LAYER].data[0]
+    np.testing.assert_allclose(line[:, 1], 47.5 + 3)
+    headless = t4.reconstruct.preview.SlicePreview(series, 48).slices(
+        panel.view.slices.positions, 3.0, 0.0
+    )
+    np.testing.assert_allclose(panel.view.slices.sections, headless, atol=1e-4)
+
+    # keys nudge it once an image of the dock was clicked
+    qtbot.mouseClick(panel.view.boxes[1].viewport(), Qt.MouseButton.LeftButton)
+    assert panel.window().focusWidget() is panel.view
+    tilt = viewer.dims.current_step[0]
+    for key, modifier in (
+        (Qt.Key.Key_Right, Qt.KeyboardModifier.NoModifier),
+        (Qt.Key.Key_Left, Qt.KeyboardModifier.ShiftModifier),
+        (Qt.Key.Key_Up, Qt.KeyboardModifier.NoModifier),
+        (Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier),
+    ):
+        qtbot.keyClick(panel.view, key, modifier)
+    assert panel.shift.value() == pytest.approx(3.4)
+    assert panel.rotation.value() == pytest.approx(0.08)
+    assert viewer.dims.current_step[0] == tilt
+    wait_slices(qtbot, panel)
+    picture("x3-nudged")
+
+    click(qtbot, panel.suggest_button)
+    assert not panel.suggest_button.isEnabled()
+    wait_idle(qtbot, panel)
+    wait_slices(qtbot, panel)
+    picture("x4-suggested")
+    assert panel.shift.value() == pytest.approx(SHIFT, abs=0.5)
+    assert panel.rotation.value() == pytest.approx(ROTATION, abs=0.5)
+    assert "±" in panel.run_bar.status.text() and "nm" in panel.run_bar.status.text()
+    assert panel.view.curves.isVisible()
+    assert panel.view.shift_plot.optimum.value() == pytest.approx(SHIFT, abs=0.5)
+    found = t4.align.tilt_axis(series)
+    assert panel.found.shift_px == pytest.approx(found.shift_px)
+
+    # a click into a curve goes there, Reset back to where it was
+    plot = panel.view.shift_plot
+    qtbot.mouseClick(plot.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(30, 60))
+    assert panel.shift.value() < SHIFT - 1
+    click(qtbot, panel.reset_button)
+    assert (panel.shift.value(), panel.rotation.value()) == (0, 0)
+    panel.set_axis(found.shift_px, found.rotation_deg)
+
+    given = {"shift_px": panel.shift.value(), "rotation_deg": panel.rotation.value()}
+    click(qtbot, panel.run_bar.run_button)
+    wait_idle(qtbot, panel)
+    wait_slices(qtbot, panel)
+    picture("x5-accepted")
+    result = item_of(viewer.layers["sample axis"])
+    assert "Next: Reconstruct." in panel.run_bar.status.text()
+    again = run_step("align.set_axis", series, given)
+    np.testing.assert_array_equal(result.images, again.images)
+    path = tmp_path / "recipe.toml"
+    write_recipe(recipe_from(result.provenance), path)
+    name, parameters = read_recipe(path).steps[-1]
+    assert name == "align.set_axis"
+    assert parameters == pytest.approx(given)
+
+    # the result is looked at, its axis in the centre; the old one is remembered
+    assert panel.picker.layer.name == "sample axis"
+    assert panel.shift.value() == 0
+    panel.picker.choose(layer)
+    assert panel.shift.value() == given["shift_px"]
+    assert layer.visible and not viewer.layers["sample axis"].visible
+    panel.picker.choose(viewer.layers["sample axis"])
+    viewer.layers.selection.active = viewer.layers["sample axis"]
+    click(qtbot, panel.refill_button)
+    assert panel.shift.value() == given["shift_px"]
+
+
+@pytest.mark.parametrize("axis", ["y", "x"])
+def test_the_line_is_dragged_and_turned(qtbot, empty, viewer, axis, picture):
+    panel, series = empty, sintered(axis)[0]
+    layer = show(qtbot, panel, series, "sample")
+    centre = np.array(viewer.scene.camera.center)
+
+    def yx(along, across):
+        return (along, across) if axis == "y" else (across, along)
+
+    middle = (96 - 1) / 2
+    drag(qtbot, viewer, layer, yx(30, middle), yx(33, middle + 6))
+    assert panel.shift.value() == pytest.approx(6, abs=0.4)
+    assert panel.rotation.value() == 0
+    end = yx(2, middle + panel.shift.value())
+    drag(qtbot, viewer, layer, end, yx(2, middle + 6 - 4))
+    turned = np.rad2deg(np.arctan2(4, middle - 2))
+    assert panel.rotation.value() == pytest.approx(turned, abs=0.6)
+    assert panel.shift.value() == pytest.approx(6, abs=0.4)
+    # arrow keys now move the axis on
+    assert panel.window().focusWidget() is panel.view
+    # the camera stayed where it was, and moves again elsewhere
+    np.testing.assert_allclose(viewer.scene.camera.center, centre)
+    assert viewer.scene.camera.mouse_pan
+    wait_slices(qtbot, panel)
+    picture(f"x6-dragged-{axis}")
+    drag(qtbot, viewer, layer, yx(20, 10), yx(40, 20))
+    assert not np.allclose(viewer.scene.camera.center, centre)
+
+    panel.set_axis(SHIFT, ROTATION)
+    click(qtbot, panel.run_bar.run_button)
+    wait_idle(qtbot, panel)
+    upright = item_of(viewer.layers["sample axis"])
+    left = t4.align.tilt_axis(upright, "centre-of-mass")
+    assert left.shift_px == pytest.approx(0, abs=0.4)
+    assert left.rotation_deg == pytest.approx(0, abs=0.5)
+
+
+def test_time_series_are_moved_together(qtbot, empty, viewer, picture):
+    panel = empty
+    times = sintered(n_times=2)
+    show(qtbot, panel, times, "sample")
+    assert panel.time.isVisible()
+    assert panel.series is times[0]
+    panel.time.setCurrentIndex(1)
+    viewer.dims.set_current_step(0, 1)
+    wait_slices(qtbot, panel)
+    assert panel.series is times[1]
+    assert panel.view.slices.wish.series is times[1]
+    type_into(qtbot, panel.shift, SHIFT)
+    wait_slices(qtbot, panel)
+    picture("x7-times")
+    click(qtbot, panel.run_bar.run_button)
+    wait_idle(qtbot, panel)
+    moved = item_of(viewer.layers["sample axis"])
+    for one, was in zip(moved, times, strict=True):
+        again = run_step("align.set_axis", was, {"shift_px": SHIFT, "rotation_deg": 0.0})
+        np.testing.assert_array_equal(one.images, again.images)
+
+
+def test_cancel_changes_nothing(qtbot, panel, viewer):
+    n_layers = len(viewer.layers)
+    click(qtbot, panel.suggest_button)
+    click(qtbot, panel.run_bar.cancel_button)
+    wait_idle(qtbot, panel)
+    assert panel.run_bar.status.text() == "Cancelled; nothing was changed."
+    assert panel.suggest_button.isEnabled()
+    assert (panel.shift.value(), len(viewer.layers)) == (0, n_layers)
+
+
+def test_too_few_tilts_and_frames_are_one_sentence(qtbot, empty, series, picture):
+    panel = empty
+
+    def part(stop):
+        return series.replace(images=series.images[:stop], angles_deg=series.angles_deg[:stop])
+
+    panel.session.add(part(1), "one tilt")
+    said = "This series has a single tilt, which does not show where the axis is."
+    assert panel.hint.text() == panel.suggest_button.toolTip() == said
+    assert not panel.suggest_button.isEnabled() and not panel.run_bar.run_button.isEnabled()
+    picture("x8-one-tilt")
+    panel.session.add(part(3), "three tilts")
+    wait_slices(qtbot, panel)
+    click(qtbot, panel.suggest_button)
+    wait_idle(qtbot, panel)
+    assert panel.run_bar.status.text().startswith("Error: The tilt axis can't be found from 3")
+    picture("x9-three-tilts")
+    framed = np.stack([series.images] * 2, axis=1)
+    panel.session.add(series.replace(images=framed), "frames")
+    assert "average them in the Clean panel first" in panel.hint.text()
+
+
+def test_what_is_drawn_goes_when_another_panel_comes_to_the_front(qtbot, panel, panels, viewer):
+    assert AXIS_LAYER in viewer.layers
+    panels["Load"].bring_to_front()
+    qtbot.waitUntil(lambda: AXIS_LAYER not in viewer.layers)
+    assert [x.name for x in viewer.layers] == ["sample"]
+    assert not panel.view.isVisible()
+    assert panel.overlay._pressed not in viewer.mouse_drag_callbacks
+    panel.bring_to_front()
+    qtbot.waitUntil(lambda: AXIS_LAYER in viewer.layers)
+    qtbot.waitUntil(panel.view.isVisible)
+
+
+def test_only_the_newest_wish_is_answered(qtbot, panel, viewer):
+    """Many changes at once: no queue builds up, and the last one is what is shown."""
+    n = len(panel.frame_times_ms)
+    for k in range(50):
+        panel.set_axis(k / 10, 0)
+    wait_slices(qtbot, panel)
+    assert len(panel.frame_times_ms) - n < 10
+    assert panel.view.slices.wish.shift_px == pytest.approx(4.9)
+    assert panel.view.speed.text() == f"Shown in {panel.frame_times_ms[-1]:.0f} ms"
+
+
+def test_real_data(qtbot, empty, viewer, reference_data, picture, record_property):
+    """Nanoparticles in liquid: moving the axis by 5 px shows at once."""
+    path = reference_data("nanoparticles_n6", "N6_liquid_sample_stack.mat")
+    with pytest.warns(t4.errors.Tomo4DWarning):
+        framed = t4.read(path)
+    series = run_step("preprocess.average_frames", framed, {})
+    panel = empty
+    layer = show(qtbot, panel, series, "N6")
+    click(qtbot, panel.place_button)
+    for y, x in spots(series):
+        click_pixel(qtbot, viewer, layer, y, x)
+    click(qtbot, panel.place_button)
+    wait_slices(qtbot, panel)
+    picture("y1-particles")
+    click(qtbot, panel.suggest_button)
+    wait_idle(qtbot, panel)
+    wait_slices(qtbot, panel)
+    picture("y2-suggested")
+    found = panel.shift.value()
+    type_into(qtbot, panel.shift, found + 5)
+    wait_slices(qtbot, panel)
+    picture("y3-arcs")
+    panel.kind.setCurrentIndex(1)
+    wait_slices(qtbot, panel)
+    picture("y4-arcs-plain")
+    panel.kind.setCurrentIndex(0)
+    del panel.frame_times_ms[:]
+    panel.view.setFocus()
+    for _ in range(10):
+        qtbot.keyClick(panel.view, Qt.Key.Key_Left)
+        wait_slices(qtbot, panel)
+    assert panel.shift.value() == pytest.approx(found, abs=0.02)
+    record_property("frame_times_ms", [round(t, 1) for t in panel.frame_times_ms])
+    assert np.median(panel.frame_times_ms) < 200
+    click(qtbot, panel.run_bar.run_button)
+    wait_idle(qtbot, panel)
+    wait_slices(qtbot, panel)
+    picture("y5-accepted")
+    assert "Next: Reconstruct." in panel.run_bar.status.text()
