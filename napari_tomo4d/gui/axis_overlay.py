@@ -120,7 +120,7 @@ class AxisOverlay(QObject):
             shape_type="line",
             name=AXIS_LAYER,
             edge_color=[AXIS_COLOUR, *SLICE_COLOURS[: len(self._points)]],
-            edge_width=[width] + [width / 3] * len(self._points),
+            edge_width=[width] + [width / 2] * len(self._points),
             **place,
         )
         names = [str(k + 1) for k in range(len(self._points))]

@@ -32,7 +32,8 @@ def start_place(series: TiltSeries) -> Place:
     shift = series.axis_shift_px
     middle = frame.middle[1] + shift
     points = [(float(round((along - 1) * k / 4)), middle) for k in (1, 2, 3)]
-    return Place(shift, 0.0, points, max(1, across // 2))
+    # fills the view, which is wider than high
+    return Place(shift, 0.0, points, max(1, round(0.65 * across)))
 
 
 def upright(frame: AxisFrame, point: tuple[float, float], place: Place) -> tuple[float, float]:
@@ -66,13 +67,13 @@ def side_by_side(first: QWidget, second: QWidget) -> QHBoxLayout:
 
 def in_nm(pixels: float, size: float | None) -> str:
     """Return a distance in nanometres, as text."""
-    return f"= {pixels * size:.2f} nm" if size else "(no pixel size)"
+    return f"= {pixels * size:.2f} nm" if size else ""
 
 
 def with_error(value: float, error: float, unit: str) -> str:
     """Return a number with its uncertainty, if that is known."""
     # NaN is not equal to itself
-    said = f" ± {error:.2g}" if error == error else ""
+    said = f" ± {max(error, 0.01):.2f}" if error == error else ""
     return f"{value:.2f}{said}{unit}"
 
 
@@ -103,7 +104,7 @@ def titles_of(series: TiltSeries, positions: Sequence[float]) -> list[str]:
     titles = []
     for k, position in enumerate(positions):
         nm = f" ({position * size:.4g} nm)" if size else ""
-        titles.append(f"{k + 1}: {series.tilt_axis} = {position:.0f} px{nm}")
+        titles.append(f"{k + 1}: {series.tilt_axis} = {position:.1f} px{nm}")
     return titles
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from by_hand import click, type_into, wait_idle
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
+from scipy import ndimage
+from skimage.feature import peak_local_max
 
 import napari_tomo4d as t4
 from napari_tomo4d.gui.axis_overlay import AXIS_LAYER, SLICES_LAYER
+from napari_tomo4d.gui.axis_slices import without_background
 from napari_tomo4d.gui.layers import item_of
 from napari_tomo4d.pipeline import read_recipe, recipe_from, run_step, write_recipe
+from napari_tomo4d.reconstruct.preview import SlicePreview
 
 SHIFT, ROTATION = 4.0, 1.5
 
@@ -174,7 +180,8 @@ def test_place_move_suggest_accept(qtbot, panel, viewer, series, picture, tmp_pa
     assert panel.shift_nm.text() == f"= {3 * size:.2f} nm"
     line = viewer.layers[AXIS_LAYER].data[0]
     np.testing.assert_allclose(line[:, 1], 47.5 + 3)
-    headless = t4.reconstruct.preview.SlicePreview(series, 48).slices(
+    thickness = panel.thickness.value()
+    headless = SlicePreview(without_background(series), thickness).slices(
         panel.view.slices.positions, 3.0, 0.0
     )
     np.testing.assert_allclose(panel.view.slices.sections, headless, atol=1e-4)
@@ -350,8 +357,14 @@ def test_what_is_drawn_goes_when_another_panel_comes_to_the_front(qtbot, panel, 
 def test_only_the_newest_wish_is_answered(qtbot, panel, viewer):
     """Many changes at once: no queue builds up, and the last one is what is shown."""
     n = len(panel.frame_times_ms)
+    taken = []
     for k in range(50):
+        began = time.perf_counter()
         panel.set_axis(k / 10, 0)
+        taken.append(time.perf_counter() - began)
+    # moving the line does not hold up the user interface
+    print(f"UI per change: median {1000 * np.median(taken):.1f}, max {1000 * max(taken):.1f} ms")
+    assert np.median(taken) < 0.05
     wait_slices(qtbot, panel)
     assert len(panel.frame_times_ms) - n < 10
     assert panel.view.slices.wish.shift_px == pytest.approx(4.9)
@@ -367,7 +380,8 @@ def test_real_data(qtbot, empty, viewer, reference_data, picture, record_propert
     panel = empty
     layer = show(qtbot, panel, series, "N6")
     click(qtbot, panel.place_button)
-    for y, x in spots(series):
+    image = ndimage.gaussian_filter(series.image(len(series) // 2), 3)
+    for y, x in peak_local_max(image, min_distance=12, num_peaks=3):
         click_pixel(qtbot, viewer, layer, y, x)
     click(qtbot, panel.place_button)
     wait_slices(qtbot, panel)
@@ -390,6 +404,7 @@ def test_real_data(qtbot, empty, viewer, reference_data, picture, record_propert
         qtbot.keyClick(panel.view, Qt.Key.Key_Left)
         wait_slices(qtbot, panel)
     assert panel.shift.value() == pytest.approx(found, abs=0.02)
+    print("frame times (ms):", [round(t, 1) for t in panel.frame_times_ms])
     record_property("frame_times_ms", [round(t, 1) for t in panel.frame_times_ms])
     assert np.median(panel.frame_times_ms) < 200
     click(qtbot, panel.run_bar.run_button)

@@ -37,7 +37,8 @@ from napari_tomo4d.gui.axis_place import (
     titles_of,
     upright,
 )
-from napari_tomo4d.gui.axis_view import AxisView, LiveSlices, Slices, Wish
+from napari_tomo4d.gui.axis_slices import LiveSlices, Slices, Wish
+from napari_tomo4d.gui.axis_view import AxisView
 from napari_tomo4d.gui.form import ignore_wheel
 from napari_tomo4d.gui.layers import item_of
 from napari_tomo4d.gui.panels.base import LayerPicker, RecipePanel
@@ -159,7 +160,7 @@ class TiltAxisPanel(RecipePanel):
         self.positions_nm: list[QLabel] = []
         for k in range(_N_SLICES):
             spin = decimal_box(1, " px", "Where the slice is along the axis.")
-            spin.setDecimals(0)
+            spin.setDecimals(1)
             spin.valueChanged.connect(lambda value, k=k: self._position_typed(k, value))
             label = QLabel()
             label.setMinimumWidth(self.shift_nm.minimumWidth())
