@@ -28,7 +28,7 @@ from napari_tomo4d.align.transforms import (
     image_transforms,
 )
 from napari_tomo4d.data import TiltSeries
-from napari_tomo4d.errors import DataError, ReadError
+from napari_tomo4d.errors import DataError, ReadError, WriteError
 from napari_tomo4d.progress import Progress
 
 SCHEMA_VERSION = 1
@@ -240,5 +240,9 @@ def _read(path: str | Path) -> str:
 def _write(path: str | Path, text: str) -> None:
     path = Path(path)
     temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise WriteError(f"The alignment can't be written to {path}: {error}.") from error

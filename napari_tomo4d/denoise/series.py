@@ -13,7 +13,7 @@ from napari_tomo4d.denoise.blind import estimate_variance
 from napari_tomo4d.denoise.engines import ENGINES, PROFILES, bm4d, denoise_image
 from napari_tomo4d.denoise.measure_noise import CountingNoise
 from napari_tomo4d.denoise.noise_model import KINDS, NoiseModel
-from napari_tomo4d.errors import ParameterError
+from napari_tomo4d.errors import DataError, ParameterError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.processors import usable_threads
 from napari_tomo4d.progress import Progress
@@ -124,6 +124,11 @@ def denoise_series(
     images = series.load()
     unit = _unit_model(noise, path)
     frames = series.metadata.get("frames_averaged", [1] * len(series))
+    if len(frames) != len(series):
+        raise DataError(
+            f"{series.name!r} says how many frames were averaged for {len(frames)} tilts, but has "
+            f"{len(series)}; leave tilts out by align.leave_out, which keeps both together."
+        )
     models = []
     prepared = images
     counting = [CountingNoise(gain / n, offset, read_noise / np.sqrt(n)) for n in frames]

@@ -173,7 +173,7 @@ class Tuning:
         if counting is not None:
             # that is what evening is for
             self.variance = 1.0
-        self._measured = measured
+        self.measured = measured
         self._rows: dict[tuple[str, float, str, str], dict[str, Any]] = {}
         self._parts = {"whole": self.comparisons, "crop": self.comparisons}
         if max(self.comparisons[0].noisy.shape) > _CROP:
@@ -189,9 +189,9 @@ class Tuning:
         """Return a noise model of `strength` times the measured variance."""
         spectrum = None
         if kind == "measured":
-            if self._measured is None:
+            if self.measured is None:
                 raise ParameterError("No measured spectrum was given.")
-            spectrum = self._measured.spectrum
+            spectrum = self.measured.spectrum
         return NoiseModel(kind, self.variance * strength, spectrum)
 
     def likeliest(self, kinds: Sequence[str]) -> str | None:
@@ -381,7 +381,7 @@ def search(
             raise ParameterError(
                 f"There is no profile {profile!r}; choose one of {', '.join(PROFILES)}."
             )
-    names = [*kinds, *(["measured"] if tuning._measured is not None else [])]
+    names = [*kinds, *(["measured"] if tuning.measured is not None else [])]
     expected = len(names) + 12 + 5 + len(profiles) - 1
     done = 0
 

@@ -13,6 +13,7 @@ from napari_tomo4d.align import TiltAxis
 from napari_tomo4d.data import TiltSeries, TimeSeries
 from napari_tomo4d.gui.axis_overlay import AxisFrame
 from napari_tomo4d.gui.form import ignore_wheel
+from napari_tomo4d.gui.layer_picker import NO_SERIES
 
 
 @dataclasses.dataclass
@@ -80,7 +81,7 @@ def with_error(value: float, error: float, unit: str) -> str:
 def problem_of(series: TiltSeries | None) -> str:
     """Return why the axis of a series can't be set, or nothing."""
     if series is None:
-        return "No tilt series yet: open one in the Load panel, or drop a file on the viewer."
+        return NO_SERIES
     if max(series.frames_per_tilt) > 1:
         return "This series has several frames per tilt: average them in the Clean panel first."
     if len(series) < 2:

@@ -10,6 +10,7 @@ import numpy as np
 from napari_tomo4d.data import TiltSeries, TimeSeries
 from napari_tomo4d.errors import Cancelled, Tomo4DError
 from napari_tomo4d.gui.calibration_box import format_dose
+from napari_tomo4d.gui.layer_picker import NO_SERIES
 from napari_tomo4d.pipeline import run_step
 from napari_tomo4d.progress import Progress
 
@@ -71,7 +72,7 @@ def times_of(item: Any) -> list[TiltSeries]:
 def describe(times: Sequence[TiltSeries]) -> str:
     """Return what series hold, or what to do if there are none."""
     if not times:
-        return "No tilt series yet: open one in the Load panel, or drop a file on the viewer."
+        return NO_SERIES
     first = times[0]
     n_y, n_x = first.image_shape
     counts = {n for series in times for n in series.frames_per_tilt}

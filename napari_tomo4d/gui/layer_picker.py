@@ -16,6 +16,7 @@ from napari_tomo4d.gui.form import ignore_wheel
 from napari_tomo4d.gui.layers import item_of
 from napari_tomo4d.gui.session import Session
 
+NO_SERIES = "No tilt series yet: open one in the Load panel, or drop a file on the viewer."
 NO_IMAGE = "No image yet: drop a file on the viewer first."
 
 

@@ -11,7 +11,7 @@ from scipy import ndimage
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param
-from napari_tomo4d.preprocess.registration import register_frames
+from napari_tomo4d.preprocess.registration import Smoothing, register_frames
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import recorded, warn
 
@@ -25,17 +25,7 @@ def average_frames(
     register: Annotated[
         bool, Param("Undo the drift between the frames of a tilt before averaging.")
     ] = True,
-    smoothing_px: Annotated[
-        float,
-        Param(
-            "Gaussian blur before the frames are compared; more for noisier frames.",
-            unit="px",
-            minimum=0,
-            maximum=20,
-            step=0.5,
-            advanced=True,
-        ),
-    ] = 2.0,
+    smoothing_px: Smoothing = 2.0,
     *,
     progress: Progress | None = None,
 ) -> TiltSeries:
@@ -140,17 +130,7 @@ def select_frame(
 @recorded("preprocess.align_frames")
 def align_frames(
     series: TiltSeries,
-    smoothing_px: Annotated[
-        float,
-        Param(
-            "Gaussian blur before the frames are compared; more for noisier frames.",
-            unit="px",
-            minimum=0,
-            maximum=20,
-            step=0.5,
-            advanced=True,
-        ),
-    ] = 2.0,
+    smoothing_px: Smoothing = 2.0,
     *,
     progress: Progress | None = None,
 ) -> TiltSeries:

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from scipy import fft, ndimage
 
 from napari_tomo4d.errors import DataError
+from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
+
+Smoothing = Annotated[
+    float,
+    Param(
+        "Gaussian blur before the frames are compared; more for noisier frames.",
+        unit="px",
+        minimum=0,
+        maximum=20,
+        step=0.5,
+        advanced=True,
+    ),
+]
+"""Parameter of every step that registers frames."""
 
 _SMALLEST = 8
 # pairs further apart add time but hardly any accuracy

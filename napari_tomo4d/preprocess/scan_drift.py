@@ -11,7 +11,7 @@ from scipy import ndimage, stats
 from napari_tomo4d.data import TiltSeries, require_memory
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param
-from napari_tomo4d.preprocess.registration import check_frames, register_frames
+from napari_tomo4d.preprocess.registration import Smoothing, check_frames, register_frames
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import recorded, warn
 
@@ -137,17 +137,7 @@ def straighten(frames: Any, drift: FrameDrift) -> np.ndarray:
 @recorded("preprocess.undo_scan_drift")
 def undo_scan_drift(
     series: TiltSeries,
-    smoothing_px: Annotated[
-        float,
-        Param(
-            "Gaussian blur before the frames are compared; more for noisier frames.",
-            unit="px",
-            minimum=0,
-            maximum=20,
-            step=0.5,
-            advanced=True,
-        ),
-    ] = 2.0,
+    smoothing_px: Smoothing = 2.0,
     flyback: Annotated[
         float,
         Param(

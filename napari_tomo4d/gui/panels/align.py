@@ -38,8 +38,9 @@ from napari_tomo4d.gui.alignment_work import (
 from napari_tomo4d.gui.cleaning import times_of
 from napari_tomo4d.gui.correction_box import CorrectionBox
 from napari_tomo4d.gui.form import ParameterForm
+from napari_tomo4d.gui.layer_picker import NO_SERIES
 from napari_tomo4d.gui.layers import item_of
-from napari_tomo4d.gui.panels.base import LayerPicker, RecipePanel
+from napari_tomo4d.gui.panels.base import RecipePanel
 from napari_tomo4d.gui.run_bar import RunBar, format_seconds
 from napari_tomo4d.pipeline import STEPS
 from napari_tomo4d.progress import Progress
@@ -65,7 +66,7 @@ class AlignPanel(RecipePanel):
         self.view = AlignmentView()
         self.view.seen.connect(self._follow)
         self.view.plot.chosen.connect(self.go_to)
-        self._build_input()
+        self.build_series_input(self._input_changed)
         self._build_form()
         self._build_correction()
         self.build_recipe_buttons()
@@ -80,16 +81,6 @@ class AlignPanel(RecipePanel):
         self._input_changed()
 
     # -- building --------------------------------------------------------------------------
-
-    def _build_input(self) -> None:
-        form = QFormLayout()
-        self.picker = LayerPicker(self.session, TiltSeries)
-        self.picker.picked.connect(self._input_changed)
-        form.addRow("Tilt series", self.picker)
-        self.hint = QLabel()
-        self.hint.setWordWrap(True)
-        self.body.addLayout(form)
-        self.body.addWidget(self.hint)
 
     def _build_form(self) -> None:
         self.form_box = QGroupBox("1. Shifts")
@@ -195,7 +186,7 @@ class AlignPanel(RecipePanel):
         """Say why the chosen layer can't be aligned; empty if it can."""
         times = times_of(self.picker.item)
         if not times:
-            return "No tilt series yet: open one in the Load panel, or drop a file on the viewer."
+            return NO_SERIES
         if any(max(series.frames_per_tilt) > 1 for series in times):
             return "This series has several frames per tilt: average them in the Clean panel first."
         if min(len(series) for series in times) < 2:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QDockWidget,
     QFileDialog,
+    QFormLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -18,6 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import Tomo4DError
 from napari_tomo4d.gui.layer_picker import LayerPicker
 from napari_tomo4d.gui.layers import item_of
@@ -72,6 +75,21 @@ class Panel(QWidget):
         layout.addWidget(self.scroll_area, 1)
         layout.addWidget(foot)
         foot.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+
+    def build_series_input(self, changed: Callable[[], None]) -> QFormLayout:
+        """Add the choice of a tilt series, `picker`, and a line about it, `hint`.
+
+        `changed` is called after another choice; returns the form, for further rows.
+        """
+        form = QFormLayout()
+        self.picker = LayerPicker(self.session, TiltSeries)
+        self.picker.picked.connect(changed)
+        form.addRow("Tilt series", self.picker)
+        self.hint = QLabel()
+        self.hint.setWordWrap(True)
+        self.body.addLayout(form)
+        self.body.addWidget(self.hint)
+        return form
 
     def bring_to_front(self) -> None:
         """Show this panel's tab."""

@@ -9,9 +9,7 @@ from typing import Any
 import napari
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import (
-    QFormLayout,
     QGroupBox,
-    QLabel,
     QPushButton,
     QVBoxLayout,
 )
@@ -38,7 +36,7 @@ from napari_tomo4d.gui.cleaning import (
 )
 from napari_tomo4d.gui.layers import caption
 from napari_tomo4d.gui.measure_dialog import MapDialog
-from napari_tomo4d.gui.panels.base import LayerPicker, LivePreview, RecipePanel
+from napari_tomo4d.gui.panels.base import LivePreview, RecipePanel
 from napari_tomo4d.gui.plots import ImageBox
 from napari_tomo4d.gui.run_bar import RunBar, format_seconds
 from napari_tomo4d.gui.step_row import StepRow
@@ -78,7 +76,7 @@ class CleanPanel(RecipePanel):
         self.live.due.connect(self._preview)
         self.live.finished.connect(self._show_preview)
         self.live.failed.connect(lambda text: self.view.say(text))
-        self._build_input()
+        self.build_series_input(self._input_changed)
         self._build_rows()
         self._build_boxes()
         self.build_recipe_buttons()
@@ -91,16 +89,6 @@ class CleanPanel(RecipePanel):
         self._input_changed()
 
     # -- building --------------------------------------------------------------------------
-
-    def _build_input(self) -> None:
-        form = QFormLayout()
-        self.picker = LayerPicker(self.session, TiltSeries)
-        self.picker.picked.connect(self._input_changed)
-        form.addRow("Tilt series", self.picker)
-        self.hint = QLabel()
-        self.hint.setWordWrap(True)
-        self.body.addLayout(form)
-        self.body.addWidget(self.hint)
 
     def _build_rows(self) -> None:
         self.steps_box = QGroupBox("Steps, done in this order")

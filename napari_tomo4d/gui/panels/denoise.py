@@ -20,6 +20,7 @@ from napari_tomo4d.denoise import KINDS, CountingNoise, Diagnosis, NoiseModel
 from napari_tomo4d.errors import Tomo4DError
 from napari_tomo4d.gui.before_after import BeforeAfter
 from napari_tomo4d.gui.form import ParameterForm, ignore_wheel
+from napari_tomo4d.gui.layer_picker import NO_SERIES
 from napari_tomo4d.gui.layers import item_of
 from napari_tomo4d.gui.panels.base import LayerPicker, LivePreview, RecipePanel
 from napari_tomo4d.gui.run_bar import RunBar, format_seconds
@@ -56,7 +57,7 @@ class DenoisePanel(RecipePanel):
         self._filling = False
         self.view = TuningView()
         self.view.chosen.connect(self._cell_chosen)
-        self._build_input()
+        self.build_series_input(self._input_changed)
         self._build_tuning()
         self._build_form()
         self._build_foot()
@@ -71,16 +72,6 @@ class DenoisePanel(RecipePanel):
         self._input_changed()
 
     # -- building --------------------------------------------------------------------------
-
-    def _build_input(self) -> None:
-        form = QFormLayout()
-        self.picker = LayerPicker(self.session, TiltSeries)
-        self.picker.picked.connect(self._input_changed)
-        form.addRow("Tilt series", self.picker)
-        self.hint = QLabel()
-        self.hint.setWordWrap(True)
-        self.body.addLayout(form)
-        self.body.addWidget(self.hint)
 
     def _build_tuning(self) -> None:
         self.tuning_box = QGroupBox("Tune")
@@ -159,7 +150,7 @@ class DenoisePanel(RecipePanel):
     def _input_changed(self) -> None:
         series = self._first_of(self.picker.item)
         if series is None:
-            text = "No tilt series yet: open one in the Load panel, or drop a file on the viewer."
+            text = NO_SERIES
         else:
             n_y, n_x = series.image_shape
             text = f"{len(series)} tilts of {n_y} x {n_x} px"

@@ -23,7 +23,8 @@ from qtpy.QtWidgets import (
 
 from napari_tomo4d.data import TiltSeries, TimeSeries
 from napari_tomo4d.gui.form import ParameterForm, ignore_wheel
-from napari_tomo4d.gui.panels.base import LayerPicker, LivePreview, RecipePanel
+from napari_tomo4d.gui.layer_picker import NO_SERIES
+from napari_tomo4d.gui.panels.base import LivePreview, RecipePanel
 from napari_tomo4d.gui.plots import CurveBox, ImageBox
 from napari_tomo4d.gui.preparation_box import PreparationBox
 from napari_tomo4d.gui.run_bar import RunBar, format_bytes, format_seconds
@@ -51,7 +52,7 @@ class ReconstructPanel(RecipePanel):
         self._filling = False
         self._prepared: tuple[Any, Any] = (None, None)
         self._speed = 0.0
-        self._build_input()
+        self.build_series_input(self._input_changed)
         self._build_region()
         self._build_method()
         self._build_preview()
@@ -72,16 +73,6 @@ class ReconstructPanel(RecipePanel):
         self._input_changed()
 
     # -- building --------------------------------------------------------------------------
-
-    def _build_input(self) -> None:
-        form = QFormLayout()
-        self.picker = LayerPicker(self.session, TiltSeries)
-        self.picker.picked.connect(self._input_changed)
-        form.addRow("Tilt series", self.picker)
-        self.hint = QLabel()
-        self.hint.setWordWrap(True)
-        self.body.addLayout(form)
-        self.body.addWidget(self.hint)
 
     def _build_region(self) -> None:
         self.preparation = PreparationBox(self.viewer, lambda: self.picker.layer)
@@ -152,7 +143,7 @@ class ReconstructPanel(RecipePanel):
         series = self._first
         ready = series is not None and max(series.frames_per_tilt) == 1 and len(series) > 1
         if series is None:
-            text = "No tilt series yet: open one in the Load panel, or drop a file on the viewer."
+            text = NO_SERIES
         elif max(series.frames_per_tilt) > 1:
             text = "This series has several frames per tilt: load it again with averaging."
         elif len(series) < 2:

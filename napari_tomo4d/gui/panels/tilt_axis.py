@@ -41,7 +41,7 @@ from napari_tomo4d.gui.axis_slices import LiveSlices, Slices, Wish
 from napari_tomo4d.gui.axis_view import AxisView
 from napari_tomo4d.gui.form import ignore_wheel
 from napari_tomo4d.gui.layers import item_of
-from napari_tomo4d.gui.panels.base import LayerPicker, RecipePanel
+from napari_tomo4d.gui.panels.base import RecipePanel
 from napari_tomo4d.gui.run_bar import RunBar, format_seconds
 from napari_tomo4d.pipeline import run_steps
 from napari_tomo4d.progress import Progress
@@ -98,9 +98,6 @@ class TiltAxisPanel(RecipePanel):
     # -- building --------------------------------------------------------------------------
 
     def _build_input(self) -> None:
-        form = QFormLayout()
-        self.picker = LayerPicker(self.session, TiltSeries)
-        self.picker.picked.connect(self._input_changed)
         self.time = QComboBox()
         self.time.addItems(["first", "the one shown"])
         self.time.setToolTip(
@@ -108,13 +105,8 @@ class TiltAxisPanel(RecipePanel):
         )
         ignore_wheel(self.time)
         self.time.currentIndexChanged.connect(self._time_changed)
-        form.addRow("Tilt series", self.picker)
-        form.addRow("Time point", self.time)
-        self._input_form = form
-        self.hint = QLabel()
-        self.hint.setWordWrap(True)
-        self.body.addLayout(form)
-        self.body.addWidget(self.hint)
+        self._input_form = self.build_series_input(self._input_changed)
+        self._input_form.addRow("Time point", self.time)
 
     def _build_axis(self) -> None:
         self.axis_box = QGroupBox("Tilt axis")
