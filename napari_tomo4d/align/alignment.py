@@ -29,14 +29,14 @@ def apply(
     *,
     progress: Progress | None = None,
 ) -> TiltSeries:
-    """Shift every image by its alignment and put it upright on the tilt axis, in one step.
+    """Move every image by its alignment and put it upright on the tilt axis, in one step.
 
     Parameters
     ----------
     series : TiltSeries
         One image per tilt.
     alignment : Alignment, optional
-        One shift per tilt; none if None.
+        One shift per tilt, and where it has them a rotation and magnification; none if None.
     axis : TiltAxis, optional
         Position and rotation of the tilt axis in the shifted images, counted from the image
         centre and not from the series' own axis position; left as it is if None.
@@ -129,6 +129,11 @@ def apply_file(
     Returns
     -------
     TiltSeries
+
+    Raises
+    ------
+    DataError
+        If the file says what it was made for, and these images differ from that.
     """
     ending = Path(path).suffix.lower()
     if ending == ".xf":
@@ -192,6 +197,20 @@ def _is_number(text: Any) -> bool:
     return True
 
 
-def write_alignment(alignment: Alignment, path: str | Path) -> None:
-    """Store an alignment as JSON that `read_alignment` reads back exactly."""
-    exchange.write_json(exchange.StoredAlignment(alignment), path)
+def write_alignment(
+    alignment: Alignment, path: str | Path, series: TiltSeries | None = None
+) -> None:
+    """Store an alignment as JSON that `read_alignment` reads back exactly.
+
+    Parameters
+    ----------
+    alignment : Alignment
+    path : str or Path
+    series : TiltSeries, optional
+        What it was made for. Tilt angles, image size and tilt axis are stored with it, and
+        `apply_file` compares them.
+    """
+    stored = exchange.StoredAlignment(alignment)
+    if series is not None:
+        stored = exchange.StoredAlignment.of(series, alignment)
+    exchange.write_json(stored, path)

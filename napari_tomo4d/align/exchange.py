@@ -30,8 +30,12 @@ from napari_tomo4d.align.transforms import (
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError, ReadError, WriteError
 from napari_tomo4d.progress import Progress
+from napari_tomo4d.provenance import warn
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Since 2 there are rotations and magnifications; without them, files are of version 1."""
+
+_SAME_ANGLE_DEG = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +50,7 @@ class StoredAlignment:
         Size of the images in pixels; not compared where None.
     tilt_axis : {"y", "x"}, optional
     angles_deg : array (tilt,), optional
+        Tilt angles of the images; not compared where None.
     """
 
     alignment: Alignment
@@ -65,7 +70,10 @@ class StoredAlignment:
         return stored
 
     def check(self, series: TiltSeries) -> None:
-        """Raise `DataError` if a series is not like the one this was made for."""
+        """Raise `DataError` if a series is not like the one this was made for.
+
+        Tilt angles that are slightly off are only warned of, as they may have been refined.
+        """
         count = len(self.alignment.shifts_px)
         if count != len(series):
             raise DataError(f"The alignment has {count} shifts but the series {len(series)} tilts.")
@@ -81,10 +89,35 @@ class StoredAlignment:
                 f"The alignment was made for a tilt axis along {self.tilt_axis}, but that of this "
                 f"series is along {series.tilt_axis}."
             )
+        if self.angles_deg is not None:
+            _compare_angles(np.asarray(self.angles_deg, np.float64), series.angles_deg)
 
     def transforms(self, tilt_axis: str) -> ImageTransforms:
         """Return the movement of each image for a tilt axis along ``"y"`` or ``"x"``."""
         return image_transforms(self.alignment, self.axis, len(self.alignment.shifts_px), tilt_axis)
+
+
+def _compare_angles(stored_deg: np.ndarray, angles_deg: np.ndarray) -> None:
+    if stored_deg.shape != angles_deg.shape:
+        raise DataError(
+            f"The alignment holds {len(stored_deg)} tilt angles but {len(angles_deg)} shifts."
+        )
+    off = np.abs(stored_deg - angles_deg)
+    if off.max(initial=0) <= _SAME_ANGLE_DEG:
+        return
+    nearest = np.abs(stored_deg[:, None] - angles_deg).min(axis=0)
+    other = off > nearest + _SAME_ANGLE_DEG
+    if other.any():
+        k = int(np.argmax(other))
+        raise DataError(
+            f"The alignment was made for other tilts or another order of them: image {k + 1} was "
+            f"tilted by {stored_deg[k]:g} deg there, but by {angles_deg[k]:g} deg here; put the "
+            "images in the same order, or correct the tilt angles."
+        )
+    warn(
+        f"The tilt angles differ by up to {off.max():.2f} deg from those that the alignment was "
+        "made for; check that it belongs to these images."
+    )
 
 
 def apply_stored(
@@ -105,7 +138,7 @@ def apply_stored(
     Raises
     ------
     DataError
-        If number of tilts, size of the images or tilt axis differ.
+        If number or order of tilts, size of the images or tilt axis differ.
     """
     if isinstance(stored, ImageTransforms):
         return apply_transforms(series, stored, progress=progress)
@@ -117,9 +150,14 @@ def apply_stored(
 def write_json(stored: StoredAlignment, path: str | Path) -> None:
     """Store an alignment as JSON that `read_json` reads back exactly."""
     content: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": 1,
         "shifts_px": stored.alignment.shifts_px.tolist(),
     }
+    for name in _TURNED:
+        if (values := getattr(stored.alignment, name)) is not None:
+            # a program that knows shifts only has to refuse the file
+            content["schema_version"] = SCHEMA_VERSION
+            content[name] = values.tolist()
     if stored.image_shape is not None:
         content["image_shape"] = list(stored.image_shape)
     if stored.tilt_axis is not None:
@@ -134,6 +172,7 @@ def write_json(stored: StoredAlignment, path: str | Path) -> None:
     _write(path, json.dumps(content, indent=1))
 
 
+_TURNED = ("rotations_deg", "magnifications")
 _AXIS_NUMBERS = (
     "shift_px",
     "rotation_deg",
@@ -162,7 +201,7 @@ def read_json(path: str | Path) -> StoredAlignment:
         axis, shape = content.get("axis"), content.get("image_shape")
         angles = content.get("angles_deg")
         return StoredAlignment(
-            Alignment(content["shifts_px"]),
+            Alignment(content["shifts_px"], *(content.get(name) for name in _TURNED)),
             None if axis is None else TiltAxis(**axis),
             None if shape is None else (int(shape[0]), int(shape[1])),
             content.get("tilt_axis"),

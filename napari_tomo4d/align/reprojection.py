@@ -71,7 +71,7 @@ def from_reprojection(
     if len(good) < 3:
         return shifts
     halves = (good[0::2], good[1::2])
-    plan = [(step, max(1, rounds >> level)) for level, step in enumerate(_binnings(tilts))]
+    plan = [(step, max(1, rounds >> level)) for level, step in enumerate(binnings(tilts))]
     done, total = 0, sum(most for _, most in plan)
     for step, most in plan:
         matcher = _Matcher(tilts, mass, step, smoothing_px, iterations)
@@ -80,7 +80,7 @@ def from_reprojection(
             # one after the other, or the halves would swap places for ever
             for part, other in (halves, halves[::-1]):
                 shifts[part] += matcher.steps(other, part, shifts, progress)
-            shifts = _held(shifts, start, good, tilts.angles_deg)
+            shifts = held(shifts, start, good, tilts.angles_deg)
             progress.report(done + i + 1, total, "Matching reprojections")
             if progress.finish_requested:
                 return bridged(shifts, suspect, tilts.angles_deg)
@@ -90,14 +90,14 @@ def from_reprojection(
     return bridged(shifts, suspect, tilts.angles_deg)
 
 
-def _binnings(tilts: TiltImages) -> list[int]:
+def binnings(tilts: TiltImages) -> list[int]:
     """Return the edges of the pixels of a coarse grid and a fine one, or of one only."""
     longest, shortest = max(tilts.images.shape[1:]), min(tilts.images.shape[1:])
     fine = -(-longest // _LARGEST)
     return [2 * fine, fine] if shortest // (2 * fine) >= _SMALLEST else [fine]
 
 
-def _held(
+def held(
     shifts: np.ndarray, start: np.ndarray, good: np.ndarray, angles_deg: np.ndarray
 ) -> np.ndarray:
     """Take out of `shifts` what only moves the object since `start`."""

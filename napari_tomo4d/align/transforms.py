@@ -15,22 +15,47 @@ from napari_tomo4d.provenance import note
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """Shifts between the images of a tilt series.
+    """Shifts between the images of a tilt series, and small rotations and magnifications.
 
     Parameters
     ----------
     shifts_px : array (tilt, 2)
-        (dy, dx) in pixels to add to each image's content to align it.
+        (dy, dx) in pixels to add to each image's content to align it, after it was turned and
+        magnified.
+    rotations_deg : array (tilt,), optional
+        Angle by which to turn each image about its centre, from +x towards +y; 0 if None.
+    magnifications : array (tilt,), optional
+        Factor by which to magnify each image about its centre; 1 if None.
     """
 
     shifts_px: np.ndarray
+    rotations_deg: np.ndarray | None = None
+    magnifications: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         shifts = np.array(self.shifts_px, dtype=np.float64)
         if shifts.ndim != 2 or shifts.shape[1] != 2 or not np.isfinite(shifts).all():
             raise DataError("An alignment needs two finite numbers (dy, dx) in pixels per tilt.")
+        for name in ("rotations_deg", "magnifications"):
+            if getattr(self, name) is not None:
+                values = np.array(getattr(self, name), dtype=np.float64)
+                if values.shape != shifts.shape[:1] or not np.isfinite(values).all():
+                    raise DataError(f"The {name} of an alignment need one finite number per tilt.")
+                values.setflags(write=False)
+                object.__setattr__(self, name, values)
+        if self.magnifications is not None and not (self.magnifications > 0).all():
+            raise DataError("The magnifications of an alignment have to be larger than 0.")
         shifts.setflags(write=False)
         object.__setattr__(self, "shifts_px", shifts)
+
+    def matrices(self) -> np.ndarray:
+        """Return what turns and magnifies points (y, x), (tilt, 2, 2)."""
+        n = len(self.shifts_px)
+        if self.rotations_deg is None and self.magnifications is None:
+            return np.tile(np.eye(2), (n, 1, 1))
+        turns = np.zeros(n) if self.rotations_deg is None else np.deg2rad(self.rotations_deg)
+        scales = np.ones(n) if self.magnifications is None else self.magnifications
+        return rotation_matrices(turns, scales)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,10 +151,10 @@ def image_transforms(
     tilt_axis : {"y", "x"}
         The image axis that the tilt axis will be parallel to.
     """
-    offsets = np.zeros((n_tilts, 2)) if alignment is None else alignment.shifts_px
-    n_tilts = len(offsets)
+    alignment = alignment or Alignment(np.zeros((n_tilts, 2)))
+    matrices, offsets = alignment.matrices(), alignment.shifts_px
     if axis is None:
-        return ImageTransforms(np.tile(np.eye(2), (n_tilts, 1, 1)), offsets)
+        return ImageTransforms(matrices, offsets)
     angle = np.deg2rad(axis.rotation_deg)
     cosine, sine = np.cos(angle), np.sin(angle)
     # along = across_image * sine + along_image * cosine, across likewise; see `Projector`
@@ -139,7 +164,21 @@ def image_transforms(
     else:
         matrix = np.array([[cosine, -sine], [sine, cosine]])
         position = np.array([axis.shift_px, 0.0])
-    return ImageTransforms(np.tile(matrix, (n_tilts, 1, 1)), (offsets - position) @ matrix.T)
+    return ImageTransforms(matrix @ matrices, (offsets - position) @ matrix.T)
+
+
+def rotation_matrices(turns_rad: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """Return what turns points (y, x) from +x towards +y and magnifies them, (tilt, 2, 2).
+
+    Parameters
+    ----------
+    turns_rad : array (tilt,)
+        In radians.
+    scales : array (tilt,)
+    """
+    cosines, sines = np.cos(turns_rad), np.sin(turns_rad)
+    rows = np.array([[cosines, sines], [-sines, cosines]])
+    return np.moveaxis(rows, 2, 0) * np.asarray(scales)[:, None, None]
 
 
 def apply_transforms(
@@ -182,7 +221,7 @@ def apply_transforms(
     lost, whole = 0.0, 0.0
     for i in range(len(series)):
         image, matrix, offset = series.image(i), transforms.matrices[i], offsets[i]
-        images[i] = _moved(image, matrix, offset)
+        images[i] = moved(image, matrix, offset)
         mass = np.maximum(image - np.median(image), 0)
         whole += float(mass.sum(dtype=np.float64))
         lost += float(mass[_leaves(image.shape, matrix, offset)].sum(dtype=np.float64))
@@ -192,7 +231,8 @@ def apply_transforms(
     return series.replace(images=images)
 
 
-def _moved(image: np.ndarray, matrix: np.ndarray, offset: np.ndarray) -> np.ndarray:
+def moved(image: np.ndarray, matrix: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """Return an image (y, x) whose points went to ``matrix @ p + offset`` from its centre."""
     if np.array_equal(matrix, np.eye(2)):
         # float32 tables of shifts hold whole pixels only to about 1e-5
         nearest = np.round(offset)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, ParamSpec
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from napari_tomo4d.align.common_line import from_centres, from_common_line
 from napari_tomo4d.align.mass import Mass, edge_names, is_cut, kept, weigh
 from napari_tomo4d.align.neighbours import NEIGHBOUR_METHODS, agreement, from_neighbours
 from napari_tomo4d.align.reprojection import from_reprojection
+from napari_tomo4d.align.rotation_magnification import find_similarities
 from napari_tomo4d.align.screening import bridged, screen, stands_out
 from napari_tomo4d.align.tilt_images import TiltImages, name_tilts, prepare
 from napari_tomo4d.data import TiltSeries
@@ -77,9 +80,17 @@ _Margin = Annotated[
 _Rounds = Annotated[
     int, Param("Rounds of reprojection at most.", minimum=1, maximum=100, advanced=True)
 ]
+_Turns = Annotated[
+    bool,
+    Param(
+        "Also turn and magnify each image a little, where the images show that they need it.",
+        advanced=True,
+    ),
+]
 _Seed = Annotated[
     int, Param("Of the random search of mutual information.", minimum=0, advanced=True)
 ]
+_P = ParamSpec("_P")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -88,8 +99,8 @@ class Translations(Alignment):
 
     Parameters
     ----------
-    shifts_px : array (tilt, 2)
-        (dy, dx) in pixels to add to each image's content to align it.
+    shifts_px, rotations_deg, magnifications : array
+        As in `Alignment`; the last two are None unless they were asked for.
     quality : array (tilt,)
         Correlation of each aligned image with its neighbours, 0..1.
     suspect : array (tilt,), bool
@@ -113,6 +124,7 @@ def translations(
     cos_stretch: _Stretch = False,
     margin_px: _Margin = 3.0,
     rounds: _Rounds = 4,
+    rotation_and_magnification: _Turns = False,
     seed: _Seed = 0,
     progress: Progress | None = None,
 ) -> Translations:
@@ -146,6 +158,9 @@ def translations(
         Rim in pixels around what stands out that counts as mass.
     rounds : int
         Rounds of reprojection.
+    rotation_and_magnification : bool
+        After that, fit a small rotation, magnification and shift of each image to reprojections,
+        whatever the method; see `find_similarities`.
     seed : int
         Of the random numbers of mutual information.
     progress : Progress, optional
@@ -163,10 +178,10 @@ def translations(
 
     Notes
     -----
-    The last three methods also put the tilt axis where the series says it is, by default in
-    the middle of the images. Images are first compared with their neighbours on a coarse
-    grid: those that match none are suspect, have no influence on the others and get an
-    interpolated shift.
+    The last three methods, and the fit of rotations, also put the tilt axis where the series
+    says it is, by default in the middle of the images. Images are first compared with their
+    neighbours on a coarse grid: those that match none are suspect, have no influence on the
+    others and get an interpolated shift.
     """
     options = {k: v for k, v in locals().items() if k not in ("series", "progress")}
     check_parameters(translations, options)
@@ -181,7 +196,9 @@ def translations(
             "object, or give a larger smoothing."
         )
     mass = weigh(tilts, margin_px)
-    rest = progress.part(1, 2)
+    rest, turning = progress.part(1, 2), None
+    if rotation_and_magnification:
+        rest, turning = rest.part(0, 2), rest.part(1, 2)
     if method in NEIGHBOUR_METHODS:
         shifts = from_neighbours(
             tilts,
@@ -208,6 +225,20 @@ def translations(
                 rounds=rounds,
                 progress=rest,
             )
+    turns: np.ndarray | None = None
+    scales: np.ndarray | None = None
+    if rotation_and_magnification:
+        found = find_similarities(
+            tilts, mass, shifts, rough.suspect, smoothing_px=smoothing_px / 2, progress=turning
+        )
+        shifts = found.shifts_px
+        # exchanging y and x turns the sense of a rotation round
+        sense = -1.0 if tilts.turned else 1.0
+        turns = tilts.to_series(sense * np.rad2deg(found.turns_rad))
+        scales = tilts.to_series(found.scales)
+        # all that follows looks at the images as they will be
+        tilts = found.turned(tilts)
+        mass = weigh(tilts, margin_px)
     quality = agreement(tilts, shifts, rough.suspect, smoothing_px, wide)
     suspect = rough.suspect | stands_out(quality, ~rough.suspect)
     shifts = bridged(shifts, suspect, tilts.angles_deg)
@@ -218,25 +249,33 @@ def translations(
     _say_suspect(tilts, suspect & ~tilts.blank)
     return Translations(
         shifts_px=tilts.shifts_to_series(shifts),
+        rotations_deg=turns,
+        magnifications=scales,
         quality=tilts.to_series(quality),
         suspect=tilts.to_series(suspect),
         mass_kept=tilts.to_series(stays),
     )
 
 
+def _with_parameters_of(
+    source: Callable[_P, Any],
+) -> Callable[[Callable[..., TiltSeries]], Callable[_P, TiltSeries]]:
+    """Give a function that passes everything on the signature of the one it passes it on to."""
+
+    def decorate(function: Callable[..., TiltSeries]) -> Callable[_P, TiltSeries]:
+        returns = function.__annotations__["return"]
+        signature = inspect.signature(source).replace(return_annotation=returns)
+        function.__signature__ = signature  # type: ignore[attr-defined]
+        function.__annotations__ = source.__annotations__ | {"return": returns}
+        return function
+
+    return decorate
+
+
 @recorded("align.translations")
+@_with_parameters_of(translations)
 def align_series(
-    series: TiltSeries,
-    method: _Method = "mutual-information",
-    smoothing_px: _Smoothing = 2.0,
-    background_px: _Background = None,
-    references: _References = 3,
-    cos_stretch: _Stretch = False,
-    margin_px: _Margin = 3.0,
-    rounds: _Rounds = 4,
-    seed: _Seed = 0,
-    *,
-    progress: Progress | None = None,
+    series: TiltSeries, method: str, *, progress: Progress | None = None, **options: Any
 ) -> TiltSeries:
     """Find the shifts between the images of a tilt series and apply them.
 
@@ -244,30 +283,19 @@ def align_series(
     ----------
     series : TiltSeries
         One image per tilt.
-    method, smoothing_px, background_px, references, cos_stretch, margin_px, rounds, seed
-        See `translations`.
-    progress : Progress, optional
+    method, progress, **options
+        As in `translations`.
 
     Returns
     -------
     TiltSeries
         Float32 images, interpolated once. ``metadata["alignment"]`` holds, for each tilt,
-        ``shifts_px`` (dy, dx), ``quality``, ``suspect`` and ``mass_kept``, and the method.
+        ``shifts_px`` (dy, dx), ``quality``, ``suspect`` and ``mass_kept``, and the method; with
+        rotations, also ``rotations_deg`` and ``magnifications``.
     """
     progress = progress or Progress()
-    found = translations(
-        series,
-        method,
-        smoothing_px=smoothing_px,
-        background_px=background_px,
-        references=references,
-        cos_stretch=cos_stretch,
-        margin_px=margin_px,
-        rounds=rounds,
-        seed=seed,
-        progress=progress.part(0, 2),
-    )
-    aligned = apply(series, Alignment(found.shifts_px), progress=progress.part(1, 2))
+    found = translations(series, method, progress=progress.part(0, 2), **options)
+    aligned = apply(series, found, progress=progress.part(1, 2))
     alignment = {
         "method": method,
         "shifts_px": np.round(found.shifts_px, 4).tolist(),
@@ -275,6 +303,9 @@ def align_series(
         "suspect": found.suspect.tolist(),
         "mass_kept": np.round(found.mass_kept, 5).tolist(),
     }
+    if found.rotations_deg is not None and found.magnifications is not None:
+        alignment["rotations_deg"] = np.round(found.rotations_deg, 5).tolist()
+        alignment["magnifications"] = np.round(found.magnifications, 7).tolist()
     return dataclasses.replace(aligned, metadata={**aligned.metadata, "alignment": alignment})
 
 

@@ -1,59 +1,27 @@
-"""Shifts as they are found, read, corrected by hand and looked at; without any window."""
+"""Shifts as they are found, corrected by hand and looked at; without any window."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from napari_tomo4d.align import Alignment, exchange, read_alignment
-from napari_tomo4d.align.transforms import TiltAxis
 from napari_tomo4d.data import TiltSeries, TimeSeries
-from napari_tomo4d.errors import DataError, ReadError
-from napari_tomo4d.gui.cleaning import said_by
+from napari_tomo4d.errors import DataError
+from napari_tomo4d.gui.alignment_files import APPLY, Origin, files_of, load, name_of
+from napari_tomo4d.gui.cleaning import said_by, times_of
+from napari_tomo4d.gui.layer_picker import NO_SERIES
 from napari_tomo4d.gui.undo import UndoStack
 from napari_tomo4d.pipeline import run_step
+from napari_tomo4d.pipeline.times import as_time_series
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import collecting
+from napari_tomo4d.provenance import Provenance
 
-FIND, APPLY, LEAVE_OUT = "align.translations", "align.apply", "align.leave_out"
-
-
-@dataclass(eq=False)
-class Origin:
-    """Where shifts came from, before anything was changed by hand.
-
-    Parameters
-    ----------
-    shifts_px : tuple of array (tilt, 2)
-        (dy, dx) of each time point; one for all time points if from a file.
-    quality, mass_kept : tuple of array (tilt,)
-        NaN where not known.
-    suspect : tuple of array (tilt,), bool
-    parameters : dict, optional
-        Of the step that found them.
-    path : str, optional
-        Of the file they were read from.
-    axis : TiltAxis, optional
-        What else the file applies.
-    result : TiltSeries or TimeSeries, optional
-        The aligned images, as long as they are worth their memory.
-    said : tuple of str
-        Warnings and notes.
-    """
-
-    shifts_px: tuple[np.ndarray, ...]
-    quality: tuple[np.ndarray, ...]
-    mass_kept: tuple[np.ndarray, ...]
-    suspect: tuple[np.ndarray, ...]
-    parameters: dict[str, Any] | None = None
-    path: str | None = None
-    axis: TiltAxis | None = None
-    result: Any = None
-    said: tuple[str, ...] = ()
+FIND, LEAVE_OUT = "align.translations", "align.leave_out"
+_NOTES_SHOWN = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,30 +49,39 @@ class State:
         """Return which shifts are those of a time point."""
         return min(time, len(self.shifts_px) - 1)
 
+    @property
+    def alike(self) -> bool:
+        """Whether all time points have as many tilts, so that one can be left out of all."""
+        return len({len(s) for s in self.shifts_px}) == 1
+
     def gone(self, time: int) -> np.ndarray:
         """Return which tilts of a time point are left out, (tilt,) bool."""
-        if len(self.shifts_px) == 1:
+        if self.alike:
             return self.left_out
         return np.zeros(len(self.shifts_px[self.time(time)]), bool)
 
+    def edited(self, time: int) -> np.ndarray:
+        """Return which tilts of a time point were moved by hand, (tilt,) bool."""
+        at = self.time(time)
+        return (self.shifts_px[at] != self.origin.shifts_px[at]).any(axis=1)
+
     @property
-    def edited(self) -> np.ndarray:
-        """Which tilts were moved by hand, (tilt,) bool."""
-        return (self.shifts_px[0] != self.origin.shifts_px[0]).any(axis=1)
+    def n_edited(self) -> int:
+        """Number of images moved by hand, of all time points."""
+        return sum(int(self.edited(k).sum()) for k in range(len(self.shifts_px)))
 
     def bad(self, time: int) -> np.ndarray:
         """Return which tilts are no measure for others, (tilt,) bool."""
-        suspect = self.origin.suspect[self.time(time)]
-        if len(self.shifts_px) == 1:
-            suspect = suspect & ~self.edited
-        return self.gone(time) | suspect
+        return self.gone(time) | (self.origin.suspect[self.time(time)] & ~self.edited(time))
 
-    def moved(self, tilt: int, shift_px: np.ndarray) -> State:
-        """Return the state with another shift (dy, dx) of one tilt."""
-        shifts = self.shifts_px[0].copy()
+    def moved(self, time: int, tilt: int, shift_px: np.ndarray) -> State:
+        """Return the state with another shift (dy, dx) of one tilt of one time point."""
+        at = self.time(time)
+        shifts = self.shifts_px[at].copy()
         # steps of a tenth of a pixel, which binary numbers can't hold, add up to whole pixels
         shifts[tilt] = np.round(shift_px, 6)
-        return dataclasses.replace(self, shifts_px=(shifts,))
+        changed = (*self.shifts_px[:at], shifts, *self.shifts_px[at + 1 :])
+        return dataclasses.replace(self, shifts_px=changed)
 
     def without(self, tilt: int, left_out: bool) -> State:
         """Return the state with one tilt left out, or taken in again."""
@@ -120,24 +97,24 @@ class Work:
     Parameters
     ----------
     state : State, optional
-    saved : (array (tilt, 2), str), optional
-        Shifts as last written, and the file they were written to.
+    saved : (tuple of array (tilt, 2), str), optional
+        Shifts as last written, and the file they were written to, see `files_of`.
     undo : UndoStack
     """
 
     state: State | None = None
-    saved: tuple[np.ndarray, str] | None = None
+    saved: tuple[tuple[np.ndarray, ...], str] | None = None
     undo: UndoStack = field(default_factory=UndoStack)
 
     @property
     def file(self) -> str | None:
         """The file that holds the shifts exactly as they are, if there is one."""
-        if self.state is None or len(self.state.shifts_px) > 1:
+        if self.state is None:
             return None
-        shifts, origin = self.state.shifts_px[0], self.state.origin
-        if origin.path is not None and not self.state.edited.any():
+        shifts, origin = self.state.shifts_px, self.state.origin
+        if origin.path is not None and not self.state.n_edited:
             return origin.path
-        if self.saved is not None and np.array_equal(self.saved[0], shifts):
+        if self.saved is not None and all(map(np.array_equal, self.saved[0], shifts)):
             return self.saved[1]
         return None
 
@@ -154,19 +131,70 @@ class Work:
             return ""
         origin = state.origin
         if origin.path is not None:
-            text = f"From {Path(origin.path).name}"
-            text += ", with its tilt axis" * (origin.axis is not None)
+            text = f"From {name_of(origin.path)}"
+            text += ", with its tilt axis" * any(a is not None for a in origin.axes)
         else:
             text = f"Found by {(origin.parameters or {}).get('method')}"
-        if len(state.shifts_px) == 1 and state.edited.any():
-            text += f"; {int(state.edited.sum())} corrected by hand"
+        if state.n_edited:
+            text += f"; {state.n_edited} corrected by hand"
             if self.file is not None:
-                text += f", saved in {Path(self.file).name}"
+                text += f", saved in {name_of(self.file)}"
         if state.left_out.any():
             text += f"; {int(state.left_out.sum())} left out"
         if origin.path is None and origin.parameters != values:
             text += ". The form has changed since: press Find shifts to use it"
         return text + "."
+
+
+def problem_of(times: Sequence[TiltSeries]) -> str:
+    """Return why time points can't be aligned; empty if they can."""
+    if not times:
+        return NO_SERIES
+    if any(max(series.frames_per_tilt) > 1 for series in times):
+        return "This series has several frames per tilt: average them in the Clean panel first."
+    if min(len(series) for series in times) < 2:
+        return "This series has a single tilt, so there is nothing to align it with."
+    return ""
+
+
+def description_of(times: Sequence[TiltSeries], made: Provenance | None) -> str:
+    """Return what there is to align, and whether that was done before."""
+    n_y, n_x = times[0].image_shape
+    text = f"{len(times[0])} tilts of {n_y} x {n_x} px"
+    if len(times) > 1:
+        text += f", {len(times)} time points, each aligned by itself"
+    if made is not None and any(p.step in (FIND, APPLY) for p in made.chain()):
+        text += "; aligned already, and would be interpolated a second time"
+    return f"{text}."
+
+
+def found_text(origin: Origin, duration: str) -> str:
+    """Return in words what was found, and what to do next."""
+    suspects = sum(int(s.sum()) for s in origin.suspect)
+    images = sum(len(s) for s in origin.suspect)
+    least = min(float(m.min()) for m in origin.mass_kept)
+    look = "check the red ones" if suspects else "look at them below the viewer"
+    return (
+        f"{suspects} of {images} images suspect, least mass kept {100 * least:.1f} %, in "
+        f"{duration}. Next: {look}, then Apply."
+    )
+
+
+def notes_of(item: Any) -> list[str]:
+    """Return what an aligned item has to say of how it was aligned."""
+    made = item.provenance
+    # the last is what was left out, if anything was
+    steps = made.chain()[-2:] if made is not None else []
+    notes = [f"Note: {w}" for p in steps for w in p.warnings if p.step != FIND]
+    return notes + [n for p in steps for n in p.notes if p.step == APPLY]
+
+
+def with_notes(text: str, notes: Sequence[str]) -> str:
+    """Return a text with its first notes, and how many more there are."""
+    shown = list(notes[:_NOTES_SHOWN])
+    if len(notes) > len(shown):
+        shown.append(f"... and {len(notes) - len(shown)} more; point here to read them.")
+    return "\n".join([text, *shown])
 
 
 def find(item: Any, parameters: dict[str, Any], progress: Progress) -> Origin:
@@ -189,51 +217,6 @@ def find(item: Any, parameters: dict[str, Any], progress: Progress) -> Origin:
     )
 
 
-def load(path: str, times: list[TiltSeries]) -> Origin:
-    """Read shifts, for every time point the same.
-
-    Raises
-    ------
-    ReadError
-        If the file holds none.
-    DataError
-        If they do not fit the images.
-    """
-    axis = None
-    said: list[str] = []
-    ending = Path(path).suffix.lower()
-    if ending == ".json":
-        stored = exchange.read_json(path)
-        axis = stored.axis
-    elif ending == ".xf":
-        transforms = exchange.read_xf(path)
-        if not np.allclose(transforms.matrices, np.eye(2), atol=1e-6):
-            raise ReadError(
-                f"{Path(path).name} turns or stretches images, which can't be shown here; a "
-                f"recipe with the step {APPLY} applies it."
-            )
-        stored = exchange.StoredAlignment(Alignment(transforms.offsets_px))
-    else:
-        with collecting() as said:
-            stored = exchange.StoredAlignment(read_alignment(path))
-    for series in times:
-        stored.check(series)
-    shifts = stored.alignment.shifts_px
-    unknown = np.full(len(shifts), np.nan)
-    none = np.zeros(len(shifts), bool)
-    notes = tuple(f"Note: {w}" for w in said)
-    return Origin((shifts,), (unknown,), (unknown,), (none,), None, str(path), axis, said=notes)
-
-
-def save(path: str, series: TiltSeries, state: State) -> None:
-    """Write the shifts, and the axis that came with them, as JSON."""
-    alignment = Alignment(state.shifts_px[0])
-    try:
-        exchange.write_json(exchange.StoredAlignment.of(series, alignment, state.origin.axis), path)
-    except OSError as error:
-        raise DataError(f"The alignment can't be written to {path}: {error}.") from error
-
-
 def apply(item: Any, state: State, path: str | None, progress: Progress) -> Any:
     """Return the aligned images.
 
@@ -242,17 +225,21 @@ def apply(item: Any, state: State, path: str | None, progress: Progress) -> Any:
     item : TiltSeries or TimeSeries
     state : State
     path : str, optional
-        File with the shifts; None if they are as they were found.
+        File with the shifts, see `files_of`; None if they are as they were found.
     progress : Progress
     """
     origin = state.origin
     if path is not None:
-        if not np.array_equal(load(path, []).shifts_px[0], state.shifts_px[0]):
+        times = times_of(item)
+        if not all(map(np.array_equal, load(path, times).shifts_px, state.shifts_px)):
             raise DataError(
-                f"{Path(path).name} was changed since it was read or written here; load it again, "
+                f"{name_of(path)} was changed since it was read or written here; load it again, "
                 "or save the alignment to another file."
             )
-        result = run_step(APPLY, item, {"path": path}, progress)
+        if len(state.shifts_px) == 1:
+            result = run_step(APPLY, item, {"path": path}, progress)
+        else:
+            result = _apply_each(item, path, progress)
     elif origin.result is not None:
         result = origin.result
     else:
@@ -261,12 +248,25 @@ def apply(item: Any, state: State, path: str | None, progress: Progress) -> Any:
     return run_step(LEAVE_OUT, result, {"tilts": gone}, progress) if gone else result
 
 
-def between_neighbours(state: State, angles_deg: np.ndarray, tilt: int) -> np.ndarray:
+def _apply_each(item: Any, path: str, progress: Progress) -> Any:
+    """Return a time series, each time point moved by the shifts of its own file."""
+    aligned = [
+        run_step(APPLY, series, {"path": file}, progress.part(k, len(item), item.label(k)))
+        for k, (series, file) in enumerate(zip(item, files_of(path, len(item)), strict=True))
+    ]
+    said = [
+        "Each time point was moved by a file of its own, which a recipe can't do yet: a recipe "
+        "has to be run for each time point by itself."
+    ]
+    return as_time_series(item, aligned, APPLY, {"path": path}, said)
+
+
+def between_neighbours(state: State, angles_deg: np.ndarray, time: int, tilt: int) -> np.ndarray:
     """Return the shift (dy, dx) of a tilt that its neighbours in angle would give it."""
-    good = ~state.bad(0)
+    good = ~state.bad(time)
     good[tilt] = False
     if not good.any():
         good = np.arange(len(angles_deg)) != tilt
     order = np.argsort(angles_deg[good], kind="stable")
-    angles, shifts = angles_deg[good][order], state.shifts_px[0][good][order]
+    angles, shifts = angles_deg[good][order], state.shifts_px[state.time(time)][good][order]
     return np.array([np.interp(angles_deg[tilt], angles, shifts[:, k]) for k in range(2)])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 AXIS_COLOUR = "#ff4fd8"
 SLICE_COLOURS = ("#4fc3f7", "#ffd54f", "#81c784")
@@ -15,6 +16,13 @@ AXIS_LAYER, SLICES_LAYER = "tilt axis", "slices across the axis"
 
 _NEAR_PX = 9.0
 """How near to the line a click has to be, in pixels of the screen."""
+
+_LATEST_MS = 80
+"""The line follows after this, even if no slices come."""
+
+_REST, _LONGEST_REST_S = 3.0, 0.25
+"""The canvas rests so many times as long as it took to be drawn, as it is the slices that are to
+be seen at once. Where OpenGL is done in software, it takes 50 to 100 ms."""
 
 
 @dataclass(frozen=True)
@@ -92,13 +100,21 @@ class AxisOverlay(QObject):
         self._axis = (0.0, 0.0)
         self._points: list[tuple[float, float]] = []
         self._scale, self._translate = np.ones(2), np.zeros(2)
-        self._shapes: Any = None
+        self._lines_layer: Any = None
         self._markers: Any = None
+        self._drawn: Any = None
+        self._began = self._ended = self._cost_s = 0.0
+        self._after = QTimer(self)
+        self._after.setSingleShot(True)
+        self._after.timeout.connect(self._painted)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._draw)
 
     @property
     def shown(self) -> bool:
         """Whether the layers are in the viewer."""
-        return self._shapes is not None and self._shapes in self.viewer.layers
+        return self._lines_layer is not None and self._lines_layer in self.viewer.layers
 
     def show(self, layer: Any, frame: AxisFrame) -> None:
         """Draw over a layer of projections; what was drawn before goes."""
@@ -114,13 +130,13 @@ class AxisOverlay(QObject):
         }
         selected = set(self.viewer.layers.selection)
         active = self.viewer.layers.selection.active
-        width = max(frame.image_shape) / 170
-        self._shapes = self.viewer.add_shapes(
+        # vectors: of all layers that show lines, these follow changes most quickly
+        self._lines_layer = self.viewer.add_vectors(
             self._lines(),
-            shape_type="line",
             name=AXIS_LAYER,
-            edge_color=[AXIS_COLOUR, *SLICE_COLOURS[: len(self._points)]],
-            edge_width=[width] + [width / 2] * len(self._points),
+            vector_style="line",
+            edge_color=[AXIS_COLOUR] * 9 + list(SLICE_COLOURS[: len(self._points)]),
+            edge_width=max(frame.image_shape) / 220,
             **place,
         )
         names = [str(k + 1) for k in range(len(self._points))]
@@ -128,10 +144,10 @@ class AxisOverlay(QObject):
             self._marks(),
             name=SLICES_LAYER,
             size=max(frame.image_shape) / 28,
-            symbol=["square"] * 2 + ["ring"] * len(names),
-            face_color=[AXIS_COLOUR] * 2 + list(SLICE_COLOURS[: len(names)]),
+            symbol="ring",
+            face_color=list(SLICE_COLOURS[: len(names)]),
             border_width=0,
-            features={"name": [" ", " ", *names]},
+            features={"name": names},
             text={
                 "string": "{name}",
                 "color": "white",
@@ -140,7 +156,8 @@ class AxisOverlay(QObject):
             },
             **place,
         )
-        for one in (self._shapes, self._markers):
+        self._drawn = self._axis, self._points
+        for one in (self._lines_layer, self._markers):
             # moved by this class only, which keeps the line straight and as long as the image
             one.editable = False
         self.viewer.layers.selection.clear()
@@ -153,34 +170,71 @@ class AxisOverlay(QObject):
         """Take the layers away."""
         if self._pressed in self.viewer.mouse_drag_callbacks:
             self.viewer.mouse_drag_callbacks.remove(self._pressed)
-        for one in (self._shapes, self._markers):
+        for one in (self._lines_layer, self._markers):
             if one is not None and one in self.viewer.layers:
                 self.viewer.layers.remove(one)
-        self._shapes = self._markers = None
+        self._timer.stop()
+        self._lines_layer = self._markers = None
 
-    def draw(self, shift: float, rotation: float, points: Sequence[tuple[float, float]]) -> None:
-        """Move the line and the markers."""
-        new = (shift, rotation), list(points)
-        if new == (self._axis, self._points):
+    def want(self, shift: float, rotation: float, points: Sequence[tuple[float, float]]) -> None:
+        """Move the line and the markers, soon: at the latest when the canvas has rested enough."""
+        self._axis, self._points = (shift, rotation), list(points)
+        if self.shown and not self._timer.isActive():
+            self._timer.start(max(_LATEST_MS, self._rest_ms))
+
+    def catch_up(self) -> None:
+        """Move them now, unless the canvas was drawn a short time ago."""
+        if self._timer.isActive() and self._rest_ms <= 0:
+            self._timer.start(0)
+
+    @property
+    def behind(self) -> bool:
+        """Whether the line is not yet drawn where it should be."""
+        return self._timer.isActive()
+
+    @property
+    def _rest_ms(self) -> int:
+        """How long the canvas is to rest, so that slices get most of the time."""
+        rest = min(_REST * self._cost_s, _LONGEST_REST_S)
+        return max(0, round(1000 * (self._ended + rest - time.perf_counter())))
+
+    def _draw(self) -> None:
+        if not self.shown or self._drawn == (self._axis, self._points):
             return
-        self._axis, self._points = new
-        if not self.shown:
-            return
-        self._shapes.data = self._lines()
-        if self._markers in self.viewer.layers:
+        began = time.perf_counter()
+        before, self._drawn = self._drawn, (self._axis, self._points)
+        self._lines_layer.data = self._lines()
+        if self._markers in self.viewer.layers and before[1] != self._points:
             self._markers.data = self._marks()
+        # a timer comes after all that is to be painted has been painted
+        self._began = began
+        self._after.start()
 
-    def _lines(self) -> list[np.ndarray]:
+    def _painted(self) -> None:
+        self._ended = time.perf_counter()
+        self._cost_s = self._ended - self._began
+
+    def _lines(self) -> np.ndarray:
+        """Return start and direction (y, x) of the axis, its two handles and the slices."""
         assert self._frame is not None
-        lines = [self._frame.slice_line(p, self._axis[1]) for p in self._points]
-        return [self._frame.line(*self._axis), *lines]
+        axis = self._frame.line(*self._axis)
+        lines = [axis, *self._handles(axis)]
+        lines += [self._frame.slice_line(p, self._axis[1]) for p in self._points]
+        found = np.array(lines, dtype=float)
+        found[:, 1] -= found[:, 0]
+        return found
+
+    def _handles(self, axis: np.ndarray) -> list[np.ndarray]:
+        """Return the sides of two squares, far enough inside the image to be seen and taken."""
+        assert self._frame is not None
+        half = max(self._frame.image_shape) / 60
+        corners = half * np.array([(-1, -1), (-1, 1), (1, 1), (1, -1), (-1, -1)])
+        centres = axis + 0.03 * (axis[::-1] - axis)
+        return [c + corners[k : k + 2] for c in centres for k in range(4)]
 
     def _marks(self) -> np.ndarray:
         assert self._frame is not None
-        ends = self._frame.line(*self._axis)
-        # far enough inside the image to be seen and taken
-        handles = ends + 0.03 * (ends[::-1] - ends)
-        return np.array([*handles, *(self._frame.swap(*p) for p in self._points)])
+        return np.array([self._frame.swap(*p) for p in self._points])
 
     # -- mouse -----------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
+from qtpy.QtCore import QEvent, QObject, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
 
@@ -26,6 +26,8 @@ _NUDGES: dict[Any, tuple[int, int]] = {
 _COARSE, _FINE = (0.5, 0.1), (0.1, 0.02)
 """Pixels and degrees by which a key moves the axis."""
 
+_FAINT_GAMMA = 0.5
+
 _KEYS = "Arrow keys: ← → move by 0.5 px, ↑ ↓ turn by 0.1°; with Shift 0.1 px, 0.02°."
 
 
@@ -36,25 +38,51 @@ class SliceBox(ImageBox):
         super().__init__(height=120, axes=False, width=190)
         self.setMinimumWidth(100)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._size = (0.0, 0.0)
+        self._rect, self._said = QRectF(), ""
         if self._label is not None:
             self._label.opts["color"] = colour
         self._cross = pg.ScatterPlotItem(symbol="+", size=13, pen=AXIS_COLOUR, brush=AXIS_COLOUR)
         self._plot.addItem(self._cross, ignoreBounds=True)
 
-    def show_bytes(self, image: np.ndarray, title: str, axis: float) -> None:
-        """Show an image (z, across) of grey levels; the axis is at a column of it."""
-        self._image.setImage(image, levels=(0, 255))
-        if self._label is not None:
+    def show_bytes(
+        self, image: np.ndarray, title: str, axis: float, size: tuple[float, float]
+    ) -> None:
+        """Show an image (z, across) of grey levels, with a cross at the axis.
+
+        Parameters
+        ----------
+        image : array (z, across), uint8
+        title : str
+        axis : float
+            Where the axis is across, in pixels of the tilt images.
+        size : tuple of float (z, across)
+            Size in pixels of the tilt images; those of a coarser image are larger.
+        """
+        self._image.setImage(image, autoLevels=False, levels=(0, 255))
+        n_z, width = size
+        rect = QRectF(0, 0, width, n_z)
+        if rect != self._rect:
+            self._rect = rect
+            self._image.setRect(rect)
+        if self._label is not None and title != self._said:
+            self._said = title
             self._label.setText(title)
-        self._cross.setData([axis + 0.5], [image.shape[0] / 2])
-        if image.shape != self._shape:
-            self._shape = image.shape
+        self._cross.setData([axis + 0.5], [n_z / 2])
+        # a part that was zoomed into stays when slices become finer
+        if abs(self._size[0] - n_z) + abs(self._size[1] - width) > 0.02 * width:
+            self._size = size
             self.fit()
+
+    def brighten(self, on: bool) -> None:
+        """Show what is faint brighter than it is, or as it is."""
+        ramp = np.linspace(0, 1, 256) ** (_FAINT_GAMMA if on else 1)
+        self._image.setLookupTable(np.round(255 * ramp).astype(np.uint8) if on else None)
 
     def fit(self) -> None:
         """Show all of the image, without a margin: there is little room."""
-        if self._shape:
-            n_z, width = self._shape
+        n_z, width = self._size
+        if width:
             self._plot.setRange(xRange=(0, width), yRange=(0, n_z), padding=0.01)
         self.fitted.emit()
 
@@ -193,11 +221,17 @@ class AxisView(QWidget):
     def show_slices(self, slices: Slices, titles: Sequence[str]) -> None:
         """Show slices, and what each of them is."""
         self.slices = slices
-        width = slices.shown.shape[2]
-        across = AxisFrame(slices.wish.series.image_shape, slices.wish.series.tilt_axis).size[1]
-        axis = ((across - 1) / 2 + slices.wish.shift_px) * width / across
+        wish, factor = slices.wish, slices.factor
+        across = AxisFrame(wish.series.image_shape, wish.series.tilt_axis).size[1]
+        n_z, width = slices.shown.shape[1:]
+        axis = (across - 1) / 2 + wish.shift_px
         for box, image, title in zip(self.boxes, slices.shown, titles, strict=False):
-            box.show_bytes(image, title, axis)
+            box.show_bytes(image, title, axis, (n_z * factor, width * factor))
+
+    def brighten(self, on: bool) -> None:
+        """Show what is faint in the slices brighter than it is, or as it is."""
+        for box in self.boxes:
+            box.brighten(on)
 
     def show_axis(self, found: TiltAxis) -> None:
         """Show the curves of a search."""

@@ -179,7 +179,7 @@ class CorrectionBox(QGroupBox):
         at, origin = state.time(time), state.origin
         dy, dx = state.shifts_px[at][tilt]
         text = f"Tilt {angle:+.1f}°: dy {dy:+.2f} px, dx {dx:+.2f} px"
-        by_hand = at == 0 and len(state.shifts_px) == 1 and bool(state.edited[tilt])
+        by_hand = bool(state.edited(time)[tilt])
         text += ", by hand" if by_hand else ""
         quality, mass = origin.quality[at][tilt], origin.mass_kept[at][tilt]
         if np.isfinite(quality):
@@ -195,7 +195,10 @@ class CorrectionBox(QGroupBox):
             reason,
         )
         self.gone_box.setChecked(bool(state.gone(time)[tilt]))
-        _allow(self.gone_box, "The aligned layer will be without this tilt.", reason)
+        whose = ", at every time point" if len(state.shifts_px) > 1 else ""
+        if not state.alike:
+            reason = reason or "Time points differ in their tilts, so none can be left out of all."
+        _allow(self.gone_box, f"The aligned layer will be without this tilt{whose}.", reason)
         undo, redo = changes
         _allow(
             self.undo_button, f"Takes back: {undo} (Ctrl+Z).", "" if undo else "Nothing to undo."

@@ -26,6 +26,29 @@ def test_shifts_are_added_to_the_content():
     np.testing.assert_allclose(back[5:-5, 5:-5], image[5:-5, 5:-5], atol=1e-3)
 
 
+@pytest.mark.parametrize("tilt_axis", ["y", "x"])
+def test_turned_magnified_shifted_and_set_on_the_axis(tilt_axis):
+    """A point goes from p to m R p + s, and from there with the axis as without rotations."""
+    image = np.zeros((61, 71), np.float32)
+    image[30 + 10, 35 - 15] = 1
+    image = ndimage.gaussian_filter(image, 1.5)
+    turned = t4.align.Alignment([(1.5, -2.25)], [20.0], [1.2])
+    series = t4.TiltSeries(image[None], [0.0], tilt_axis=tilt_axis)
+    angle = np.deg2rad(20)
+    down = 1.2 * (10 * np.cos(angle) - 15 * np.sin(angle)) + 1.5
+    right = 1.2 * (-15 * np.cos(angle) - 10 * np.sin(angle)) - 2.25
+    axis = t4.align.TiltAxis(2.5, -8.0)
+    got = t4.align.apply(series, turned, axis)
+    # the same point, only shifted to that place before
+    beside = t4.align.Alignment([(down - 10, right + 15)])
+    wanted = t4.align.apply(series, beside, axis)
+    centre = np.array(ndimage.center_of_mass(t4.align.apply(series, turned).images[0]))
+    np.testing.assert_allclose(centre - (30, 35), (down, right), atol=0.02)
+    np.testing.assert_allclose(
+        ndimage.center_of_mass(got.images[0]), ndimage.center_of_mass(wanted.images[0]), atol=0.02
+    )
+
+
 def test_files(tmp_path):
     path = tmp_path / "a.csv"
     for text in (
@@ -56,6 +79,10 @@ def test_what_does_not_fit_is_refused():
         t4.align.apply(series, t4.align.Alignment([(0, 0), (45, 0)]))
     with pytest.raises(DataError, match="two finite numbers"):
         t4.align.Alignment([(0, np.nan)])
+    with pytest.raises(DataError, match="rotations_deg of an alignment need one finite number"):
+        t4.align.Alignment([(0, 0)], [1, 2])
+    with pytest.raises(DataError, match="larger than 0"):
+        t4.align.Alignment([(0, 0)], None, [0])
 
 
 def test_needle_is_still_after_its_published_shifts(reference_data):

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
 import napari_tomo4d as t4
-from napari_tomo4d.align import Alignment, apply_file
+from napari_tomo4d.align import Alignment, apply_file, write_alignment
 from napari_tomo4d.align import exchange as x
 from napari_tomo4d.align.alignment import apply
 from napari_tomo4d.align.transforms import TiltAxis, image_transforms
-from napari_tomo4d.errors import DataError, ReadError
+from napari_tomo4d.errors import DataError, ReadError, Tomo4DWarning
 
 
 def series_of(seed=0, shape=(31, 40), tilt_axis="y"):
@@ -62,6 +63,38 @@ def test_imod_moves_points_as_its_manual_says(tmp_path):
     y, x_ = ndimage.center_of_mass(moved)
     assert x_ - 25 == pytest.approx(a11 * -10 + a12 * 8 + dx, abs=0.02)
     assert y - 20 == pytest.approx(a21 * -10 + a22 * 8 + dy, abs=0.02)
+
+
+def test_rotations_and_magnifications_are_stored(tmp_path):
+    series, path = series_of(), tmp_path / "a.json"
+    turned = Alignment(SHIFTS.shifts_px, [-1, 0.1, 1 / 3, 0, 2], [1.01, 0.99, 1, 1, 1 / 1.03])
+    write_alignment(turned, path, series)
+    expected = apply(series, turned).images
+    np.testing.assert_array_equal(apply_file(series, str(path)).images, expected)
+    x.write_xf(image_transforms(turned, None, 5, "y"), tmp_path / "a.xf")
+    np.testing.assert_array_equal(apply_file(series, str(tmp_path / "a.xf")).images, expected)
+    # programs that know of shifts only read files without any, and refuse those with
+    assert json.loads(path.read_text())["schema_version"] == 2
+    write_alignment(SHIFTS, path, series)
+    assert json.loads(path.read_text())["schema_version"] == 1
+
+
+def test_an_alignment_of_other_tilts_is_noticed(tmp_path):
+    series, path = series_of(), tmp_path / "a.json"
+    write_alignment(SHIFTS, path, series)
+    backwards = series.replace(angles_deg=series.angles_deg[::-1])
+    with pytest.raises(DataError, match=r"image 1 was tilted by -20 deg there, but by 20.3 deg"):
+        apply_file(backwards, str(path))
+    refined = series.replace(angles_deg=series.angles_deg + 0.3)
+    with pytest.warns(Tomo4DWarning, match="differ by up to 0.30 deg"):
+        done = apply_file(refined, str(path))
+    assert len(done.provenance.warnings) == 1
+    read_again = series.replace(angles_deg=np.round(series.angles_deg, 1) + 0.01)
+    assert not apply_file(read_again, str(path)).provenance.warnings
+    # files without angles are older, and are applied as ever
+    write_alignment(SHIFTS, path)
+    expected = apply(series, SHIFTS).images
+    np.testing.assert_array_equal(apply_file(backwards, str(path)).images, expected)
 
 
 def test_angles_keep_every_digit(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from moving_sample import centres_of_still_particles, drifting_series
 from scipy import ndimage
 
 import napari_tomo4d as t4
@@ -22,6 +23,20 @@ def test_still_particles_stay_while_others_sinter():
         volumes.append(t4.Volume(data + rng.normal(0, 0.15, data.shape), 1.0))
     found = register_volumes(t4.TimeSeries(volumes))
     assert np.linalg.norm(found.shifts_px + drift, axis=1).max() < 0.3
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_single_particles_stay_in_reconstructions_at_low_dose(seed):
+    rng = np.random.default_rng(seed)
+    drift = np.vstack([np.zeros(3), rng.uniform(-3, 3, (5, 3))])
+    series, truth = drifting_series(seed, drift)
+    volumes = [t4.reconstruct.sirt(s, iterations=20, thickness=64) for s in series]
+    found = register_volumes(volumes)
+    assert np.linalg.norm(found.shifts_px + drift, axis=1).max() < 0.3
+    centres = centres_of_still_particles(shift_volumes(volumes, found), truth)
+    assert centres.shape[1] >= 2
+    # the first volume is as noisy as the others
+    assert np.linalg.norm(centres - centres.mean(axis=0), axis=2).max() < 0.3
 
 
 def test_a_particle_that_walks_away_does_not_pull_the_others():

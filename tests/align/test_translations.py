@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.io
+from moving_sample import turned_series
 from scipy import ndimage
 
 import napari_tomo4d as t4
-from napari_tomo4d.align.alignment import apply
+from napari_tomo4d.align.alignment import Alignment, apply
 from napari_tomo4d.align.neighbours import NEIGHBOUR_METHODS
 from napari_tomo4d.align.translations import METHODS, align_series, translations
 from napari_tomo4d.errors import Cancelled, DataError, ParameterError, Tomo4DWarning
@@ -242,7 +243,47 @@ def test_the_step_applies_what_was_found_once():
     assert stored["suspect"] == [False] * 21 and len(stored["quality"]) == 21
     assert aligned.provenance.step == "align.translations"
     assert aligned.provenance.parameters["smoothing_px"] == 1.5
-    assert parameters_of(align_series).keys() == parameters_of(translations).keys()
+    assert parameters_of(align_series) == parameters_of(translations)
+
+
+def rms(values):
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
+def test_small_rotations_and_magnifications_are_found():
+    series, turns, scales = turned_series(0, 1.0, 0.01)
+    aligned = align_series(series, "reprojection", rotation_and_magnification=True)
+    found = aligned.metadata["alignment"]
+    # 0.3 degrees and 0.5 % move the rim of the field by a third of a pixel
+    assert rms(turns) > 0.5 and rms(found["rotations_deg"] - turns) < 0.3
+    assert rms(np.log(scales)) > 0.005 and rms(np.log(found["magnifications"] / scales)) < 0.004
+    assert np.mean(found["rotations_deg"]) == pytest.approx(0, abs=1e-5)
+    assert np.exp(np.mean(np.log(found["magnifications"]))) == pytest.approx(1, abs=1e-6)
+    alignment = Alignment(found["shifts_px"], found["rotations_deg"], found["magnifications"])
+    once = apply(series, alignment).images
+    np.testing.assert_allclose(once, aligned.images, atol=0.01)
+
+
+def test_data_that_need_no_rotation_are_left_alone():
+    series, _, _ = turned_series(2, 0.0, 0.0)
+    plain = translations(series, "reprojection")
+    assert plain.rotations_deg is None and plain.magnifications is None
+    found = translations(series, "reprojection", rotation_and_magnification=True)
+    # what is left moves the rim of the field by less than shifts are known
+    assert rms(found.rotations_deg) < 0.15 and rms(np.log(found.magnifications)) < 0.002
+    assert rms(found.shifts_px - plain.shifts_px) < 0.2
+
+
+def test_rotations_of_an_axis_along_x_have_the_other_sense():
+    series, _ = low_dose()
+    turned = t4.TiltSeries(series.images.swapaxes(1, 2), series.angles_deg, tilt_axis="x")
+    a, b = (
+        translations(s, "common-line", rotation_and_magnification=True) for s in (series, turned)
+    )
+    assert rms(a.rotations_deg) > 0.01
+    np.testing.assert_allclose(a.rotations_deg, -b.rotations_deg, atol=1e-9)
+    np.testing.assert_allclose(a.magnifications, b.magnifications, atol=1e-9)
+    np.testing.assert_allclose(a.shifts_px, b.shifts_px[:, ::-1], atol=1e-9)
 
 
 def test_reprojection_can_be_finished_and_cancelled():

@@ -5,6 +5,10 @@ tilts. Against a known truth they are what is left after a move of the object, w
 well: a constant along the axis, ``a cos t + b sin t`` and a constant across it; "axis" is
 without that last constant, so that the position of the tilt axis counts too. Against stored
 shifts they are differences from one tilt to the next.
+
+Two tables follow: rotations and magnifications that were found where there are some and where
+there are none, and how still particles stay that do not move while others sinter, after
+registration in time and, for comparison, with the shifts as they truly are.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ import napari_tomo4d as t4
 from napari_tomo4d.align.translations import METHODS, translations
 from napari_tomo4d.processors import usable_threads
 from napari_tomo4d.provenance import collecting, kept_warnings
+from tests.align.moving_sample import centres_of_still_particles, drifting_series, turned_series
 
 DATA = Path(os.environ.get("TOMO4D_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 
@@ -151,6 +156,51 @@ def sintering(method: str, kind: str, seeds: int) -> None:
     row(f"{kind}, worst seed", method, most, np.min(masses), np.max(seconds))
 
 
+def turned(seeds: int) -> None:
+    """Print the errors of small rotations and magnifications at 6 electrons per pixel."""
+    print("\nrotation_and_magnification: RMS there is, and RMS of the error")
+    for rotation, magnification in ((1.0, 0.01), (0.0, 0.0)):
+        for seed in range(seeds):
+            series, turns, scales = turned_series(seed, rotation, magnification)
+            found, seconds, _ = timed(series, "reprojection", rotation_and_magnification=True)
+            off = np.log(found.magnifications / scales)
+            print(
+                f"seed {seed}: rotation {rms(turns):.3f} deg, error "
+                f"{rms(found.rotations_deg - turns):.3f}; magnification "
+                f"{100 * rms(np.log(scales)):.3f} %, error {100 * rms(off):.3f}; {seconds:.1f} s",
+                flush=True,
+            )
+
+
+def over_time(seeds: int) -> None:
+    """Print how far single particles seem to move in reconstructions of six times."""
+    print("\ntimes registered in reconstructions: worst of six times, in voxels")
+    print("still particles: from their mean place, and from where they were first")
+    print(f"{'':15s}{'registration':>14s}{'registered':>18s}{'true shifts':>18s}{'s':>8s}")
+    ways = {
+        "sirt": lambda s: t4.reconstruct.sirt(s, iterations=20, thickness=64),
+        "tv": lambda s: t4.reconstruct.tv(s, iterations=30, thickness=64),
+    }
+    for seed in range(seeds):
+        rng = np.random.default_rng(seed)
+        drift = np.vstack([np.zeros(3), rng.uniform(-3, 3, (5, 3))])
+        series, truth = drifting_series(seed, drift)
+        for name, reconstruct in ways.items():
+            with kept_warnings():
+                volumes = [reconstruct(s) for s in series]
+            start = time.perf_counter()
+            found = t4.align.register_volumes(volumes)
+            seconds = time.perf_counter() - start
+            error = np.linalg.norm(found.shifts_px + drift, axis=1).max()
+            line = f"seed {seed}, {name:5s} {error:15.3f}"
+            for shifts in (found.shifts_px, -drift):
+                moved = t4.align.shift_volumes(volumes, shifts)
+                centres = centres_of_still_particles(moved, truth)
+                for place in (centres.mean(axis=0), centres[0]):
+                    line += f"{np.linalg.norm(centres - place, axis=2).max():9.3f}"
+            print(f"{line} {seconds:7.1f}", flush=True)
+
+
 def main() -> None:
     seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     print(f"{platform.machine()}, {usable_threads()} processors")
@@ -162,6 +212,8 @@ def main() -> None:
             # its random search takes long, and gives what the cross-correlation does
             slow = method == "mutual-information"
             sintering(method, kind, 1 if slow else seeds)
+    turned(seeds)
+    over_time(seeds)
 
 
 if __name__ == "__main__":

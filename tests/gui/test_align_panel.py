@@ -190,7 +190,7 @@ def test_found_shifts_are_applied_as_the_step_does(qtbot, panel, viewer, spoilt)
     # a correction that was undone leaves the found shifts, and finding can be undone too
     panel.nudge(1, 0)
     click(qtbot, panel.correction.undo_button)
-    assert not panel.state.edited.any()
+    assert not panel.state.n_edited
     click(qtbot, panel.correction.undo_button)
     assert panel.state is None
     click(qtbot, panel.correction.redo_button)
@@ -320,8 +320,6 @@ def test_each_time_point_is_aligned_by_itself(qtbot, panels, viewer, drifting, p
     assert len(panel.state.shifts_px) == 2
     viewer.dims.set_current_step(0, 1)
     settle(qtbot, panel)
-    assert not panel.correction.bridge_button.isEnabled()
-    assert "its own shifts" in panel.correction.bridge_button.toolTip()
     click_in_plot_of_time(qtbot, panel, 7)
     assert viewer.dims.current_step[:2] == (1, 7)
     picture("d1-time-series")
@@ -331,6 +329,72 @@ def test_each_time_point_is_aligned_by_itself(qtbot, panels, viewer, drifting, p
     again = headless(drifting, panel)
     for one, other in zip(result, again, strict=True):
         np.testing.assert_array_equal(one.images, other.images)
+
+
+def test_each_time_point_is_corrected_by_itself(
+    qtbot, panels, viewer, drifting, picture, monkeypatch, tmp_path
+):
+    panel = open_panel(qtbot, panels, drifting)
+    find(qtbot, panel)
+    found = [s.copy() for s in panel.state.shifts_px]
+    viewer.dims.set_current_step(0, 1)
+    settle(qtbot, panel)
+    click_in_plot_of_time(qtbot, panel, 7)
+    keys = panel.view.box
+    qtbot.mouseClick(keys.viewport(), Qt.MouseButton.LeftButton)
+    qtbot.keyClick(keys, Qt.Key.Key_Right)
+    qtbot.keyClick(keys, Qt.Key.Key_Up, Qt.KeyboardModifier.ShiftModifier)
+    settle(qtbot, panel)
+    assert "by hand" in panel.correction.text.text()
+    assert "2" not in panel.source.text() and "1 corrected by hand" in panel.source.text()
+    np.testing.assert_allclose(panel.state.shifts_px[1][7] - found[1][7], (-0.1, 1), atol=1e-5)
+    # the other time point stays, and has its own
+    np.testing.assert_array_equal(panel.state.shifts_px[0], found[0])
+    viewer.dims.set_current_step(0, 0)
+    settle(qtbot, panel)
+    assert "by hand" not in panel.correction.text.text()
+    shown = panel.view.plot.curves["dx"].getOriginalDataset()[1]
+    order = np.argsort(drifting[0].angles_deg, kind="stable")
+    np.testing.assert_allclose(shown, found[0][order, 1])
+    click(qtbot, panel.correction.arrows["↓", 1.0])
+    np.testing.assert_allclose(panel.state.shifts_px[0][7] - found[0][7], (1, 0), atol=1e-5)
+    # two changes are taken back: the second was made at the other time, and that is shown
+    click(qtbot, panel.correction.undo_button)
+    assert viewer.dims.current_step[0] == 0
+    assert drifting.label(1) in panel.correction.undo_button.toolTip()
+    click(qtbot, panel.correction.undo_button)
+    assert viewer.dims.current_step[:2] == (1, 7)
+    np.testing.assert_allclose(panel.state.shifts_px[1][7] - found[1][7], (0, 1), atol=1e-5)
+    for _ in range(2):
+        click(qtbot, panel.correction.redo_button)
+    assert viewer.dims.current_step[:2] == (0, 7)
+    settle(qtbot, panel)
+    picture("d2-times-corrected")
+
+    # what is applied are the shifts of all times, from a file each
+    save_to(monkeypatch, tmp_path / "by hand.json")
+    click(qtbot, panel.run_bar.run_button)
+    wait_idle(qtbot, panel)
+    picture("d3-times-applied")
+    files = [tmp_path / f"by hand_time{k}.json" for k in (1, 2)]
+    result = item_of(viewer.layers[-1])
+    for k, one in enumerate(result):
+        shifts = read_alignment(files[k]).shifts_px
+        np.testing.assert_array_equal(shifts, panel.state.shifts_px[k])
+        assert not np.array_equal(shifts, found[k])
+        np.testing.assert_array_equal(one.images, apply(drifting[k], Alignment(shifts)).images)
+        assert one.provenance.parameters == {"path": str(files[k])}
+    assert "file of its own" in panel.run_bar.status.text()
+
+    # one of the files stands for all
+    corrected = panel.state
+    panel.nudge(5, 5)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: (str(files[1]), ""))
+    click(qtbot, panel.load_button)
+    settle(qtbot, panel)
+    for one, other in zip(panel.state.shifts_px, corrected.shifts_px, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert panel.source.text() == "From by hand_time*.json."
 
 
 def click_in_plot_of_time(qtbot, panel, tilt):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import weakref
-from pathlib import Path
 from typing import Any
 
 import napari
@@ -13,15 +12,18 @@ from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import (
     QApplication,
     QFileDialog,
-    QFormLayout,
-    QGroupBox,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
 )
 
-from napari_tomo4d.data import TiltSeries
+from napari_tomo4d.data import TiltSeries, TimeSeries
 from napari_tomo4d.errors import Tomo4DError
+from napari_tomo4d.gui.alignment_box import ShiftsBox
+from napari_tomo4d.gui.alignment_files import (
+    load,
+    name_of,
+    save,
+    told_of,
+    with_all_times,
+)
 from napari_tomo4d.gui.alignment_view import AlignmentView
 from napari_tomo4d.gui.alignment_work import (
     APPLY,
@@ -31,21 +33,21 @@ from napari_tomo4d.gui.alignment_work import (
     Work,
     apply,
     between_neighbours,
+    description_of,
     find,
-    load,
-    save,
+    found_text,
+    notes_of,
+    problem_of,
+    with_notes,
 )
 from napari_tomo4d.gui.cleaning import times_of
 from napari_tomo4d.gui.correction_box import CorrectionBox
-from napari_tomo4d.gui.form import ParameterForm
-from napari_tomo4d.gui.layer_picker import NO_SERIES
 from napari_tomo4d.gui.layers import item_of
 from napari_tomo4d.gui.panels.base import RecipePanel
 from napari_tomo4d.gui.run_bar import RunBar, format_seconds
 from napari_tomo4d.pipeline import STEPS
 from napari_tomo4d.progress import Progress
 
-_NOTES_SHOWN = 1
 _NO_SHIFTS = "Find shifts or load an alignment first."
 _KEYS = "Click the picture; then arrow keys move this tilt by 1 px, with Shift by 0.1 px."
 _FILES = "Alignment (*.json *.csv *.xf)"
@@ -83,25 +85,14 @@ class AlignPanel(RecipePanel):
     # -- building --------------------------------------------------------------------------
 
     def _build_form(self) -> None:
-        self.form_box = QGroupBox("1. Shifts")
-        layout = QFormLayout(self.form_box)
-        self.form = ParameterForm(STEPS[FIND])
-        self.form.changed.connect(self._update)
-        layout.addRow(self.form)
-        self.find_button = QPushButton("Find shifts")
-        self.find_button.clicked.connect(self._find)
-        self.load_button = QPushButton("Load alignment...")
-        self.load_button.clicked.connect(self._load)
-        self.save_alignment_button = QPushButton("Save alignment...")
-        self.save_alignment_button.clicked.connect(lambda: self._save())
-        row = QHBoxLayout()
-        for button in (self.load_button, self.save_alignment_button):
-            row.addWidget(button)
-        layout.addRow(self.find_button)
-        layout.addRow(row)
-        self.source = QLabel()
-        self.source.setWordWrap(True)
-        layout.addRow(self.source)
+        self.form_box = ShiftsBox("1. Shifts", STEPS[FIND])
+        self.form, self.source = self.form_box.form, self.form_box.source
+        self.find_button, self.load_button = self.form_box.find_button, self.form_box.load_button
+        self.save_alignment_button = self.form_box.save_button
+        self.form_box.changed.connect(self._update)
+        self.form_box.find_pressed.connect(self._find)
+        self.form_box.load_pressed.connect(self._load)
+        self.form_box.save_pressed.connect(lambda: self._save())
         self.body.addWidget(self.form_box)
 
     def _build_correction(self) -> None:
@@ -184,14 +175,7 @@ class AlignPanel(RecipePanel):
 
     def _problem(self) -> str:
         """Say why the chosen layer can't be aligned; empty if it can."""
-        times = times_of(self.picker.item)
-        if not times:
-            return NO_SERIES
-        if any(max(series.frames_per_tilt) > 1 for series in times):
-            return "This series has several frames per tilt: average them in the Clean panel first."
-        if min(len(series) for series in times) < 2:
-            return "This series has a single tilt, so there is nothing to align it with."
-        return ""
+        return problem_of(times_of(self.picker.item))
 
     def _fixed(self) -> str:
         """Say why nothing can be corrected by hand; empty if it can."""
@@ -199,50 +183,20 @@ class AlignPanel(RecipePanel):
             return self._problem() or _NO_SHIFTS
         if self.run_bar.runner.running:
             return "A run is under way."
-        if len(self.state.shifts_px) > 1:
-            return (
-                "Each time point has its own shifts, and these are repeated as they were found. "
-                "To correct one by hand, load it as a series of its own."
-            )
         return ""
 
     def _input_changed(self) -> None:
         times, problem = times_of(self.picker.item), self._problem()
-        text = problem
-        if not problem:
-            n_y, n_x = times[0].image_shape
-            text = f"{len(times[0])} tilts of {n_y} x {n_x} px"
-            if len(times) > 1:
-                text += f", {len(times)} time points, each aligned by itself"
-            made = self.picker.item.provenance
-            if made is not None and any(p.step in (FIND, APPLY) for p in made.chain()):
-                text += "; aligned already, and would be interpolated a second time"
-        self.hint.setText(text + "." * (not problem))
+        text = problem or description_of(times, self.picker.item.provenance)
+        self.hint.setText(text)
         self._update()
 
     def _update(self, *_: Any) -> None:
         """Make everything agree with the state."""
         problem, state = self._problem(), self.state
         running = "A run is under way." if self.run_bar.runner.running else ""
-        for button, tip, reason in (
-            (self.find_button, "Finds the shifts in the background.", problem or running),
-            (
-                self.load_button,
-                "Takes shifts from a file: of this series, or of another that moved alike.",
-                problem or running,
-            ),
-            (
-                self.save_alignment_button,
-                "Writes the shifts to a JSON file, to go on later or for another series.",
-                self._fixed(),
-            ),
-        ):
-            button.setEnabled(not reason)
-            button.setToolTip(reason or tip)
-        self.form_box.setEnabled(not problem)
-        self.form_box.setToolTip(problem)
-        self.source.setText(self.work.describe(self.form.values()))
-        self.source.setVisible(bool(self.source.text()))
+        source = self.work.describe(self.form.values())
+        self.form_box.show_state(problem, running, self._fixed(), source)
         self.run_bar.set_blocked(problem or ("" if state is not None else _NO_SHIFTS))
         self._show_place()
 
@@ -263,7 +217,7 @@ class AlignPanel(RecipePanel):
             fixed,
             (stack.undo_text, stack.redo_text),
         )
-        self.view.look_at(series, state, time, tilt, "" if len(state.shifts_px) > 1 else _KEYS)
+        self.view.look_at(series, state, time, tilt, _KEYS)
 
     # -- following the viewer --------------------------------------------------------------
 
@@ -312,33 +266,43 @@ class AlignPanel(RecipePanel):
             # undoing brings the shifts back; the images can be made again
             before.origin.result = None
         # what is only remembered must not keep a series in memory
-        series = weakref.ref(item)
-        work.undo.push(
-            text,
-            lambda: self._set_state(series(), before),
-            lambda: self._set_state(series(), state),
-        )
+        series, place = weakref.ref(item), self.place
+
+        def back_to(wanted: State | None) -> None:
+            self._set_state(series(), wanted)
+            if series() is self.picker.item and work.state is not None and before is not None:
+                # another time point may be looked at by now
+                self._show_time(place)
+
+        work.undo.push(text, lambda: back_to(before), lambda: back_to(state))
         self._set_state(item, state)
+
+    def _show_time(self, place: tuple[int, int]) -> None:
+        """Go to a tilt of another time point, if that is not the one looked at."""
+        if isinstance(self.picker.item, TimeSeries) and place != self.place:
+            dims = self.viewer.dims
+            dims.set_current_step(dims.ndim - 4, place[0])
+            self.go_to(place[1])
 
     def nudge(self, dy: float, dx: float) -> None:
         """Move the tilt that is looked at by (dy, dx) pixels."""
-        state, (_, tilt) = self.state, self.place
+        state, (time, tilt) = self.state, self.place
         reason = self._fixed()
         if reason or state is None:
             self.run_bar.say(reason)
             return
-        shift = state.shifts_px[0][tilt] + (dy, dx)
-        self._change(f"move tilt {self._name(tilt)}", state.moved(tilt, shift))
+        shift = state.shifts_px[state.time(time)][tilt] + (dy, dx)
+        self._change(f"move tilt {self._name(tilt)}", state.moved(time, tilt, shift))
 
     def _take_from_neighbours(self) -> None:
-        state, (_, tilt) = self.state, self.place
+        state, (time, tilt) = self.state, self.place
         if state is not None and not self._fixed():
-            shift = between_neighbours(state, self._angles, tilt)
-            self._change(f"interpolate tilt {self._name(tilt)}", state.moved(tilt, shift))
+            shift = between_neighbours(state, self._angles, time, tilt)
+            self._change(f"interpolate tilt {self._name(tilt)}", state.moved(time, tilt, shift))
 
     def _leave_out(self, gone: bool) -> None:
         state, (_, tilt) = self.state, self.place
-        if state is not None and not self._fixed():
+        if state is not None and not self._fixed() and state.alike:
             verb = "leave out" if gone else "take in"
             self._change(f"{verb} tilt {self._name(tilt)}", state.without(tilt, gone))
 
@@ -364,7 +328,9 @@ class AlignPanel(RecipePanel):
         return times_of(self.picker.item)[self.place[0]].angles_deg
 
     def _name(self, tilt: int) -> str:
-        return f"{self._angles[tilt]:+.1f}°"
+        item, (time, _) = self.picker.item, self.place
+        when = f" of {item.label(time)}" if isinstance(item, TimeSeries) else ""
+        return f"{self._angles[tilt]:+.1f}°{when}"
 
     # -- finding and files -------------------------------------------------------------------
 
@@ -379,7 +345,8 @@ class AlignPanel(RecipePanel):
 
     def _load_from(self, path: str) -> None:
         item = self.picker.item
-        self.run_bar.start(lambda _progress: (item, load(path, times_of(item))))
+        times = times_of(item)
+        self.run_bar.start(lambda _progress: (item, load(with_all_times(path, len(times)), times)))
 
     def _save(self, title: str = "Save alignment") -> str:
         """Ask for a file and write the shifts; returns its path, empty if there is none."""
@@ -392,12 +359,13 @@ class AlignPanel(RecipePanel):
             return ""
         path = path if path.lower().endswith(".json") else f"{path}.json"
         try:
-            save(path, times_of(self.picker.item)[0], state)
+            axes = state.origin.axes or (None,) * len(state.shifts_px)
+            path = save(path, times_of(self.picker.item), state.shifts_px, axes)
         except Tomo4DError as error:
             self.run_bar.say(f"Error: {error}")
             return ""
-        self.work.saved = (state.shifts_px[0], path)
-        self.run_bar.say(f"Saved in {path}. Next: Apply.")
+        self.work.saved = (state.shifts_px, path)
+        self.run_bar.say(f"Saved in {told_of(path)}. Next: Apply.")
         self._update()
         return path
 
@@ -408,13 +376,13 @@ class AlignPanel(RecipePanel):
         if state is None or layer is None:
             return
         path = None
-        if len(state.shifts_px) == 1 and (state.origin.path is not None or state.edited.any()):
+        if state.origin.path is not None or state.n_edited:
             path = self.work.file or self._save("Save corrected alignment, to apply it")
             if not path:
                 if not self.run_bar.status.text().startswith("Error"):
                     self.run_bar.say(
                         "Not applied: shifts corrected by hand are applied from a file, so that "
-                        "a recipe can repeat it."
+                        "it can be repeated."
                     )
                 return
         name = f"{layer.name.removesuffix(' aligned')} aligned"
@@ -432,7 +400,7 @@ class AlignPanel(RecipePanel):
             self._show_result(source, made, seconds)
 
     def _show_found(self, item: Any, origin: Origin, seconds: float) -> None:
-        text = "find shifts" if origin.path is None else f"load {Path(origin.path).name}"
+        text = "find shifts" if origin.path is None else f"load {name_of(origin.path)}"
         self._change(text, State.of(origin), item)
         self.show_view()
         if self.isAncestorOf(QApplication.focusWidget() or self.view):
@@ -442,33 +410,18 @@ class AlignPanel(RecipePanel):
             n = len(origin.shifts_px[0])
             said = f"Shifts of {n} tilts loaded. Next: look at them below the viewer, then Apply."
         else:
-            suspects = sum(int(s.sum()) for s in origin.suspect)
-            images = sum(len(s) for s in origin.suspect)
-            least = min(float(m.min()) for m in origin.mass_kept)
-            said = (
-                f"{suspects} of {images} images suspect, least mass kept {100 * least:.1f} %, in "
-                f"{format_seconds(seconds)}. Next: "
-                + ("check the red ones" if suspects else "look at them below the viewer")
-                + ", then Apply."
-            )
+            said = found_text(origin, format_seconds(seconds))
         self._say(said, list(origin.said))
 
     def _show_result(self, source: Any, item: Any, seconds: float) -> None:
-        made = item.provenance
-        # the last is what was left out, if anything was
-        steps = made.chain()[-2:] if made is not None else []
-        notes = [f"Note: {w}" for p in steps for w in p.warnings if p.step != FIND]
-        notes += [n for p in steps for n in p.notes if p.step == APPLY]
+        notes = notes_of(item)
         layer = self.session.add(item)
         # nobody aligns twice
         self.picker.choose(source)
         self._say(f"“{layer.name}” in {format_seconds(seconds)}. Next: Tilt axis.", notes)
 
     def _say(self, text: str, notes: list[str]) -> None:
-        shown = notes[:_NOTES_SHOWN]
-        if len(notes) > len(shown):
-            shown.append(f"... and {len(notes) - len(shown)} more; point here to read them.")
-        self.run_bar.say("\n".join([text, *shown]))
+        self.run_bar.say(with_notes(text, notes))
         self.run_bar.status.setToolTip("\n".join(notes))
 
     def refill(self, done: dict[str, dict[str, Any]]) -> str:

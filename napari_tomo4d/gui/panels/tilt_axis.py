@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 import weakref
 from typing import Any
 
@@ -13,31 +12,23 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QDockWidget,
-    QDoubleSpinBox,
-    QFormLayout,
-    QGroupBox,
-    QLabel,
-    QPushButton,
-    QSpinBox,
 )
 
 from napari_tomo4d.align import TiltAxis, tilt_axis
-from napari_tomo4d.align.tilt_axis import METHODS
 from napari_tomo4d.data import TiltSeries, TimeSeries
+from napari_tomo4d.gui.axis_box import AxisBox
 from napari_tomo4d.gui.axis_overlay import AxisFrame, AxisOverlay
 from napari_tomo4d.gui.axis_place import (
     Place,
-    decimal_box,
     description_of,
     found_text,
-    in_nm,
     problem_of,
-    side_by_side,
     start_place,
     titles_of,
     upright,
 )
-from napari_tomo4d.gui.axis_slices import LiveSlices, Slices, Wish
+from napari_tomo4d.gui.axis_slices import FrameClock, LiveSlices, Slices, Wish
+from napari_tomo4d.gui.axis_slices_box import SlicesBox
 from napari_tomo4d.gui.axis_view import AxisView
 from napari_tomo4d.gui.form import ignore_wheel
 from napari_tomo4d.gui.layers import item_of
@@ -48,7 +39,6 @@ from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import collecting, noting
 
 _STEP = "align.set_axis"
-_N_SLICES = 3
 
 
 class TiltAxisPanel(RecipePanel):
@@ -62,10 +52,8 @@ class TiltAxisPanel(RecipePanel):
 
     def __init__(self, viewer: napari.Viewer) -> None:
         super().__init__(viewer)
-        self.frame_times_ms: list[float] = []
         self.found: TiltAxis | None = None
-        self._next_slice = 0
-        self._filling = self._in_front = self._closed = False
+        self._in_front = self._closed = False
         self._dock: QDockWidget | None = None
         self._view_dock: Any = None
         self._places: weakref.WeakKeyDictionary[Any, Place] = weakref.WeakKeyDictionary()
@@ -78,6 +66,9 @@ class TiltAxisPanel(RecipePanel):
         self.overlay.moved.connect(self.set_axis)
         self.overlay.placed.connect(self._place_slice)
         self.overlay.released.connect(self._mouse_released)
+        self.clock = FrameClock(self)
+        self.clock.painted.connect(self.overlay.catch_up)
+        self.clock.told.connect(self.view.speed.setText)
         self.live = LiveSlices(self)
         self.live.ready.connect(self._show_slices)
         self.live.failed.connect(self._show_failure)
@@ -109,69 +100,21 @@ class TiltAxisPanel(RecipePanel):
         self._input_form.addRow("Time point", self.time)
 
     def _build_axis(self) -> None:
-        self.axis_box = QGroupBox("Tilt axis")
-        form = QFormLayout(self.axis_box)
-        self.shift = decimal_box(
-            0.25, " px", "Position of the axis, counted from the image centre."
-        )
-        self.rotation = decimal_box(0.05, "°", "Angle of the axis to the side of the image.")
-        self.rotation.setRange(-45, 45)
-        self.shift_nm = QLabel()
-        self.shift_nm.setMinimumWidth(self.shift_nm.fontMetrics().horizontalAdvance("-0000.00 nm"))
-        for spin in (self.shift, self.rotation):
-            spin.valueChanged.connect(self._axis_changed)
-        self.method = QComboBox()
-        self.method.addItems(METHODS)
-        self.method.setToolTip(
-            "How Suggest searches. Centre-of-mass needs the whole object in all images; sharpness "
-            "compares slices; automatic takes what fits and refines it."
-        )
-        ignore_wheel(self.method)
-        self.suggest_button = QPushButton("Suggest")
-        self.reset_button = QPushButton("Reset")
+        self.axis_box = AxisBox()
+        self.axis_box.changed.connect(self._axis_changed)
+        self.shift, self.rotation = self.axis_box.shift, self.axis_box.rotation
+        self.suggest_button = self.axis_box.suggest_button
+        self.reset_button = self.axis_box.reset_button
         self.suggest_button.clicked.connect(self._suggest)
         self.reset_button.clicked.connect(self._reset)
-        form.addRow("Shift", side_by_side(self.shift, self.shift_nm))
-        form.addRow("Rotation", self.rotation)
-        form.addRow("Search by", self.method)
-        form.addRow(side_by_side(self.suggest_button, self.reset_button))
         self.body.addWidget(self.axis_box)
 
     def _build_slices(self) -> None:
-        self.slices_box = QGroupBox("Slices across the axis")
-        form = QFormLayout(self.slices_box)
-        self.place_button = QPushButton()
-        self.place_button.setCheckable(True)
-        self.place_button.setToolTip(
-            "While this is on, each click on the image puts the next slice there. Small, bright "
-            "particles far apart along the axis show most."
-        )
-        self.place_button.toggled.connect(self._placing_changed)
-        form.addRow(self.place_button)
-        self.positions: list[QDoubleSpinBox] = []
-        self.positions_nm: list[QLabel] = []
-        for k in range(_N_SLICES):
-            spin = decimal_box(1, " px", "Where the slice is along the axis.")
-            spin.setDecimals(1)
-            spin.valueChanged.connect(lambda value, k=k: self._position_typed(k, value))
-            label = QLabel()
-            label.setMinimumWidth(self.shift_nm.minimumWidth())
-            self.positions.append(spin)
-            self.positions_nm.append(label)
-            form.addRow(f"Slice {k + 1}", side_by_side(spin, label))
-        self.kind = QComboBox()
-        self.kind.addItems(["weighted back-projection", "plain back-projection"])
-        self.kind.setToolTip("Weighted shows edges and is sharper; plain shows arcs more clearly.")
-        self.kind.currentIndexChanged.connect(self._slices_changed)
-        self.thickness = QSpinBox()
-        self.thickness.setSuffix(" px")
-        self.thickness.setKeyboardTracking(False)
-        self.thickness.setToolTip("Size of the slices along the beam; thinner ones are faster.")
-        self.thickness.valueChanged.connect(self._slices_changed)
-        for widget in (self.kind, self.thickness):
-            ignore_wheel(widget)
-        form.addRow("Shown as", self.kind)
-        form.addRow("Thickness", self.thickness)
+        self.slices_box = SlicesBox()
+        self.slices_box.placing.connect(self._placing_changed)
+        self.slices_box.typed.connect(self._position_typed)
+        self.slices_box.changed.connect(self._slices_changed)
+        self.slices_box.brightened.connect(self.view.brighten)
         self.body.addWidget(self.slices_box)
 
     # -- in front or not -------------------------------------------------------------------
@@ -200,7 +143,7 @@ class TiltAxisPanel(RecipePanel):
             self._input_changed()
         else:
             step.disconnect(self._slider_moved)
-            self.place_button.setChecked(False)
+            self.slices_box.stop_placing()
             self.overlay.remove()
             if self._view_dock is not None:
                 self._view_dock.hide()
@@ -226,7 +169,7 @@ class TiltAxisPanel(RecipePanel):
     @property
     def busy(self) -> bool:
         """Whether something runs, or the slices are not up to date yet."""
-        return self.run_bar.runner.running or self.live.busy
+        return self.run_bar.runner.running or self.live.busy or self.clock.busy
 
     @property
     def series(self) -> TiltSeries | None:
@@ -261,9 +204,7 @@ class TiltAxisPanel(RecipePanel):
         for box in (self.axis_box, self.slices_box):
             box.setEnabled(ready)
             box.setToolTip(problem)
-        self.place_button.setChecked(False)
-        self._next_slice = 0
-        self._name_button()
+        self.slices_box.stop_placing()
         if not ready or series is None:
             self.overlay.remove()
             self._update()
@@ -282,7 +223,7 @@ class TiltAxisPanel(RecipePanel):
                 if item_of(other) is not None:
                     other.visible = other is layer
         place = self._places[layer]
-        self.overlay.draw(place.shift, place.rotation, place.points)
+        self.overlay.want(place.shift, place.rotation, place.points)
         self.overlay.show(layer, self._frame)
         self.show_view()
 
@@ -293,17 +234,11 @@ class TiltAxisPanel(RecipePanel):
 
     def _fill(self, place: Place, frame: AxisFrame) -> None:
         """Put what is remembered of a series into the form."""
-        along, across = frame.size
-        self._filling = True
-        self.shift.setRange(-across / 2, across / 2)
-        self.shift.setValue(place.shift)
-        self.rotation.setValue(place.rotation)
-        self.thickness.setRange(min(8, across), 2 * across)
-        self.thickness.setValue(place.thickness)
-        for spin, point in zip(self.positions, place.points, strict=True):
-            spin.setRange(0, along - 1)
-            spin.setValue(point[0])
-        self._filling = False
+        across = frame.size[1]
+        with QSignalBlocker(self.axis_box):
+            self.shift.setRange(-across / 2, across / 2)
+        self.axis_box.fill(place.shift, place.rotation)
+        self.slices_box.fill(place, frame)
 
     def _place(self) -> Place | None:
         layer = self.picker.layer
@@ -324,10 +259,7 @@ class TiltAxisPanel(RecipePanel):
 
     def set_axis(self, shift: float, rotation: float) -> None:
         """Move the axis: pixels from the image centre, and degrees."""
-        self._filling = True
-        self.shift.setValue(shift)
-        self.rotation.setValue(rotation)
-        self._filling = False
+        self.axis_box.fill(shift, rotation)
         self._axis_changed()
 
     def _nudge(self, shift: float, rotation: float) -> None:
@@ -340,9 +272,9 @@ class TiltAxisPanel(RecipePanel):
     def _choose_rotation(self, rotation: float) -> None:
         self.set_axis(self.shift.value(), rotation)
 
-    def _axis_changed(self, _value: float = 0.0) -> None:
+    def _axis_changed(self) -> None:
         place = self._place()
-        if self._filling or place is None:
+        if place is None:
             return
         place.shift, place.rotation = self.shift.value(), self.rotation.value()
         self._slices_changed()
@@ -371,43 +303,29 @@ class TiltAxisPanel(RecipePanel):
             or ("A run is under way." if running else "Searches the axis and shows the curves.")
         )
         size = None if series is None else series.pixel_size_nm
-        self.shift_nm.setText(in_nm(self.shift.value(), size))
-        for spin, label in zip(self.positions, self.positions_nm, strict=True):
-            label.setText(in_nm(spin.value(), size))
+        self.axis_box.show_nm(size)
+        self.slices_box.show_nm(size)
 
     # -- slices ----------------------------------------------------------------------------
 
     def _placing_changed(self, on: bool) -> None:
         self.overlay.placing = on
-        self._name_button()
         if on:
-            self._next_slice = 0
-            self._name_button()
             self.run_bar.say("Click on three small particles, far apart along the axis.")
             self.show_view()
-
-    def _name_button(self) -> None:
-        on = self.place_button.isChecked()
-        said = f"Click on the image: slice {self._next_slice + 1} is next" if on else "Place slices"
-        self.place_button.setText(said)
 
     def _place_slice(self, along: float, across: float) -> None:
         place = self._place()
         if place is None:
             return
-        k = self._next_slice
-        place.points[k] = (along, across)
-        self._next_slice = (k + 1) % _N_SLICES
-        self._name_button()
-        with QSignalBlocker(self.positions[k]):
-            self.positions[k].setValue(along)
-        if self._next_slice == 0:
+        place.points[self.slices_box.take_next(along)] = (along, across)
+        if self.slices_box.next_slice == 0:
             self.run_bar.say("Now move the axis until the particles are sharp, or press Suggest.")
         self._slices_changed()
 
     def _position_typed(self, k: int, value: float) -> None:
         place = self._place()
-        if self._filling or place is None:
+        if place is None:
             return
         place.points[k] = (value, place.points[k][1])
         self._slices_changed()
@@ -418,15 +336,16 @@ class TiltAxisPanel(RecipePanel):
 
     def _slices_changed(self, *_: Any) -> None:
         place, series = self._place(), self._series
-        if self._filling or place is None or series is None or self._problem():
+        if place is None or series is None or self._problem():
             return
-        place.thickness = self.thickness.value()
+        place.thickness = self.slices_box.thickness.value()
         self._update()
-        self.overlay.draw(place.shift, place.rotation, place.points)
         self.view.mark(place.shift, place.rotation)
+        # the slices first: they are what is looked at, and the canvas takes longer than they do
+        self.overlay.want(place.shift, place.rotation, place.points)
         if self._in_front and not self._closed:
-            filtered = self.kind.currentIndex() == 0
             points, turn = tuple(place.points), place.rotation
+            filtered = self.slices_box.filtered
             wish = Wish(series, points, place.shift, turn, filtered, place.thickness)
             self.live.ask(wish)
 
@@ -434,10 +353,7 @@ class TiltAxisPanel(RecipePanel):
         if slices.wish.series is not self._series or self._closed:
             return
         self.view.show_slices(slices, titles_of(slices.wish.series, slices.positions))
-        taken = 1000 * (time.perf_counter() - slices.began)
-        if not slices.fresh:
-            self.frame_times_ms.append(taken)
-        self.view.speed.setText(f"Shown in {taken:.0f} ms")
+        self.clock.shown(slices)
 
     def _show_failure(self, text: str) -> None:
         self.run_bar.say(f"Error: {text}")
@@ -445,7 +361,7 @@ class TiltAxisPanel(RecipePanel):
     # -- search and accept -----------------------------------------------------------------
 
     def _suggest(self) -> None:
-        series, method = self._series, self.method.currentText()
+        series, method = self._series, self.axis_box.method.currentText()
         if series is None:
             return
 
