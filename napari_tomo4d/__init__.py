@@ -12,12 +12,30 @@ from typing import TYPE_CHECKING, Any
 from napari_tomo4d.version import __version__
 
 if TYPE_CHECKING:
-    from napari_tomo4d import align, denoise, io, preprocess, reconstruct, simulate
+    from napari_tomo4d import (
+        align,
+        denoise,
+        io,
+        measure,
+        preprocess,
+        reconstruct,
+        segment,
+        simulate,
+    )
     from napari_tomo4d.data import Labels, TiltSeries, TimeSeries, Volume
     from napari_tomo4d.io import read, write
     from napari_tomo4d.pipeline import run_recipe
 
-_MODULES = ("align", "denoise", "io", "preprocess", "reconstruct", "simulate")
+_MODULES = (
+    "align",
+    "denoise",
+    "io",
+    "measure",
+    "preprocess",
+    "reconstruct",
+    "segment",
+    "simulate",
+)
 _NAMES = {
     "TiltSeries": "data",
     "TimeSeries": "data",

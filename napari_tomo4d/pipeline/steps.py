@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from napari_tomo4d import align, denoise, preprocess, reconstruct
+from napari_tomo4d import align, denoise, preprocess, reconstruct, segment
 from napari_tomo4d.errors import RecipeError
 from napari_tomo4d.parameters import Parameter, parameters_of
 
@@ -56,7 +56,7 @@ class Step:
         return self.name.split(".")[0]
 
 
-_SERIES, _VOLUME = "tilt series", "volume"
+_SERIES, _VOLUME, _LABELS = "tilt series", "volume", "labels"
 
 STEPS: dict[str, Step] = {
     step.name: step
@@ -140,6 +140,27 @@ STEPS: dict[str, Step] = {
             align.align_times,
             _VOLUME,
             _VOLUME,
+            together=True,
+        ),
+        Step(
+            "segment.threshold",
+            "Threshold",
+            segment.threshold_volumes,
+            _VOLUME,
+            _LABELS,
+            together=True,
+        ),
+        Step("segment.classify", "Classify voxels", segment.classify_voxels, _VOLUME, _LABELS),
+        Step("segment.clean", "Clean the mask", segment.clean_mask, _LABELS, _LABELS),
+        Step(
+            "segment.particles", "Separate particles", segment.separate_particles, _LABELS, _LABELS
+        ),
+        Step(
+            "segment.follow",
+            "Follow particles",
+            segment.follow_particles,
+            _LABELS,
+            _LABELS,
             together=True,
         ),
     )

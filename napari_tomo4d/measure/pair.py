@@ -1,0 +1,231 @@
+"""Two particles cut out of a labelled volume, and parted at their neck."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from napari_tomo4d.data import Labels
+from napari_tomo4d.errors import DataError, ParameterError
+
+_MARGIN = 5
+_STEP = 0.25
+_ENDS = 0.1
+
+
+@dataclass(eq=False)
+class Pair:
+    """Two particles in nanometres, others trimmed at their own necks.
+
+    Parameters
+    ----------
+    owner : integer array (z, y, x)
+        1 and 2 for the particles, -1 for others, 0 for nothing.
+    spacing_nm : array (3,)
+        Size of a voxel.
+    origin_nm : array (3,)
+        Position of the first voxel's centre in the whole volume.
+    others : tuple of int
+        Labels of the particles that touch either of the two.
+    """
+
+    owner: np.ndarray
+    spacing_nm: np.ndarray
+    origin_nm: np.ndarray
+    others: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        axes = [
+            o + s * np.arange(n)
+            for o, s, n in zip(self.origin_nm, self.spacing_nm, self.owner.shape, strict=True)
+        ]
+        grid = np.meshgrid(*axes, indexing="ij")
+        self.positions = np.stack([g.ravel() for g in grid], axis=1)
+        self.flat = self.owner.ravel()
+
+    @property
+    def unit_nm(self) -> float:
+        """Edge of a cube as large as a voxel."""
+        return float(np.cbrt(np.prod(self.spacing_nm)))
+
+    def centre(self, which: int) -> np.ndarray:
+        """Return the centre of mass (z, y, x) of particle 1 or 2."""
+        return self.positions[self.flat == which].mean(axis=0)
+
+    def volume_nm3(self, which: int) -> float:
+        """Return the volume of particle 1 or 2."""
+        return float(np.count_nonzero(self.flat == which) * np.prod(self.spacing_nm))
+
+    def axis(self) -> np.ndarray:
+        """Return the unit vector from particle 1 to particle 2."""
+        step = self.centre(2) - self.centre(1)
+        length = np.linalg.norm(step)
+        if length < 1e-9:
+            raise DataError(
+                "The two particles have the same centre of mass; one lies inside the other."
+            )
+        return step / length
+
+    def middle(self) -> np.ndarray:
+        """Return the point halfway between the centres of mass."""
+        return (self.centre(1) + self.centre(2)) / 2
+
+    def move_border(self, along: np.ndarray, position: float, reach: float) -> None:
+        """Part the two particles by the plane at `position` instead of where labels meet.
+
+        Only within `reach` of the plane (nm): further away the labels are right, however the
+        particles may bend.
+        """
+        both = (self.flat > 0) & (np.abs(along - position) < reach)
+        self.flat[both & (along < position)] = 1
+        self.flat[both & (along >= position)] = 2
+
+
+def spacing_of(labels: Any, pixel_size_nm: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels as an array (z, y, x) and the voxel size (3,) in nanometres.
+
+    Parameters
+    ----------
+    labels : Labels or integer array (z, y, x)
+    pixel_size_nm : float or sequence of three floats, optional
+        By default that of the labels.
+
+    Raises
+    ------
+    DataError
+        If the labels are not a volume of whole numbers.
+    ParameterError
+        If no voxel size is known, or it is not positive.
+    """
+    if isinstance(labels, Labels):
+        array = np.asarray(labels.data)
+        pixel_size_nm = labels.pixel_size_nm if pixel_size_nm is None else pixel_size_nm
+    else:
+        array = np.asarray(labels)
+    if array.ndim != 3 or array.dtype.kind not in "iub":
+        raise DataError(
+            f"Labels have shape {array.shape} and type {array.dtype}; expected whole numbers "
+            "(z, y, x)."
+        )
+    if pixel_size_nm is None:
+        raise ParameterError("The voxel size is not known; give pixel_size_nm.")
+    spacing = np.asarray(pixel_size_nm, dtype=np.float64)
+    if spacing.ndim == 0:
+        spacing = np.full(3, float(spacing))
+    if spacing.shape != (3,) or not np.all(np.isfinite(spacing)) or np.any(spacing <= 0):
+        raise ParameterError(
+            "pixel_size_nm has to be one positive number, or three for voxels (z, y, x)."
+        )
+    return array, spacing
+
+
+def cut_out(array: np.ndarray, a: int, b: int, spacing: np.ndarray) -> Pair:
+    """Return the two particles, with others trimmed at their own necks.
+
+    Raises
+    ------
+    DataError
+        If there is no such particle, or both are the same.
+    """
+    if a == b:
+        raise DataError(f"A pair needs two different particles; both are {a}.")
+    boxes = []
+    for label in (a, b):
+        if label <= 0:
+            raise DataError(f"There is no particle {label}; numbers start at 1.")
+        box = bounding_box(array == label)
+        if box is None:
+            raise DataError(f"There is no particle {label} in these labels.")
+        boxes.append(box)
+    low = np.maximum(np.minimum(boxes[0][0], boxes[1][0]) - _MARGIN, 0)
+    high = np.minimum(np.maximum(boxes[0][1], boxes[1][1]) + _MARGIN, array.shape)
+    part = array[tuple(slice(i, j) for i, j in zip(low, high, strict=True))]
+    neighbours = [touching(part, label) - {a, b} for label in (a, b)]
+    owner = np.where(part == a, 1, np.where(part == b, 2, np.where(part != 0, -1, 0)))
+    for which, label in ((1, a), (2, b)):
+        for other in neighbours[which - 1]:
+            _trim(owner, part, which, label, other, spacing)
+    others = tuple(sorted(int(n) for n in set().union(*neighbours)))
+    return Pair(owner.astype(np.int8), spacing, low * spacing, others)
+
+
+def bounding_box(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the first and one past the last index of what is true, None if nothing is."""
+    low, high = [], []
+    for axis in range(mask.ndim):
+        rest = tuple(i for i in range(mask.ndim) if i != axis)
+        where = np.flatnonzero(mask.any(axis=rest))
+        if not len(where):
+            return None
+        low.append(where[0])
+        high.append(where[-1] + 1)
+    return np.array(low), np.array(high)
+
+
+def touching(array: np.ndarray, label: int) -> set[int]:
+    """Return the labels that share a face, an edge or a corner with a particle."""
+    mask = array == label
+    around = ndimage.binary_dilation(mask, np.ones((3, 3, 3), bool)) & ~mask
+    return set(np.unique(array[around]).tolist()) - {0}
+
+
+def _trim(
+    owner: np.ndarray,
+    part: np.ndarray,
+    which: int,
+    label: int,
+    other: int,
+    spacing: np.ndarray,
+) -> None:
+    """Move the border between a particle and another to the plane of their own neck."""
+    two = Pair(
+        np.where(part == label, 1, np.where(part == other, 2, 0)).astype(np.int8),
+        spacing,
+        np.zeros(3),
+    )
+    if np.count_nonzero(two.flat == 2) < 8:
+        return
+    along = (two.positions - two.middle()) @ two.axis()
+    position, area = rough_neck(two, along)
+    reach = 0.5 * np.sqrt(area / np.pi) + two.unit_nm
+    near = (np.abs(along - position) < reach).reshape(part.shape)
+    beyond = (along > position).reshape(part.shape)
+    owner[near & beyond & (part == label)] = -1
+    owner[near & ~beyond & (part == other)] = which
+
+
+def rough_neck(pair: Pair, along: np.ndarray) -> tuple[float, float]:
+    """Return position (nm) and area (nm^2) of the narrowest slab between the centres.
+
+    Parameters
+    ----------
+    pair : Pair
+    along : array (voxel,)
+        Position of each voxel along the axis, in nm.
+    """
+    unit = pair.unit_nm
+    inside = pair.flat > 0
+    ends = [float(along[pair.flat == w].mean()) for w in (1, 2)]
+    room = _ENDS * (ends[1] - ends[0])
+    edges = np.arange(ends[0] + room - unit, ends[1] - room + unit, _STEP * unit)
+    if len(edges) < 6:
+        raise DataError("The two particles are too small or too close to tell their neck apart.")
+    counts, _ = np.histogram(along[inside], edges)
+    width = round(1 / _STEP)
+    # of slabs one voxel thick
+    slabs = np.convolve(counts, np.ones(width), mode="valid") * np.prod(pair.spacing_nm) / unit
+    centres = (edges[: len(slabs)] + edges[width : width + len(slabs)]) / 2
+    least = slabs.min()
+    # a long neck is equally wide over some length: take its middle
+    same = centres[slabs <= 1.02 * least + 1e-12]
+    position = same[np.argmin(np.abs(same - same.mean()))]
+    return float(position), float(max(least, unit**2))
+
+
+def sequence_text(labels: Sequence[int]) -> str:
+    """Return labels as a person would list them."""
+    return ", ".join(str(i) for i in labels)

@@ -1,0 +1,104 @@
+"""How well a surface is known: from the noise of a volume, and from repeated measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+from napari_tomo4d.data import Labels, Volume
+from napari_tomo4d.errors import DataError
+
+_INNER_PX = 2
+
+
+def surface_uncertainty(volume: Volume, labels: Labels) -> float:
+    """Return how far the surface may be shifted as a whole, from the noise of the volume.
+
+    Parameters
+    ----------
+    volume : Volume
+        What was segmented, of one material.
+    labels : Labels
+        Particles of that volume.
+
+    Returns
+    -------
+    float
+        Standard uncertainty of the position of the surface, in nm (in voxels if the voxel size
+        is not known).
+
+    Raises
+    ------
+    DataError
+        If shapes differ, or there is no inside or no outside.
+
+    Notes
+    -----
+    The threshold that parts particles from background is uncertain by the difference between
+    particles: each has a mean density of its own, and half the spread of these moves the middle
+    between density and background. Divided by the density's slope at the surface
+    that is a distance.
+    """
+    inside = labels.data > 0
+    if volume.data.shape != labels.data.shape:
+        raise DataError("Volume and labels differ in shape; use the labels of this volume.")
+    core = ndimage.binary_erosion(inside, iterations=_INNER_PX)
+    outer = ~ndimage.binary_dilation(inside, iterations=_INNER_PX)
+    if not core.any() or not outer.any():
+        raise DataError("The particles are too small, or fill the volume; no plateau is left.")
+    numbers = np.unique(labels.data[core])
+    means = ndimage.mean(volume.data, np.where(core, labels.data, 0), numbers)
+    plateau, ground = float(np.mean(means)), float(volume.data[outer].mean())
+    within = float(volume.data[outer].std())
+    spread = float(np.std(means, ddof=1)) if len(means) > 1 else within
+    level_error = 0.5 * np.hypot(spread, within / np.sqrt(max(len(means), 1)))
+    slope = _surface_slope(volume.data, inside)
+    unit = volume.pixel_size_nm or 1.0
+    if slope <= 0 or plateau <= ground:
+        raise DataError("The particles are not brighter than their surroundings.")
+    return float(min(level_error / slope, 3.0) * unit)
+
+
+def _surface_slope(data: np.ndarray, inside: np.ndarray) -> float:
+    """Return the mean drop of density per voxel across the surface."""
+    means = []
+    for side in (inside, ~inside):
+        depth = ndimage.distance_transform_edt(side)
+        near = side & (depth < 2)
+        # voxels next to the surface are half a voxel from it
+        means.append((float(data[near].mean()), float(depth[near].mean()) - 0.5))
+    (high, depth_in), (low, depth_out) = means
+    return (high - low) / (depth_in + depth_out)
+
+
+def repeat_errors(tables: Sequence[pd.DataFrame], values: Sequence[str]) -> pd.DataFrame:
+    """Return the spread of values measured repeatedly at the same pairs.
+
+    Parameters
+    ----------
+    tables : sequence of pandas.DataFrame
+        From `follow_pairs`, each of another half of the data.
+    values : sequence of str
+        Columns to compare.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per pair and time: ``time``, ``a``, ``b``, and the standard deviation of each value
+        over the tables. Divide by the root of the number of tables for the error of their mean.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two tables.
+    """
+    if len(tables) < 2:
+        raise DataError("Repeated measurements need at least two tables.")
+    keys = ["time", "a", "b"]
+    together = pd.concat([t[[*keys, *values]] for t in tables])
+    result: Any = together.groupby(keys).std(ddof=1).reset_index()
+    return result

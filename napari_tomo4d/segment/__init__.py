@@ -1,0 +1,51 @@
+"""Particles in reconstructed volumes: thresholds, labels, and identity through time."""
+
+from napari_tomo4d.segment.classifier import PixelClassifier, classify_voxels
+from napari_tomo4d.segment.corrections import (
+    delete_particle,
+    merge_particles,
+    split_by_seeds,
+    split_particle,
+)
+from napari_tomo4d.segment.follow import EVENTS, follow_particles, particle_events, relabel
+from napari_tomo4d.segment.morphology import clean_mask
+from napari_tomo4d.segment.particles import (
+    count_particles,
+    separate_particles,
+    separation_depths,
+)
+from napari_tomo4d.segment.thresholds import (
+    THRESHOLDS,
+    half_density,
+    hysteresis,
+    multi_otsu,
+    otsu,
+    threshold,
+    threshold_noise,
+    threshold_volumes,
+)
+
+__all__ = [
+    "EVENTS",
+    "THRESHOLDS",
+    "PixelClassifier",
+    "classify_voxels",
+    "clean_mask",
+    "count_particles",
+    "delete_particle",
+    "follow_particles",
+    "half_density",
+    "hysteresis",
+    "merge_particles",
+    "multi_otsu",
+    "otsu",
+    "particle_events",
+    "relabel",
+    "separate_particles",
+    "separation_depths",
+    "split_by_seeds",
+    "split_particle",
+    "threshold",
+    "threshold_noise",
+    "threshold_volumes",
+]

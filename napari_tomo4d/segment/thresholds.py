@@ -1,0 +1,353 @@
+"""From grey values to particles and background, by thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+from skimage.filters import apply_hysteresis_threshold
+
+from napari_tomo4d.data import Labels, TimeSeries, Volume
+from napari_tomo4d.errors import DataError, ParameterError
+from napari_tomo4d.parameters import Param
+from napari_tomo4d.progress import Progress
+from napari_tomo4d.provenance import note, recorded, warn
+from napari_tomo4d.segment.levels import (
+    as_arrays,
+    least_smoothing,
+    multi_otsu_levels,
+    otsu_level,
+    plateaus,
+    smoothed,
+)
+
+THRESHOLDS = ("half-density", "otsu", "multi-otsu", "level", "hysteresis")
+"""How the step *Threshold* finds its level."""
+
+
+def otsu(volume: Volume) -> Labels:
+    """Part particles (1) from background (0) by Otsu's threshold.
+
+    Parameters
+    ----------
+    volume : Volume
+        Particles brighter than the background.
+
+    Returns
+    -------
+    Labels
+        ``metadata["level"]`` is the threshold.
+
+    Raises
+    ------
+    DataError
+        If all voxels are equal.
+
+    References
+    ----------
+    Otsu, IEEE Trans. Systems, Man and Cybernetics 9, 62 (1979). Where particles fill only a
+    few per cent of the volume the level is too low and particles come out too large;
+    `half_density` does not depend on that.
+    """
+    return _threshold([volume], "otsu")[0]
+
+
+def half_density(volume: Volume, smoothing_px: float | None = None) -> Labels:
+    """Part particles (1) from background (0) halfway between the grey values of both.
+
+    Parameters
+    ----------
+    volume : Volume
+        Particles brighter than the background.
+    smoothing_px : float, optional
+        Standard deviation of a Gaussian blur; by default as little as the noise allows.
+
+    Returns
+    -------
+    Labels
+        ``metadata["level"]`` is the threshold, ``metadata["smoothing_px"]`` the blur.
+
+    Raises
+    ------
+    DataError
+        If all voxels are equal.
+    """
+    return _threshold([volume], "half-density", smoothing_px=smoothing_px)[0]
+
+
+def multi_otsu(volume: Volume, classes: int = 3) -> Labels:
+    """Part a volume into classes of brightness, 0 for the darkest.
+
+    Parameters
+    ----------
+    volume : Volume
+    classes : int
+        2 to 5.
+
+    Returns
+    -------
+    Labels
+        0 to ``classes - 1``; ``metadata["level"]`` lists the thresholds.
+
+    Raises
+    ------
+    DataError
+        If all voxels are equal, or there are fewer grey values than classes.
+    ParameterError
+        If `classes` is out of range.
+
+    References
+    ----------
+    Liao, Chen & Chung, J. Information Science and Engineering 17, 713 (2001).
+    """
+    return _threshold([volume], "multi-otsu", classes=classes)[0]
+
+
+def threshold(volume: Volume, level: float) -> Labels:
+    """Mark what is brighter than a level given by hand.
+
+    Parameters
+    ----------
+    volume : Volume
+    level : float
+        In the volume's grey values.
+
+    Returns
+    -------
+    Labels
+        0 and 1.
+    """
+    return _threshold([volume], "level", level)[0]
+
+
+def hysteresis(volume: Volume, low: float, high: float) -> Labels:
+    """Mark what is brighter than `low` and connected to something brighter than `high`.
+
+    Parameters
+    ----------
+    volume : Volume
+    low, high : float
+        In the volume's grey values, ``low <= high``.
+
+    Returns
+    -------
+    Labels
+        0 and 1; ``metadata["level"]`` is `low`, where the surface is.
+
+    Raises
+    ------
+    ParameterError
+        If `low` is above `high`.
+    """
+    return _threshold([volume], "hysteresis", low, high)[0]
+
+
+def threshold_noise(
+    volume: Volume, mask: Labels, level: float | None = None
+) -> tuple[float, float]:
+    """Return between which levels the threshold may lie within the noise.
+
+    Parameters
+    ----------
+    volume : Volume
+        What was thresholded.
+    mask : Labels
+        Its particles: not 0.
+    level : float, optional
+        The level used; by default as noted with the mask, or else halfway between
+        background and particles.
+
+    Returns
+    -------
+    low, high : float
+        The level minus and plus the standard deviation of noise at the surface, at most up to
+        5 % of the contrast from background and inside.
+
+    Raises
+    ------
+    DataError
+        If shapes differ, or the mask is empty or full.
+
+    Notes
+    -----
+    At half density the variance of noise is taken as the mean of those inside and outside.
+    The blur noted with the mask is applied first. Repeating a measurement with the masks of
+    both levels tells its uncertainty.
+    """
+    data, where = np.asarray(volume.data, np.float32), np.asarray(mask.data) > 0
+    if data.shape != where.shape:
+        raise DataError(
+            f"The mask has shape {where.shape}, the volume {data.shape}; both have to be equal."
+        )
+    if where.all() or not where.any():
+        raise DataError("The mask is empty or full, so it tells no noise of either side.")
+    data = smoothed(data, float(mask.metadata.get("smoothing_px", 0.0)))
+    found = plateaus([data], float(data[where].mean() + data[~where].mean()) / 2)
+    if level is None:
+        noted = mask.metadata.get("level")
+        level = found.middle if noted is None or isinstance(noted, list) else float(noted)
+    noise = float(np.hypot(found.inside_noise, found.background_noise)) / np.sqrt(2)
+    margin = 0.05 * (found.inside - found.background)
+    low = min(level, max(level - noise, found.background + margin))
+    high = max(level, min(level + noise, found.inside - margin))
+    return low, high
+
+
+@recorded("segment.threshold")
+def threshold_volumes(
+    volumes: Volume | TimeSeries[Volume],
+    method: Annotated[
+        str,
+        Param(
+            "Half-density: halfway between background and particles. Otsu: too low where "
+            "particles are few.",
+            choices=THRESHOLDS,
+        ),
+    ] = "half-density",
+    level: Annotated[
+        float | None,
+        Param("For level and hysteresis: brighter voxels are particles.", empty="none"),
+    ] = None,
+    seed_level: Annotated[
+        float | None,
+        Param(
+            "For hysteresis: a particle has to be brighter than this somewhere.",
+            empty="none",
+            advanced=True,
+        ),
+    ] = None,
+    classes: Annotated[
+        int, Param("For multi-Otsu: with the background.", minimum=2, maximum=5, advanced=True)
+    ] = 3,
+    smoothing_px: Annotated[
+        float | None,
+        Param(
+            "Blur before the threshold. Empty: as little as the noise allows.",
+            unit="px",
+            minimum=0,
+            maximum=20,
+            step=0.1,
+        ),
+    ] = None,
+    one_level: Annotated[
+        bool,
+        Param("One threshold for all times, so that growth is not a change of threshold."),
+    ] = True,
+    *,
+    progress: Progress | None = None,
+) -> Labels | TimeSeries[Labels]:
+    """Part particles from background by a threshold.
+
+    Parameters
+    ----------
+    volumes : Volume or TimeSeries of Volume
+        Particles brighter than the background.
+    method : {"half-density", "otsu", "multi-otsu", "level", "hysteresis"}
+    level, seed_level : float, optional
+        Grey values, as `method` needs them.
+    classes : int
+        2 to 5 classes of brightness.
+    smoothing_px : float, optional
+        Standard deviation of a Gaussian. By default the least after which three standard
+        deviations of noise lie between either plateau and the level halfway.
+    one_level : bool
+        Whether all times share level and blur (pooled histogram), or have their own.
+    progress : Progress, optional
+
+    Returns
+    -------
+    Labels or TimeSeries of Labels
+        0 for background, 1 for particles (more for more classes). ``metadata["level"]`` is
+        the threshold, a list for several; ``metadata["smoothing_px"]`` the blur.
+
+    Raises
+    ------
+    DataError
+        If all voxels of a volume are equal.
+    ParameterError
+        If the method needs a level that is not given.
+    """
+    if isinstance(volumes, Volume):
+        return _threshold([volumes], method, level, seed_level, classes, smoothing_px, progress)[0]
+    if not isinstance(volumes, TimeSeries) or not isinstance(volumes[0], Volume):
+        raise DataError("A threshold needs volumes; reconstruct the tilt series first.")
+    progress = progress or Progress()
+    if one_level:
+        parts = _threshold(
+            list(volumes), method, level, seed_level, classes, smoothing_px, progress
+        )
+    else:
+        parts = []
+        for i, v in enumerate(volumes):
+            part = progress.part(i, len(volumes), volumes.label(i))
+            parts += _threshold([v], method, level, seed_level, classes, smoothing_px, part)
+    return volumes.with_items(parts)
+
+
+def _threshold(
+    volumes: Sequence[Volume],
+    method: str,
+    level: float | None = None,
+    seed_level: float | None = None,
+    classes: int = 2,
+    smoothing_px: float | None = 0.0,
+    progress: Progress | None = None,
+) -> list[Labels]:
+    """Apply one threshold to all volumes."""
+    progress = progress or Progress()
+    arrays = as_arrays(volumes)
+    # with a level given by hand, the blur must not change on its own from volume to volume
+    if smoothing_px is None:
+        smoothing_px, enough = least_smoothing([arrays[0], arrays[-1]][: len(arrays)])
+        if not enough:
+            warn(
+                f"Even blurred by {smoothing_px:g} voxels, noise in the volume reaches the "
+                "threshold; a smoother reconstruction (TV) will give truer surfaces."
+            )
+        elif smoothing_px:
+            note(f"Volumes were blurred by {smoothing_px:g} voxels, as little as the noise allows.")
+    progress.report(1, len(arrays) + 2, "Threshold")
+    if smoothing_px:
+        arrays = [smoothed(a, smoothing_px) for a in arrays]
+    levels = _levels(arrays, method, level, seed_level, classes)
+    used = ", ".join(f"{v:.5g}" for v in levels)
+    note(f"Threshold: {used} ({method}).")
+    result = []
+    for i, (volume, array) in enumerate(zip(volumes, arrays, strict=True)):
+        if method == "hysteresis":
+            data = apply_hysteresis_threshold(array, *levels).astype(np.int32)
+            kept: float | list[float] = levels[0]
+        else:
+            data = np.zeros(array.shape, np.int32)
+            for value in levels:
+                data += array > np.float32(value)
+            kept = levels if len(levels) > 1 else levels[0]
+        metadata = {**volume.metadata, "level": kept, "smoothing_px": smoothing_px}
+        result.append(Labels(data, volume.pixel_size_nm, f"{volume.name} particles", metadata))
+        progress.report(i + 3, len(arrays) + 2, "Threshold")
+    return result
+
+
+def _levels(
+    arrays: list[np.ndarray],
+    method: str,
+    level: float | None,
+    seed_level: float | None,
+    classes: int,
+) -> list[float]:
+    if method == "half-density":
+        return [plateaus(arrays).middle]
+    if method == "otsu":
+        return [otsu_level(arrays)]
+    if method == "multi-otsu":
+        if not 2 <= classes <= 5:
+            raise ParameterError(f"classes is {classes}; it has to be between 2 and 5.")
+        return multi_otsu_levels(arrays, classes)
+    if level is None:
+        raise ParameterError(f"The method {method!r} needs a level in grey values.")
+    if method == "level":
+        return [float(level)]
+    if seed_level is None or seed_level < level:
+        raise ParameterError("Hysteresis needs a seed level that is at least the level.")
+    return [float(level), float(seed_level)]
