@@ -40,6 +40,7 @@ def follow_pairs(
     *,
     pairs: Sequence[tuple[int, int]] | None = None,
     max_gap_nm: float = 0.0,
+    section: str = "across-beam",
     surface_uncertainty_nm: float | Sequence[float] | None = None,
     pixel_size_uncertainty: float = 0.0,
     progress: Progress | None = None,
@@ -58,9 +59,10 @@ def follow_pairs(
         By default every pair in contact at any time.
     max_gap_nm : float
         For the search of pairs: largest gap that still counts as contact.
+    section : {"across-beam", "longest"}
     surface_uncertainty_nm : float or one per time, optional
     pixel_size_uncertainty : float
-        Both as in `neck`.
+        All as in `neck`.
     progress : Progress, optional
 
     Returns
@@ -108,6 +110,7 @@ def follow_pairs(
                     a,
                     b,
                     pixel_size_nm,
+                    section=section,
                     surface_uncertainty_nm=surfaces[t],
                     pixel_size_uncertainty=pixel_size_uncertainty,
                 )

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import optimize, stats
 
 from napari_tomo4d.errors import DataError, ParameterError
+from napari_tomo4d.two_spheres import two_sphere_curve_as_measured
 
 MECHANISMS = {
     2: "viscous flow",
@@ -22,6 +23,7 @@ MECHANISMS = {
 GAS_CONSTANT = 8.31446261815324
 _ABSOLUTE_ZERO_C = -273.15
 _MIN_TIMES = 3
+_LEAST_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -271,27 +273,46 @@ def correlations(table: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         A row per pair: ``pair``, ``a``, ``b``, ``times`` (number used), ``r`` (Pearson's, of
         r_n / r and d / 2r), ``p_value``, ``neck_change``, ``distance_change`` (of the ratios, last
-        minus first by a straight line) and ``verdict``: "as expected" where the distance shrinks
-        as the neck grows (r < 0), "breaks the rule" where r > 0, "unclear" where there are fewer
-        than three times or nothing changes.
+        minus first by a straight line), ``expected_change`` (of the distance of two free spheres
+        with these necks) and ``verdict``: "as expected" where the distance shrinks as the neck
+        grows, "breaks the rule" where r > 0 or the distance shrinks by less than a quarter of what
+        is expected (other particles pull, or the pair turns), "unclear" where there are
+        fewer than three times or nothing changes.
     """
     rows = []
     for (pair, a, b), part in table.groupby(["pair", "a", "b"], sort=False):
         good = part[(part.neck_ratio > 0) & part.distance_ratio.notna()]
         row = {"pair": pair, "a": a, "b": b, "times": len(good)}
-        r = p = neck_change = distance_change = float("nan")
+        r = p = neck_change = distance_change = expected = float("nan")
         if len(good) >= _MIN_TIMES:
             x, y = good.neck_ratio.to_numpy(), good.distance_ratio.to_numpy()
             t = good.time_s.to_numpy()
             span = np.ptp(t)
             neck_change = float(np.polyfit(t, x, 1)[0] * span)
             distance_change = float(np.polyfit(t, y, 1)[0] * span)
+            expected = _free_change(float(x.mean()), neck_change)
             if np.ptp(x) > 0 and np.ptp(y) > 0:
                 r, p = (float(v) for v in stats.pearsonr(x, y))
-        verdict = "unclear" if np.isnan(r) else "as expected" if r < 0 else "breaks the rule"
         row |= {"r": r, "p_value": p, "neck_change": neck_change}
-        rows.append({**row, "distance_change": distance_change, "verdict": verdict})
+        row |= {"distance_change": distance_change, "expected_change": expected}
+        rows.append({**row, "verdict": _verdict(r, distance_change, expected)})
     return pd.DataFrame(rows)
+
+
+def _verdict(r: float, change: float, expected: float) -> str:
+    if np.isnan(r):
+        return "unclear"
+    # both sides are negative where the neck grows
+    if r >= 0 or (expected < 0 and change > _LEAST_SHARE * expected):
+        return "breaks the rule"
+    return "as expected"
+
+
+def _free_change(ratio: float, change: float) -> float:
+    """Return the change of d / 2r of two free spheres for a change of r_n / r about a value."""
+    curve = np.array(two_sphere_curve_as_measured(np.linspace(0, 1, 201)))
+    before, after = np.interp(ratio + np.array([-0.5, 0.5]) * change, *curve)
+    return float(after - before)
 
 
 def _usable(

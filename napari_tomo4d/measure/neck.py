@@ -13,7 +13,10 @@ from napari_tomo4d.measure.neck_shape import NeckShape, fit_neck
 from napari_tomo4d.measure.outline import Outline, outlines
 from napari_tomo4d.measure.pair import Pair, cut_out, rough_neck, sequence_text, spacing_of
 
+SECTIONS = ("across-beam", "longest")
 _ROUNDS = 3
+_WANDER = 0.5
+"""Error of a distance over that of the surface: rough surfaces move centres of mass less."""
 _INTERRUPTED = 0.08
 _SMALL_VOXELS = 300
 
@@ -27,8 +30,8 @@ class Section:
     origin_nm : array (3,)
         Point (z, y, x) of the pair's axis at the neck.
     axes : array (3, 3)
-        Unit vectors (z, y, x): along the pair from a to b, along the longest direction of the
-        neck, normal to the section.
+        Unit vectors (z, y, x): along the pair from a to b, across it in the
+        section, normal to the section.
     outlines_nm : tuple of two arrays (point, 3)
         Projected outline of each particle, laid into the section.
     neck_line_nm : array (2, 3)
@@ -58,7 +61,7 @@ class Neck:
     a, b : int
         Labels of the particles.
     neck_radius_nm : float
-        Half of the neck's width in the section where it is longest; 0 without contact.
+        Half of the neck's width in the section; 0 without contact.
     distance_nm, distance_xy_nm, distance_z_nm : float
         Between the particles' centres; its parts across the beam and along it.
     radii_nm : tuple of float
@@ -133,6 +136,7 @@ def neck(
     b: int,
     pixel_size_nm: Any = None,
     *,
+    section: str = "across-beam",
     surface_uncertainty_nm: float | None = None,
     pixel_size_uncertainty: float = 0.0,
 ) -> Neck:
@@ -146,9 +150,13 @@ def neck(
         The two particles.
     pixel_size_nm : float or three floats (z, y, x), optional
         Voxel size; by default that of the labels.
+    section : {"across-beam", "longest"}
+        The section holds both centres, and either the direction across the beam, in which
+        reconstructions from few tilts are best, or the longest direction of the neck wherever that
+        points; a missing wedge makes necks longest along the beam.
     surface_uncertainty_nm : float, optional
-        Standard uncertainty of where the surface is, see `surface_uncertainty`; a
-        quarter of a voxel by default.
+        Standard uncertainty of where the surface is, see `surface_uncertainty`; half a
+        voxel by default.
     pixel_size_uncertainty : float
         Relative standard uncertainty of the voxel size.
 
@@ -166,8 +174,8 @@ def neck(
 
     Notes
     -----
-    The protocol of Nanoscale 2023, 15, 10133: in the section that holds both centres and the neck
-    at its longest, with other particles trimmed at their own necks, r_n is half the
+    The protocol of Nanoscale 2023, 15, 10133: in the section that holds both centres, where the
+    neck is longest, with other particles trimmed at their own necks, r_n is half the
     neck's width; d comes from the centres of mass of the projected particles in the section, and
     from the middle between first and last voxel normal to it; r from circles of equal area.
 
@@ -175,6 +183,8 @@ def neck(
     centres, not where a watershed parted them, and the section is fitted to the voxels, see
     `fit_neck`.
     """
+    if section not in SECTIONS:
+        raise ParameterError(f"section is {section!r}; choose one of {', '.join(SECTIONS)}.")
     array, spacing = spacing_of(labels, pixel_size_nm)
     for value, what in (
         (surface_uncertainty_nm, "surface_uncertainty_nm"),
@@ -183,15 +193,16 @@ def neck(
         if value is not None and not (np.isfinite(value) and value >= 0):
             raise ParameterError(f"{what} is {value}; it has to be 0 or more.")
     pair = cut_out(array, a, b, spacing)
-    surface = 0.25 * pair.unit_nm if surface_uncertainty_nm is None else surface_uncertainty_nm
+    surface = 0.5 * pair.unit_nm if surface_uncertainty_nm is None else surface_uncertainty_nm
     flags = _flags_before(array, a, b)
     if not _in_contact(pair):
         return _apart(pair, a, b, flags, surface, pixel_size_uncertainty)
     contact = _contact_area(array, a, b, spacing)
     shape, origin, axis = _narrowest(pair)
     unit = pair.unit_nm
-    angle, length = shape.longest_direction()
     first, second = _across(axis)
+    # `first` lies across the beam
+    angle, length = shape.longest_direction() if section == "longest" else (0.0, shape.length(0.0))
     axes = np.stack(
         [
             axis,
@@ -233,7 +244,7 @@ def neck(
         flags=tuple(flags),
         section=_drawn(pair, origin, axes, shape, halves, centres, length * unit),
     )
-    moved = _distance_error(pair, surface)
+    moved = float(np.hypot(_distance_error(pair, surface), _WANDER * surface))
     result.errors.update(
         _errors(result, shape.radius_error * unit, surface, moved, pixel_size_uncertainty)
     )
@@ -449,6 +460,6 @@ def _apart(pair: Pair, a: int, b: int, flags: list[str], surface: float, relativ
         gap_nm=gap,
         flags=(*flags, f"the particles do not touch, gap {gap:.3g} nm"),
     )
-    moved = _distance_error(pair, surface)
+    moved = float(np.hypot(_distance_error(pair, surface), _WANDER * surface))
     result.errors.update(_errors(result, 0.0, surface, moved, relative))
     return result

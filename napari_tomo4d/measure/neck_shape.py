@@ -14,6 +14,7 @@ _ROUGHNESS = 0.05
 _FIT_REACH = 3.0
 _BAND = 2.0
 _MANY = 2500
+_LONG = 1.25
 _SMALL = 6.0
 """Neck radius in voxels below which outlines are held rounder."""
 _STIFFNESS = 2.0 * np.tile(np.arange(1, _HARMONICS + 1), 2) ** 2
@@ -59,10 +60,13 @@ class NeckShape:
         """Return the angle (radians) in which the outline is longest, and its length there."""
         angles = np.linspace(0, np.pi, 180, endpoint=False)
         directions = np.stack([np.cos(angles), np.sin(angles)])
-        along = self.outline @ directions
-        lengths = along.max(axis=0) - along.min(axis=0)
+        lengths = np.ptp(self.outline @ directions, axis=0)
         best = int(np.argmax(lengths))
         return float(angles[best]), float(lengths[best])
+
+    def length(self, angle: float) -> float:
+        """Return the outline's length in the direction of an angle (radians)."""
+        return float(np.ptp(self.outline @ np.array([np.cos(angle), np.sin(angle)])))
 
 
 def fit_neck(
@@ -103,8 +107,10 @@ def fit_neck(
     area of such a section is ``pi R^2``, the harmonics describe its shape and
     don't change its area.
     """
-    middle = across[inside & (np.abs(along - start) < 1)].mean(axis=0)
-    uv = across - middle
+    slab = across[inside & (np.abs(along - start) < 1)]
+    middle = slab.mean(axis=0)
+    rounding = _rounding(slab)
+    uv = (across - middle) @ rounding
     rho2 = (uv**2).sum(axis=1)
     rho, phi = np.sqrt(rho2), np.arctan2(uv[:, 1], uv[:, 0])
     radius = np.sqrt(start_area / np.pi)
@@ -140,7 +146,8 @@ def fit_neck(
     p = _best(sites(near[np.abs(distance) < _BAND]), [p], bounds)
     angles = np.linspace(0, 2 * np.pi, 120, endpoint=False)
     edge = np.sqrt(np.maximum(p[0] * (1 + _waves(angles) @ p[6:-1]), 0))
-    outline = edge[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1) + middle
+    outline = edge[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    outline = outline @ np.linalg.inv(rounding) + middle
     neck_radius = float(np.sqrt(p[0]))
     opening = [float(np.sqrt(np.interp(s, *rough))) - neck_radius for s in (-2.0, 2.0)]
     slopes = tuple(max(o, 0.0) / 2 for o in opening)
@@ -157,6 +164,15 @@ def fit_neck(
         curvature,
         float(np.hypot(1 / count, np.exp(p[-1]) / np.sqrt(count))),
     )
+
+
+def _rounding(slab: np.ndarray) -> np.ndarray:
+    """Return the matrix (2, 2) of determinant 1 that makes a long section round."""
+    variances, directions = np.linalg.eigh(np.cov(slab.T))
+    stretch = np.sqrt(np.maximum(variances, 1e-6))
+    if stretch[1] < _LONG * stretch[0]:
+        return np.eye(2)
+    return directions * (np.sqrt(stretch.prod()) / stretch) @ directions.T
 
 
 class _Sites:

@@ -15,6 +15,8 @@ from napari_tomo4d.errors import DataError, ParameterError
 _MARGIN = 5
 _STEP = 0.25
 _ENDS = 0.1
+_SAME = 1.06
+"""Slabs count as equally wide up to this ratio; voxels make them differ by some percent."""
 
 
 @dataclass(eq=False)
@@ -221,7 +223,7 @@ def rough_neck(pair: Pair, along: np.ndarray) -> tuple[float, float]:
     centres = (edges[: len(slabs)] + edges[width : width + len(slabs)]) / 2
     least = slabs.min()
     # a long neck is equally wide over some length: take its middle
-    same = centres[slabs <= 1.02 * least + 1e-12]
+    same = centres[slabs <= _SAME * least + 1e-12]
     position = same[np.argmin(np.abs(same - same.mean()))]
     return float(position), float(max(least, unit**2))
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 
 from napari_tomo4d.errors import DataError
-from napari_tomo4d.simulate.two_spheres import two_sphere_distance
+from napari_tomo4d.two_spheres import two_sphere_curve
 
+_PULLED_NECK, _PULLED_DISTANCE = (0.62, 0.87), (0.80, 1.04)
+"""r_n / r0 and d / (2 r0) of a pulled pair, from 0.3 to 0.8 of r_n / r0 of the fastest pair."""
 _CLUSTERS = (3, 2, 2, 2, 1, 1)
 """Particles in each group that touches, in the order in which room is looked for."""
 
@@ -25,12 +28,15 @@ class Scene:
     pairs : array (pair, 2)
         Numbers of the particles that a neck joins, from 0.
     neck_radii_nm : array (pair,)
+    pulled : array (pair,)
+        Whether the pair is pulled apart by others while its neck grows.
     """
 
     centres_nm: np.ndarray
     radii_nm: np.ndarray
     pairs: np.ndarray
     neck_radii_nm: np.ndarray
+    pulled: np.ndarray
 
     def in_pixels(self, pixel_size_nm: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return spheres (n, 4) = centre, radius; neck ends (m, 2, 3); neck radii (m,)."""
@@ -52,20 +58,26 @@ class Cluster:
         Unit vectors from one particle to the next.
     speed : float
         How far its sintering gets, relative to the fastest.
+    pulled : bool
+        Whether the last particle is pulled away from the one before while their neck grows.
     """
 
     centre_nm: np.ndarray
     radius_nm: float
     directions: np.ndarray
     speed: float
+    pulled: bool = False
 
-    def positions_nm(self, distance_nm: float) -> np.ndarray:
-        """Return the centres (particle, 3) for a given distance of neighbours."""
-        steps = np.vstack([np.zeros(3), np.cumsum(self.directions, axis=0) * distance_nm])
+    def positions_nm(self, distances_nm: np.ndarray | float) -> np.ndarray:
+        """Return the centres (particle, 3) for given distances of neighbours."""
+        steps = self.directions * np.reshape(distances_nm, (-1, 1))
+        steps = np.vstack([np.zeros(3), np.cumsum(steps, axis=0)])
         return self.centre_nm + steps - steps.mean(axis=0)
 
 
-def place_clusters(box_nm: np.ndarray, radius_nm: float, rng: np.random.Generator) -> list[Cluster]:
+def place_clusters(
+    box_nm: np.ndarray, radius_nm: float, rng: np.random.Generator, *, many_body: bool = False
+) -> list[Cluster]:
     """Find room for groups of particles that don't touch each other.
 
     Parameters
@@ -76,6 +88,8 @@ def place_clusters(box_nm: np.ndarray, radius_nm: float, rng: np.random.Generato
     radius_nm : float
         Mean particle radius; groups differ by up to 15 %.
     rng : numpy Generator
+    many_body : bool
+        Whether in the group of three the last particle is pulled away from its neighbour.
 
     Raises
     ------
@@ -87,7 +101,8 @@ def place_clusters(box_nm: np.ndarray, radius_nm: float, rng: np.random.Generato
         for _ in range(400):
             cluster = _random_cluster(size, box_nm, radius_nm, rng)
             if cluster is not None and not any(_too_close(cluster, c) for c in clusters):
-                clusters.append(cluster)
+                pulled = many_body and size > 2
+                clusters.append(dataclasses.replace(cluster, pulled=pulled))
                 break
     if not any(len(c.directions) for c in clusters):
         edges = " x ".join(f"{e:.0f}" for e in box_nm)
@@ -128,14 +143,50 @@ def scene_at(clusters: list[Cluster], x_fastest: float, x_start: float) -> Scene
     """Return the scene when the fastest neck has reached r_n / r0 = `x_fastest`."""
     centres: list[np.ndarray] = []
     radii: list[float] = []
-    pairs, necks = [], []
+    pairs, necks, pulled = [], [], []
     for cluster in clusters:
         x = x_start + (x_fastest - x_start) * cluster.speed
         first = sum(len(c) for c in centres)
-        distance = 2 * cluster.radius_nm * float(two_sphere_distance(x))
-        centres.append(cluster.positions_nm(distance))
+        distances = np.full(len(cluster.directions), 2 * cluster.radius_nm * two_sphere_curve(x))
+        ratios = np.full(len(cluster.directions), x)
+        if cluster.pulled:
+            part = (x - x_start) / (0.8 - x_start)
+            ratios[-1] = np.interp(part, (0, 1), _PULLED_NECK)
+            distances[-1] = 2 * cluster.radius_nm * np.interp(part, (0, 1), _PULLED_DISTANCE)
+        centres.append(cluster.positions_nm(distances))
         radii += [cluster.radius_nm] * len(centres[-1])
         for i in range(len(cluster.directions)):
             pairs.append((first + i, first + i + 1))
-            necks.append(x * cluster.radius_nm)
-    return Scene(np.concatenate(centres), np.array(radii), np.array(pairs), np.array(necks))
+            necks.append(ratios[i] * cluster.radius_nm)
+            pulled.append(cluster.pulled and i + 1 == len(cluster.directions))
+    return Scene(
+        np.concatenate(centres),
+        np.array(radii),
+        np.array(pairs),
+        np.array(necks),
+        np.array(pulled),
+    )
+
+
+def centres_of_mass(scene: Scene) -> np.ndarray:
+    """Return the centres of mass (particle, 3) in nm, particles parted halfway along necks.
+
+    Differs from the spheres' centres where a neck holds more or less than the caps of the
+    spheres that it replaced, as those of pulled pairs do.
+    """
+    volumes = np.full(len(scene.centres_nm), 4 / 3)
+    moments = np.zeros_like(scene.centres_nm)
+    for (a, b), neck in zip(scene.pairs, scene.neck_radii_nm, strict=True):
+        step = scene.centres_nm[b] - scene.centres_nm[a]
+        distance = np.linalg.norm(step)
+        for particle, direction in ((a, step / distance), (b, -step / distance)):
+            radius = scene.radii_nm[particle]
+            x, half = neck / radius, distance / (2 * radius)
+            # the sphere ends where it is as narrow as the neck, or halfway if that comes first
+            end = min(np.sqrt(1 - x**2), half)
+            cap = 2 / 3 - end + end**3 / 3
+            volumes[particle] += x**2 * (half - end) - cap
+            moments[particle] += direction * (
+                x**2 * (half**2 - end**2) / 2 - (1 - 2 * end**2 + end**4) / 4
+            )
+    return scene.centres_nm + moments / volumes[:, None] * scene.radii_nm[:, None]

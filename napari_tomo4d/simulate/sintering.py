@@ -19,8 +19,8 @@ from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import Provenance, jsonable, software_version
 from napari_tomo4d.simulate import render
 from napari_tomo4d.simulate.microscope import detect
-from napari_tomo4d.simulate.scene import Scene, place_clusters, scene_at
-from napari_tomo4d.simulate.two_spheres import neck_growth
+from napari_tomo4d.simulate.neck_growth import neck_growth
+from napari_tomo4d.simulate.scene import Scene, centres_of_mass, place_clusters, scene_at
 
 _FIELD_NM = 1024 * 1.04
 _LAZY_BYTES = 512 * 1024**2
@@ -61,7 +61,9 @@ class SinteringTruth:
         A row per pair and time: ``time``, ``time_s``, ``a``, ``b`` (labels),
         ``neck_radius_nm``, ``distance_nm``, ``distance_xy_nm``, ``distance_z_nm``,
         ``radius_nm``, ``neck_ratio`` (r_n / r0), ``distance_ratio`` (d / 2 r0), ``aspect_ratio``
-        (height over width of a particle in the section: 2 r0 / (r0 + d/2)).
+        (height over width of a particle in the section: 2 r0 / (r0 + d/2)), ``many_body``
+        (pulled apart by others). Distances are those of the spheres, and of the centres of mass
+        in an experiment with many-body motion.
     volumes, labels : sequence of Volume, of Labels
         Made when asked for. Density is 1 inside a particle.
     shifts_px : array (time, tilt, frame, 2)
@@ -148,6 +150,9 @@ def sintering(
     neck_exponent: Annotated[
         float, Param("n of the neck growth law.", minimum=1, maximum=20)
     ] = 6.0,
+    many_body: Annotated[
+        bool, Param("One pair is pulled apart by others while its neck grows.")
+    ] = False,
     *,
     lazy: bool | None = None,
     progress: Progress | None = None,
@@ -183,6 +188,9 @@ def sintering(
     duration_s, temperature_c : float
     neck_exponent : float
         n in ``(r_n/r0)^n = x0^n + B t``; the fastest pair goes from 0.3 to 0.8.
+    many_body : bool
+        In a group of three the last pair moves apart while its neck grows, as forces
+        of further particles make it do; its distance does not follow the curve of two spheres.
     lazy : bool, optional
         Compute images when they are used; by default above 512 MB.
     progress : Progress, optional
@@ -196,7 +204,7 @@ def sintering(
     Notes
     -----
     Groups of equal spheres are joined by cylindrical necks at constant volume, see
-    `two_sphere_distance`. Projections are exact lengths of rays inside the solids,
+    `two_sphere_curve`. Projections are exact lengths of rays inside the solids,
     averaged over each pixel. A particle of the mean diameter scatters half of the electrons
     onto the detector, proportionally to thickness; 2 % are background.
     """
@@ -214,7 +222,8 @@ def sintering(
     times = np.linspace(0, duration_s, n_times) if n_times > 1 else np.zeros(1)
 
     rng = np.random.default_rng([seed, 0])
-    clusters = place_clusters(np.array([n_z, n_y, n_x]) * size, radius_nm, rng)
+    box = np.array([n_z, n_y, n_x]) * size
+    clusters = place_clusters(box, radius_nm, rng, many_body=many_body)
     necks, rate = neck_growth(times, _X_START, _X_END, neck_exponent)
     scenes = tuple(scene_at(clusters, x, _X_START) for x in necks)
     shifts = _drift(n_times, len(angles), frames_per_tilt, drift_px, rng)
@@ -349,8 +358,11 @@ def _voxels(
 def _pair_table(scenes: Sequence[Scene], times_s: np.ndarray) -> pd.DataFrame:
     rows = []
     for t, scene in enumerate(scenes):
-        for (a, b), neck in zip(scene.pairs, scene.neck_radii_nm, strict=True):
-            step = scene.centres_nm[b] - scene.centres_nm[a]
+        # with a pulled pair volumes are not conserved, and spheres say little
+        centres = centres_of_mass(scene) if scene.pulled.any() else scene.centres_nm
+        necks = zip(scene.pairs, scene.neck_radii_nm, scene.pulled, strict=True)
+        for (a, b), neck, pulled in necks:
+            step = centres[b] - centres[a]
             distance, radius = float(np.linalg.norm(step)), float(scene.radii_nm[a])
             rows.append(
                 {
@@ -366,6 +378,7 @@ def _pair_table(scenes: Sequence[Scene], times_s: np.ndarray) -> pd.DataFrame:
                     "neck_ratio": float(neck) / radius,
                     "distance_ratio": distance / (2 * radius),
                     "aspect_ratio": 2 * radius / (radius + distance / 2),
+                    "many_body": bool(pulled),
                 }
             )
     return pd.DataFrame(rows)

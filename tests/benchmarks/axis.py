@@ -1,7 +1,7 @@
 """How exactly the tilt axis is found: many simulated series, and the needle.
 
 Run it as ``python -m tests.benchmarks.axis``; ``--seeds N`` sets how many series, and
-``--only NAME`` runs one of dose, axes, needle.
+``--only NAME`` runs one of dose, axes, projected, needle.
 """
 
 from __future__ import annotations
@@ -133,6 +133,8 @@ def main() -> None:
         sintering_dose(options.seeds, 40, "y", (96, 128, 128))
         sintering_dose(options.seeds, 70, "y", (96, 128, 128))
         sintering_dose(options.seeds, 40, "x", (96, 121, 133))
+        sintering_dose(options.seeds, 40, "y", (96, 133, 121))
+        sintering_dose(options.seeds, 70, "x", (96, 121, 133))
     if options.only in (None, "projected"):
         projected(options.seeds)
     if options.only in (None, "axes"):

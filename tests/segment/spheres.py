@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from napari_tomo4d.simulate import two_sphere_distance
+from napari_tomo4d.two_spheres import two_sphere_curve
 
 
 def ball(shape, centre, radius):
@@ -22,7 +22,7 @@ def balls(shape, *spheres):
 
 def sintered_pair(x, radius, rng, noise=0.0):
     """Two spheres with a neck of r_n / r0 = x in a random direction: mask, side of the neck."""
-    distance = 2 * radius * two_sphere_distance(x)
+    distance = 2 * radius * two_sphere_curve(x)
     direction = rng.normal(size=3)
     direction /= np.linalg.norm(direction)
     n = int(np.ceil(2 * (2 * radius + 5)))

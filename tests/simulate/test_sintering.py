@@ -9,7 +9,8 @@ import napari_tomo4d as t4
 from napari_tomo4d.errors import Cancelled, DataError, ParameterError
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.reconstruct import Projector
-from napari_tomo4d.simulate import detect, neck_growth, pink_noise, two_sphere_distance
+from napari_tomo4d.simulate import detect, neck_growth, pink_noise
+from napari_tomo4d.two_spheres import two_sphere_curve
 
 SMALL = {"n_times": 2, "shape": (48, 64, 64), "max_tilt_deg": 40, "tilt_step_deg": 10}
 
@@ -22,8 +23,8 @@ def default():
 def test_two_sphere_model_has_its_published_values():
     x = np.array([0.2, 0.4, 0.6, 0.8, 0.9, 1.0])
     expected = [0.98993, 0.95886, 0.90370, 0.81667, 0.75488, 0.66667]
-    np.testing.assert_allclose(two_sphere_distance(x), expected, atol=1e-5)
-    assert two_sphere_distance(0.0) == pytest.approx(1)
+    np.testing.assert_allclose(two_sphere_curve(x), expected, atol=1e-5)
+    assert two_sphere_curve(0.0) == pytest.approx(1)
 
 
 def test_necks_grow_by_the_stated_law():
@@ -51,7 +52,7 @@ def test_the_table_is_the_model_at_every_time(default):
     _, truth = default
     pairs = truth.pairs
     np.testing.assert_allclose(
-        pairs.distance_ratio, two_sphere_distance(pairs.neck_ratio.to_numpy()), rtol=1e-9
+        pairs.distance_ratio, two_sphere_curve(pairs.neck_ratio.to_numpy()), rtol=1e-9
     )
     np.testing.assert_allclose(
         pairs.distance_nm**2, pairs.distance_xy_nm**2 + pairs.distance_z_nm**2, rtol=1e-9

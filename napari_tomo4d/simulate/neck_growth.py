@@ -1,32 +1,8 @@
-"""Two equal spheres that sinter: a cylindrical neck at constant volume."""
+"""How fast necks grow in the simulated experiment."""
 
 from __future__ import annotations
 
 import numpy as np
-
-
-def two_sphere_distance(x: np.ndarray | float) -> np.ndarray | float:
-    """Return the centre distance d / (2 r0) for a neck radius r_n / r0.
-
-    Parameters
-    ----------
-    x : float or array
-        Neck radius over sphere radius, 0 to 1.
-
-    Returns
-    -------
-    float or array
-        1 at first contact, 2/3 when the neck is as wide as the spheres.
-
-    Notes
-    -----
-    The caps of the two spheres beyond the place where they are as wide as the neck are
-    refilled as a cylinder of the neck's radius:
-    ``2/3 + s - s^3/3 + (1 - s^2)(D - s) = 4/3`` with ``s = sqrt(1 - x^2)``, so that
-    ``D = (2/3)(1 + s + s^2) / (1 + s)``.
-    """
-    s = np.sqrt(1 - np.square(x))
-    return (2 / 3) * (1 + s + s**2) / (1 + s)
 
 
 def neck_growth(
