@@ -24,6 +24,8 @@ examples:
   napari-tomo4d demo                       open it with a simulated sintering experiment
   napari-tomo4d run recipe.toml            repeat a saved session without a window
   napari-tomo4d steps reconstruct.sirt     what a step does and its parameters
+  napari-tomo4d report labels.ome.zarr -o report.html
+                                           measure particles and necks, write a report
 
 exit codes: 0 done, 1 an error that is explained, 2 wrong usage, 130 cancelled (Ctrl+C)
 """
@@ -103,6 +105,15 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = add("steps", _steps, "list the steps of recipes, or explain one")
     sub.add_argument("step", nargs="?", metavar="STEP", help="name of a step")
+
+    sub = add("report", _report, "measure labelled particles and write a report")
+    sub.add_argument("labels", metavar="LABELS", help="labels of one time, or of several")
+    sub.add_argument("--volumes", metavar="PATH", help="what was segmented, to be shown")
+    sub.add_argument("-o", "--output", metavar="HTML", required=True, help="the report's file")
+    sub.add_argument("--title", metavar="TEXT", help="heading of the report")
+    sub.add_argument("--pixel-size", metavar="NM", type=float, help="voxel size, if not in the file")
+    sub.add_argument("--overwrite", action="store_true", help="replace a report that exists")
+    sub.add_argument("--quiet", action="store_true", help="no progress bar")
     return parser
 
 
@@ -186,12 +197,36 @@ def _steps(options: argparse.Namespace) -> int:
         return EXIT_OK
     step = get_step(options.step)
     print(f"{step.name}: {step.summary}")
-    print(f"takes a {step.takes}, gives a {step.gives}")
+    print(f"takes: {step.takes}, gives: {step.gives}")
     for parameter in step.parameters.values():
         default = "required" if parameter.required else f"default {parameter.default}"
         unit = f" {parameter.param.unit}" if parameter.param.unit else ""
         print(f"  {parameter.name} ({default}{unit})")
         print(f"      {parameter.param.help}{_range_text(parameter.param)}")
+    return EXIT_OK
+
+
+def _report(options: argparse.Namespace) -> int:
+    from napari_tomo4d.io import read
+    from napari_tomo4d.measure.report import write_report
+    from napari_tomo4d.measure.report_file import check_free
+
+    check_free(options.output, overwrite=options.overwrite)
+    size = options.pixel_size
+    labels = read(options.labels, pixel_size_nm=size, kind="labels")
+    volumes = options.volumes
+    if volumes is not None:
+        volumes = read(volumes, pixel_size_nm=size, kind="volume")
+    with _Bar(disable=options.quiet) as progress:
+        path = write_report(
+            options.output,
+            labels,
+            volumes=volumes,
+            title=options.title,
+            overwrite=options.overwrite,
+            progress=progress,
+        )
+    print(f"{labels!r} -> {path}")
     return EXIT_OK
 
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 import numpy as np
 
 from napari_tomo4d.errors import DataError, NotEnoughMemoryError
 from napari_tomo4d.provenance import Provenance
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TiltAxis = Literal["y", "x"]
 
@@ -359,6 +362,27 @@ def _describe(item: Volume | Labels) -> str:
     size = "unknown voxel size" if item.pixel_size_nm is None else f"{item.pixel_size_nm:g} nm"
     shape = " x ".join(map(str, item.data.shape))
     return f"<{type(item).__name__} {item.name!r}: {shape} (z, y, x), {size}>"
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Measured values, a row each.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Columns carry their unit: ``neck_radius_nm``.
+    name, metadata, provenance
+        As in `TiltSeries`.
+    """
+
+    frame: pd.DataFrame
+    name: str = "table"
+    metadata: dict[str, Any] = field(default_factory=dict)
+    provenance: Provenance | None = None
+
+    def __repr__(self) -> str:
+        return f"<Table {self.name!r}: {len(self.frame)} rows, {len(self.frame.columns)} columns>"
 
 
 Item = TypeVar("Item", TiltSeries, Volume, Labels)

@@ -11,12 +11,11 @@ import numpy as np
 
 from napari_tomo4d.data import TiltSeries, TimeSeries
 from napari_tomo4d.errors import DataError
-from napari_tomo4d.gui.alignment_files import APPLY, Origin, files_of, load, name_of
+from napari_tomo4d.gui.alignment_files import APPLY, Origin, load, name_of
 from napari_tomo4d.gui.cleaning import said_by, times_of
 from napari_tomo4d.gui.layer_picker import NO_SERIES
 from napari_tomo4d.gui.undo import UndoStack
 from napari_tomo4d.pipeline import run_step
-from napari_tomo4d.pipeline.times import as_time_series
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import Provenance
 
@@ -236,29 +235,13 @@ def apply(item: Any, state: State, path: str | None, progress: Progress) -> Any:
                 f"{name_of(path)} was changed since it was read or written here; load it again, "
                 "or save the alignment to another file."
             )
-        if len(state.shifts_px) == 1:
-            result = run_step(APPLY, item, {"path": path}, progress)
-        else:
-            result = _apply_each(item, path, progress)
+        result = run_step(APPLY, item, {"path": path}, progress)
     elif origin.result is not None:
         result = origin.result
     else:
         result = run_step(FIND, item, origin.parameters or {}, progress)
     gone = tuple(int(k) for k in np.flatnonzero(state.left_out))
     return run_step(LEAVE_OUT, result, {"tilts": gone}, progress) if gone else result
-
-
-def _apply_each(item: Any, path: str, progress: Progress) -> Any:
-    """Return a time series, each time point moved by the shifts of its own file."""
-    aligned = [
-        run_step(APPLY, series, {"path": file}, progress.part(k, len(item), item.label(k)))
-        for k, (series, file) in enumerate(zip(item, files_of(path, len(item)), strict=True))
-    ]
-    said = [
-        "Each time point was moved by a file of its own, which a recipe can't do yet: a recipe "
-        "has to be run for each time point by itself."
-    ]
-    return as_time_series(item, aligned, APPLY, {"path": path}, said)
 
 
 def between_neighbours(state: State, angles_deg: np.ndarray, time: int, tilt: int) -> np.ndarray:

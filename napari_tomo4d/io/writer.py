@@ -85,8 +85,23 @@ def replacing(path: Path) -> Iterator[Path]:
         _remove(temporary)
 
 
-def check_target(path: str | Path, *, overwrite: bool = False) -> Path:
+def check_target(
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    suffixes: tuple[str, ...] = (*_ZARR, *_MRC, *_TIFF),
+    advice: str = ".ome.zarr, .mrc or .ome.tif",
+) -> Path:
     """Return the path if something can be written there, before any work is done.
+
+    Parameters
+    ----------
+    path : str or Path
+    overwrite : bool
+    suffixes : tuple of str
+        Extensions that will do.
+    advice : str
+        How to name those to a person.
 
     Raises
     ------
@@ -95,10 +110,8 @@ def check_target(path: str | Path, *, overwrite: bool = False) -> Path:
         exists and may not be replaced.
     """
     path = Path(path)
-    if path.suffix.lower() not in (*_ZARR, *_MRC, *_TIFF):
-        raise WriteError(
-            f"{path} has an extension that can't be written; use .ome.zarr, .mrc or .ome.tif."
-        )
+    if path.suffix.lower() not in suffixes:
+        raise WriteError(f"{path} has an extension that can't be written; use {advice}.")
     if not path.parent.is_dir():
         raise WriteError(f"The folder {path.parent} does not exist; create it first.")
     if not os.access(path.parent, os.W_OK):

@@ -13,6 +13,8 @@ from napari_tomo4d.measure.growth import (
 )
 from napari_tomo4d.measure.neck import Neck, Section, neck
 from napari_tomo4d.measure.particles import particles, totals
+from napari_tomo4d.measure.steps import measure_pairs, measure_particles
+from napari_tomo4d.measure.tables import headers, read_table, write_table
 from napari_tomo4d.measure.uncertainty import repeat_errors, surface_uncertainty
 from napari_tomo4d.two_spheres import (
     two_sphere_curve,
@@ -33,12 +35,17 @@ __all__ = [
     "fit_arrhenius",
     "fit_growth",
     "follow_pairs",
+    "headers",
+    "measure_pairs",
+    "measure_particles",
     "neck",
     "particles",
+    "read_table",
     "repeat_errors",
     "surface_uncertainty",
     "totals",
     "two_sphere_curve",
     "two_sphere_curve_as_measured",
     "two_sphere_neck",
+    "write_table",
 ]

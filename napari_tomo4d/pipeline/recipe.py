@@ -68,10 +68,11 @@ class Recipe:
             )
         for number, (name, parameters) in enumerate(self.steps, 1):
             step = get_step(name)
-            if number > 1 and get_step(self.steps[number - 2][0]).gives != step.takes:
+            gives = get_step(self.steps[number - 2][0]).gives if number > 1 else step.takes
+            if gives != step.takes:
                 raise RecipeError(
-                    f"Step {number}, {name}, needs a {step.takes}, which the step before it "
-                    "does not give."
+                    f"Step {number}, {name}, works on {step.takes}, but the step before it gives "
+                    f"{gives}."
                 )
             try:
                 check_parameters(step.function, parameters)

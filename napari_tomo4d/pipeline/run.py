@@ -9,8 +9,8 @@ from typing import Any
 
 import psutil
 
-from napari_tomo4d import io, simulate
-from napari_tomo4d.data import TimeSeries
+from napari_tomo4d import io, measure, simulate
+from napari_tomo4d.data import Table, TimeSeries
 from napari_tomo4d.errors import MissingExtraError, RecipeError, Tomo4DError
 from napari_tomo4d.parameters import check_parameters
 from napari_tomo4d.pipeline.recipe import Recipe, read_recipe
@@ -35,7 +35,8 @@ def run_step(
         Name of the step, see `STEPS`.
     item : TiltSeries, Volume, Labels or TimeSeries of those
     parameters : dict
-        The step's parameters; those not given have their defaults.
+        The step's parameters; those not given have their defaults. For a time series ``{time}``
+        in a file's name stands for the number of the time point, from 1.
     progress : Progress, optional
 
     Returns
@@ -47,16 +48,17 @@ def run_step(
     progress = progress or Progress()
     takes_progress = "progress" in inspect.signature(step.function).parameters
 
-    def run_one(one: Any, part: Progress) -> Any:
+    def run_one(one: Any, part: Progress, parameters: dict[str, Any] = given) -> Any:
         extra = {"progress": part} if takes_progress else {}
-        return step.function(one, **given, **extra)
+        return step.function(one, **parameters, **extra)
 
     if step.together or not isinstance(item, TimeSeries):
         return run_one(item, progress)
     items: list[Any] = []
     said: list[str] = []
     for i, one in enumerate(item):
-        items.append(run_one(one, progress.part(i, len(item), item.label(i))))
+        part = progress.part(i, len(item), item.label(i))
+        items.append(run_one(one, part, _at_time(given, i)))
         progress.report(i + 1, len(item), step.title)
         if progress.finish_requested and i + 1 < len(item):
             # a volume of one iteration for each time to come would be no result
@@ -65,6 +67,14 @@ def run_step(
             item = item.first(i + 1)
             break
     return as_time_series(item, items, name, given, said)
+
+
+def _at_time(parameters: dict[str, Any], time: int) -> dict[str, Any]:
+    """Return parameters with ``{time}`` in file names replaced by the number of a time, from 1."""
+    return {
+        name: value.replace("{time}", str(time + 1)) if isinstance(value, str) else value
+        for name, value in parameters.items()
+    }
 
 
 def run_steps(item: Any, steps: Steps, progress: Progress | None = None) -> Any:
@@ -99,7 +109,7 @@ def run_recipe(
 
     Returns
     -------
-    TiltSeries, Volume, Labels or TimeSeries of those
+    TiltSeries, Volume, Labels, TimeSeries of those, or Table
         The result, also when it was written; made in slabs, it is read when it is used.
 
     Raises
@@ -114,7 +124,10 @@ def run_recipe(
     if output is not None:
         output = recipe.resolve(output)
         # before hours of work, not after
-        io.check_target(output, overwrite=overwrite)
+        if recipe.steps and get_step(recipe.steps[-1][0]).gives == "table":
+            io.check_target(output, overwrite=overwrite, suffixes=(".csv",), advice=".csv")
+        else:
+            io.check_target(output, overwrite=overwrite)
     item = _read_input(recipe)
     steps = recipe.resolved_steps()
     if scheduler is not None:
@@ -136,7 +149,9 @@ def run_recipe(
                 progress=rest,
             )
         result = run_steps(result, steps[-1:], rest)
-    if output is not None:
+    if output is not None and isinstance(result, Table):
+        measure.write_table(result.frame, output, overwrite=overwrite)
+    elif output is not None:
         io.write(result, output, overwrite=overwrite, progress=progress)
     return result
 
@@ -194,7 +209,13 @@ def _run_on_cluster(item: Any, steps: Steps, scheduler: str, progress: Progress)
     with client:
         # scattered first: a task graph is no place for images
         futures = [
-            client.submit(run_steps, client.scatter(one), list(steps), pure=False) for one in items
+            client.submit(
+                run_steps,
+                client.scatter(one),
+                list(steps) if together else [(n, _at_time(p, i)) for n, p in steps],
+                pure=False,
+            )
+            for i, one in enumerate(items)
         ]
         try:
             for done, _ in enumerate(as_completed(futures), 1):

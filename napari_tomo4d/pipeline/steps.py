@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from napari_tomo4d import align, denoise, preprocess, reconstruct, segment
+from napari_tomo4d import align, denoise, measure, preprocess, reconstruct, segment
 from napari_tomo4d.errors import RecipeError
 from napari_tomo4d.parameters import Parameter, parameters_of
 
@@ -28,7 +28,7 @@ class Step:
     function : callable
         Takes the data first, then keyword parameters, then perhaps `progress`.
     takes, gives : str
-        Kind of data: ``"tilt series"``, ``"volume"`` or ``"labels"``.
+        Kind of data: ``"tilt series"``, ``"volume"``, ``"labels"`` or ``"table"``.
     together : bool
         Whether the function takes all time points at once, and not each by itself.
     """
@@ -56,7 +56,7 @@ class Step:
         return self.name.split(".")[0]
 
 
-_SERIES, _VOLUME, _LABELS = "tilt series", "volume", "labels"
+_SERIES, _VOLUME, _LABELS, _TABLE = "tilt series", "volume", "labels", "table"
 
 STEPS: dict[str, Step] = {
     step.name: step
@@ -161,6 +161,22 @@ STEPS: dict[str, Step] = {
             segment.follow_particles,
             _LABELS,
             _LABELS,
+            together=True,
+        ),
+        Step(
+            "measure.particles",
+            "Measure particles",
+            measure.measure_particles,
+            _LABELS,
+            _TABLE,
+            together=True,
+        ),
+        Step(
+            "measure.pairs",
+            "Measure pairs",
+            measure.measure_pairs,
+            _LABELS,
+            _TABLE,
             together=True,
         ),
     )

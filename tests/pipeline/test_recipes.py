@@ -86,7 +86,7 @@ def test_paths_are_relative_to_the_recipe(tmp_path):
         ),
         (
             "[input]\npath='a'\n[[steps]]\nstep='reconstruct.wbp'\n[[steps]]\nstep='preprocess.bin'",
-            "Step 2, preprocess.bin, needs a tilt series",
+            "Step 2, preprocess.bin, works on tilt series",
         ),
         ("[input]\npath='a'\n[result]\npath='b'", "unknown part 'result'"),
         ("schema_version = 99\n[input]\npath='a'", "schema_version 99"),
@@ -167,3 +167,46 @@ def test_no_scheduler_is_said():
     pytest.importorskip("distributed", reason="Dask distributed is not installed")
     with pytest.raises(Tomo4DError, match="no Dask scheduler at tcp://127.0.0.1:1"):
         run_recipe(Recipe(SMALL, STEPS_GIVEN), scheduler="tcp://127.0.0.1:1")
+
+
+def test_a_recipe_goes_from_images_to_a_table_of_necks(tmp_path):
+    given = {"simulate": "sintering", "n_times": 2, "shape": [64, 96, 96], "tilt_step_deg": 4.0}
+    steps = (
+        ("reconstruct.tv", {"iterations": 60, "weight": 0.1}),
+        ("segment.threshold", {}),
+        ("segment.clean", {}),
+        ("segment.particles", {}),
+        ("segment.follow", {}),
+        ("measure.pairs", {}),
+    )
+    recipe = Recipe(given, steps, {"path": "pairs.csv"}, tmp_path)
+    write_recipe(recipe, tmp_path / "r.toml")
+    result = run_recipe(tmp_path / "r.toml")
+    stored = t4.measure.read_table(tmp_path / "pairs.csv")
+    assert stored.neck_radius_nm.tolist() == result.frame.neck_radius_nm.tolist()
+    assert "neck radius (nm)" in (tmp_path / "pairs.csv").read_text(encoding="utf-8")
+    _, truth = t4.simulate.sintering(2, (64, 96, 96), tilt_step_deg=4.0)
+    assert len(stored) == len(truth.pairs)
+    assert np.all(stored.time_s == np.tile([0.0, 3600.0], len(stored) // 2))
+    found, true = np.sort(stored.distance_nm), np.sort(truth.pairs.distance_nm)
+    assert np.abs(found / true - 1).max() < 0.1
+    assert [p.step for p in result.provenance.chain()][-1] == "measure.pairs"
+    with pytest.raises(WriteError, match=r"use \.csv"):
+        run_recipe(Recipe(given, steps, {"path": "pairs.ome.zarr"}, tmp_path))
+    with pytest.raises(RecipeError, match="works on labels"):
+        Recipe(given, (steps[0], steps[-1]))
+
+
+def test_each_time_has_a_file_of_its_own(tmp_path):
+    experiment, _ = t4.simulate.sintering(2, (24, 40, 40), tilt_step_deg=10)
+    for time, move in enumerate((1.0, -2.0), 1):
+        shifts = np.tile([0.0, move], (len(experiment[0]), 1))
+        t4.align.write_alignment(t4.align.Alignment(shifts), tmp_path / f"shifts_{time}.json")
+    path = str(tmp_path / "shifts_{time}.json")
+    moved = run_step("align.apply", experiment, {"path": path})
+    for one, before, move in zip(moved, experiment, (1, -2), strict=True):
+        np.testing.assert_allclose(
+            one.images[:, :, 5:-5], np.roll(before.images, move, axis=2)[:, :, 5:-5], atol=1e-4
+        )
+    # so a recipe can tell it
+    assert moved.provenance.parameters["path"] == path
