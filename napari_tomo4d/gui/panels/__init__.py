@@ -4,10 +4,23 @@ from napari_tomo4d.gui.panels.align import AlignPanel
 from napari_tomo4d.gui.panels.clean import CleanPanel
 from napari_tomo4d.gui.panels.denoise import DenoisePanel
 from napari_tomo4d.gui.panels.load import LoadPanel
+from napari_tomo4d.gui.panels.pairs import PairsPanel
+from napari_tomo4d.gui.panels.particles import ParticlesPanel
 from napari_tomo4d.gui.panels.reconstruct import ReconstructPanel
+from napari_tomo4d.gui.panels.segment import SegmentPanel
 from napari_tomo4d.gui.panels.tilt_axis import TiltAxisPanel
 
-PANELS = (LoadPanel, CleanPanel, DenoisePanel, AlignPanel, TiltAxisPanel, ReconstructPanel)
+PANELS = (
+    LoadPanel,
+    CleanPanel,
+    DenoisePanel,
+    AlignPanel,
+    TiltAxisPanel,
+    ReconstructPanel,
+    SegmentPanel,
+    ParticlesPanel,
+    PairsPanel,
+)
 
 __all__ = [
     "PANELS",
@@ -15,6 +28,9 @@ __all__ = [
     "CleanPanel",
     "DenoisePanel",
     "LoadPanel",
+    "PairsPanel",
+    "ParticlesPanel",
     "ReconstructPanel",
+    "SegmentPanel",
     "TiltAxisPanel",
 ]
