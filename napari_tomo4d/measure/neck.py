@@ -256,14 +256,14 @@ def _narrowest(pair: Pair) -> tuple[NeckShape, np.ndarray, np.ndarray]:
     unit = pair.unit_nm
     for _ in range(_ROUNDS):
         axis, origin = pair.axis(), pair.middle()
-        along = (pair.positions - origin) @ axis
+        along = pair.along(origin, axis)
         position, area = rough_neck(pair, along)
         pair.move_border(along, position, 0.5 * np.sqrt(area / np.pi) + unit)
     axis, origin = pair.axis(), pair.middle()
-    along = (pair.positions - origin) @ axis
+    along = pair.along(origin, axis)
     position, area = rough_neck(pair, along)
     near = (np.abs(along - position) < 5 * unit) & (pair.flat >= 0)
-    across = (pair.positions[near] - origin) @ np.stack(_across(axis), axis=1)
+    across = (pair.positions(near) - origin) @ np.stack(_across(axis), axis=1)
     ends = [float(along[pair.flat == w].mean()) / unit for w in (1, 2)]
     shape = fit_neck(
         along[near] / unit,
@@ -376,7 +376,7 @@ def _distance_error(pair: Pair, surface: float) -> float:
     both = (pair.owner > 0).astype(np.float32)
     field = ndimage.gaussian_filter(both, smooth_nm / pair.spacing_nm).ravel()
     axis, origin = pair.axis(), pair.middle()
-    along = (pair.positions - origin) @ axis
+    along = pair.along(origin, axis)
     border = along[pair.flat == 1].max()
     results = []
     for sign in (-1, 1):
@@ -386,7 +386,7 @@ def _distance_error(pair: Pair, surface: float) -> float:
         level = float(np.clip(norm.cdf(sign * surface / smooth_nm), 0.02, 0.98))
         inside = (field > level) & (pair.flat >= 0)
         centres = [
-            pair.positions[inside & chosen].mean(axis=0)
+            pair.positions(inside & chosen).mean(axis=0)
             for chosen in (along <= border, along > border)
             if (inside & chosen).any()
         ]
@@ -433,7 +433,7 @@ def _apart(pair: Pair, a: int, b: int, flags: list[str], surface: float, relativ
     """Return what can be said of two particles that don't touch."""
     from scipy.spatial import cKDTree
 
-    sites = [pair.positions[pair.flat == w] for w in (1, 2)]
+    sites = [pair.positions(pair.flat == w) for w in (1, 2)]
     gap = float(cKDTree(sites[0]).query(sites[1])[0].min()) - pair.unit_nm
     step = pair.centre(2) - pair.centre(1)
     volumes = (pair.volume_nm3(1), pair.volume_nm3(2))

@@ -70,15 +70,19 @@ def outlines(
     inside = (pair.owner > 0).astype(np.float32)
     # half of the smoothed value is where the surface lies between voxel centres
     smooth = ndimage.gaussian_filter(inside, _SMOOTH * unit / pair.spacing_nm, mode="nearest")
-    found = pair.positions[pair.flat > 0] - origin
+    found = pair.positions(pair.flat > 0) - origin
     local = found @ axes.T
     low, high = local.min(axis=0) - 2 * unit, local.max(axis=0) + 2 * unit
     sides = [np.arange(a, b + unit, unit) for a, b in zip(low, high, strict=True)]
-    grid = np.stack(np.meshgrid(*sides, indexing="ij"), axis=-1)
-    points = (grid @ axes + origin - pair.origin_nm) / pair.spacing_nm
-    field = ndimage.map_coordinates(
-        smooth, points.reshape(-1, 3).T, order=1, mode="constant"
-    ).reshape(grid.shape[:3])
+    start = (np.array([s[0] for s in sides]) @ axes + origin - pair.origin_nm) / pair.spacing_nm
+    field = ndimage.affine_transform(
+        smooth,
+        (axes * unit / pair.spacing_nm).T,
+        start,
+        tuple(len(s) for s in sides),
+        order=1,
+        mode="constant",
+    )
     contours = find_contours(field.max(axis=2), 0.5)
     if not contours:
         raise DataError("The particles are too small for an outline; at least 3 voxels are needed.")
@@ -88,18 +92,17 @@ def outlines(
     for sign in (-1, 1):
         half = _cut(curve, position, sign)
         area = abs(_area(half)) if len(half) > 2 else 0.0
-        chosen = (field > 0.5) & ((grid[..., 0] - position) * sign > 0)
-        if area == 0 or not chosen.any():
+        part = field[(sides[0] - position) * sign > 0]
+        if area == 0 or not (part > 0.5).any():
             raise DataError("A particle ends at its neck; its outline can't be measured.")
-        depth = _extent(field, chosen, sides[2])
+        depth = _extent(part.max(axis=(0, 1)), sides[2])
         size = np.ptp(half, axis=0)
         result.append(Outline(half, area, float(size[0]), float(size[1]), depth))
     return result[0], result[1]
 
 
-def _extent(field: np.ndarray, chosen: np.ndarray, side: np.ndarray) -> tuple[float, float]:
-    """Return where a particle begins and ends along the last axis, between samples."""
-    most = np.where(chosen, field, 0).max(axis=(0, 1))
+def _extent(most: np.ndarray, side: np.ndarray) -> tuple[float, float]:
+    """Return where the largest values along an axis begin and end to be inside."""
     inside = np.flatnonzero(most > 0.5)
     ends = []
     for edge, step in ((inside[0], -1), (inside[-1], 1)):

@@ -41,13 +41,12 @@ class Pair:
     others: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        axes = [
+        self.owner = np.ascontiguousarray(self.owner)
+        self.flat = self.owner.ravel()
+        self._sides = [
             o + s * np.arange(n)
             for o, s, n in zip(self.origin_nm, self.spacing_nm, self.owner.shape, strict=True)
         ]
-        grid = np.meshgrid(*axes, indexing="ij")
-        self.positions = np.stack([g.ravel() for g in grid], axis=1)
-        self.flat = self.owner.ravel()
 
     @property
     def unit_nm(self) -> float:
@@ -56,7 +55,22 @@ class Pair:
 
     def centre(self, which: int) -> np.ndarray:
         """Return the centre of mass (z, y, x) of particle 1 or 2."""
-        return self.positions[self.flat == which].mean(axis=0)
+        mask = self.owner == which
+        result = []
+        for axis, side in enumerate(self._sides):
+            rest = tuple(i for i in range(3) if i != axis)
+            result.append(float(np.average(side, weights=np.count_nonzero(mask, axis=rest))))
+        return np.array(result)
+
+    def positions(self, chosen: np.ndarray) -> np.ndarray:
+        """Return the centres (voxel, 3) of the voxels that are true in a flat mask."""
+        index = np.unravel_index(np.flatnonzero(chosen), self.owner.shape)
+        return np.stack([s[i] for s, i in zip(self._sides, index, strict=True)], axis=1)
+
+    def along(self, origin: np.ndarray, axis: np.ndarray) -> np.ndarray:
+        """Return how far (nm) each voxel's centre is from a point in a direction, flat."""
+        z, y, x = ((s - o) * a for s, o, a in zip(self._sides, origin, axis, strict=True))
+        return (z[:, None, None] + y[:, None] + x).ravel()
 
     def volume_nm3(self, which: int) -> float:
         """Return the volume of particle 1 or 2."""
@@ -191,7 +205,7 @@ def _trim(
     )
     if np.count_nonzero(two.flat == 2) < 8:
         return
-    along = (two.positions - two.middle()) @ two.axis()
+    along = two.along(two.middle(), two.axis())
     position, area = rough_neck(two, along)
     reach = 0.5 * np.sqrt(area / np.pi) + two.unit_nm
     near = (np.abs(along - position) < reach).reshape(part.shape)
@@ -216,7 +230,9 @@ def rough_neck(pair: Pair, along: np.ndarray) -> tuple[float, float]:
     edges = np.arange(ends[0] + room - unit, ends[1] - room + unit, _STEP * unit)
     if len(edges) < 6:
         raise DataError("The two particles are too small or too close to tell their neck apart.")
-    counts, _ = np.histogram(along[inside], edges)
+    bins = np.floor((along[inside] - edges[0]) / (_STEP * unit)).astype(np.int64)
+    bins = bins[(bins >= 0) & (bins < len(edges) - 1)]
+    counts = np.bincount(bins, minlength=len(edges) - 1)
     width = round(1 / _STEP)
     # of slabs one voxel thick
     slabs = np.convolve(counts, np.ones(width), mode="valid") * np.prod(pair.spacing_nm) / unit
