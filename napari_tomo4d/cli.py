@@ -111,7 +111,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--volumes", metavar="PATH", help="what was segmented, to be shown")
     sub.add_argument("-o", "--output", metavar="HTML", required=True, help="the report's file")
     sub.add_argument("--title", metavar="TEXT", help="heading of the report")
-    sub.add_argument("--pixel-size", metavar="NM", type=float, help="voxel size, if not in the file")
+    sub.add_argument(
+        "--pixel-size", metavar="NM", type=float, help="voxel size, instead of the file's"
+    )
     sub.add_argument("--overwrite", action="store_true", help="replace a report that exists")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     return parser

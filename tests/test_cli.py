@@ -105,6 +105,39 @@ def test_errors_are_one_sentence_and_a_code(capsys, tmp_path):
     assert main(["open", str(tmp_path / "missing.mrc")]) == 1
 
 
+def test_report(capsys, tmp_path):
+    z, y, x = np.mgrid[:24, :24, :40]
+    data = np.zeros(z.shape, np.int32)
+    for label, centre in ((1, 12), (2, 27)):
+        ball = (z - 12) ** 2 + (y - 12) ** 2 + (x - centre) ** 2 < 9**2
+        data[ball & (x < 19.5 if label == 1 else x >= 19.5)] = label
+    labels = t4.TimeSeries([t4.Labels(data, 2.5)] * 2, [0.0, 600.0], name="two balls")
+    volumes = labels.with_items([t4.Volume((data > 0).astype(np.float32), 2.5)] * 2)
+    t4.write(labels, tmp_path / "labels.ome.zarr")
+    t4.write(volumes, tmp_path / "volumes.ome.zarr")
+    target = tmp_path / "report.html"
+    words = ["report", str(tmp_path / "labels.ome.zarr"), "-o", str(target), "--quiet"]
+    assert main([*words, "--volumes", str(tmp_path / "volumes.ome.zarr")]) == 0
+    assert "2 time points of Labels" in capsys.readouterr().out
+    written = target.read_text(encoding="utf-8")
+    assert "two balls" in written and "from 0 min to 10 min" in written
+    assert "on the volume's grey values" in written
+    assert main(words) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert target.read_text(encoding="utf-8") == written
+    assert main([*words, "--overwrite", "--title", "Again"]) == 0
+    assert "<h1>Again</h1>" in target.read_text(encoding="utf-8")
+    # of other programs' files the voxel size may have to be said
+    t4.write(t4.Labels(data), tmp_path / "labels.ome.tif")
+    words = ["report", str(tmp_path / "labels.ome.tif"), "-o", str(tmp_path / "m.html"), "--quiet"]
+    assert main([*words, "--pixel-size", "4"]) == 0
+    assert "voxels of 4 nm" in (tmp_path / "m.html").read_text(encoding="utf-8")
+    words = ["report", str(tmp_path / "volumes.ome.zarr"), "-o", str(tmp_path / "v.html")]
+    assert main(words) == 1
+    assert "A report needs labels" in capsys.readouterr().err
+    assert not (tmp_path / "v.html").exists()
+
+
 def test_n6_from_a_terminal_is_the_same_as_from_python(reference_data, tmp_path):
     path = reference_data("nanoparticles_n6", "N6_liquid_sample_stack.mat")
     recipe = tmp_path / "n6.toml"

@@ -286,7 +286,8 @@ def correlations(table: pd.DataFrame) -> pd.DataFrame:
         r = p = neck_change = distance_change = expected = float("nan")
         if len(good) >= _MIN_TIMES:
             x, y = good.neck_ratio.to_numpy(), good.distance_ratio.to_numpy()
-            t = good.time_s.to_numpy()
+            # without times, their order has to do
+            t = good.time_s.to_numpy() if np.isfinite(good.time_s).all() else good.time.to_numpy()
             span = np.ptp(t)
             neck_change = float(np.polyfit(t, x, 1)[0] * span)
             distance_change = float(np.polyfit(t, y, 1)[0] * span)

@@ -14,7 +14,7 @@ from napari_tomo4d.errors import DataError
 from napari_tomo4d.measure.contacts import coordination, find_pairs
 from napari_tomo4d.measure.pair import spacing_of
 
-_SMOOTH = 1.0
+_SMOOTH = 0.7
 
 
 def particles(labels: Any, pixel_size_nm: Any = None) -> pd.DataFrame:
@@ -45,8 +45,9 @@ def particles(labels: Any, pixel_size_nm: Any = None) -> pd.DataFrame:
 
     Notes
     -----
-    The surface is that of marching cubes on the mask smoothed by a Gaussian of one voxel,
-    at half height: on the bare mask steps make it 9 % too large. Sphericity is
+    The surface is that of marching cubes on the mask smoothed by a Gaussian of 0.7 voxels, at half
+    height: right within 1.5 % for spheres of 9 voxels radius and more; on the bare mask steps
+    make it 9 % too large. Sphericity is
     ``pi^(1/3) (6 V)^(2/3) / A`` (Wadell 1935, J. Geol. 43, 250).
     """
     array, spacing = spacing_of(labels, pixel_size_nm)
