@@ -1,0 +1,209 @@
+"""Particles clicked on the canvas, lines drawn across them, and marks around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+RING_LAYER, CUT_LAYER = "selected particle", "cut"
+
+_COLOUR = "#ffd54f"
+_STILL_PX = 3
+_SAMPLES = 41
+
+
+class ParticlePicks(QObject):
+    """What the mouse does to the particles of a layer.
+
+    Signals
+    -------
+    clicked(label)
+        0 where there is no particle.
+    drawn(label, line, view)
+        A line (2, 3) and the direction of view (3,) in voxels (z, y, x), and the particle that
+        most of the line runs through.
+    started()
+        The first point of a line is set.
+    """
+
+    clicked = Signal(int)
+    drawn = Signal(int, object, object)
+    started = Signal()
+
+    def __init__(self, viewer: Any, parent: QObject) -> None:
+        super().__init__(parent)
+        self.viewer = viewer
+        self.layer: Any = None
+        self.drawing = False
+        self._first: np.ndarray | None = None
+        self._marked: tuple[np.ndarray, float] | None = None
+        self._ring: Any = None
+        self._cut: Any = None
+
+    def listen(self, on: bool) -> None:
+        """Begin or end listening to the mouse."""
+        callbacks = self.viewer.mouse_drag_callbacks
+        if on and self._pressed not in callbacks:
+            callbacks.append(self._pressed)
+        elif not on and self._pressed in callbacks:
+            callbacks.remove(self._pressed)
+
+    def draw_lines(self, on: bool) -> None:
+        """Take clicks as points of a line, or as choices of particles."""
+        self.drawing = on
+        self.forget_line()
+
+    def forget_line(self) -> None:
+        """Begin the line anew."""
+        self._first = None
+        self._remove(self._cut)
+        self._cut = None
+
+    # -- marks -----------------------------------------------------------------------------
+
+    def mark(self, centre_px: np.ndarray | None, diameter_px: float = 0.0) -> None:
+        """Draw a ring around a particle, or none."""
+        self._marked = None if centre_px is None else (np.array(centre_px, float), diameter_px)
+        self.follow()
+
+    def follow(self) -> None:
+        """Draw the ring for the slice that is looked at: smaller off the centre."""
+        if self._marked is None or self.layer is None:
+            self._remove(self._ring)
+            self._ring = None
+            return
+        centre, diameter = self._marked[0].copy(), 1.1 * self._marked[1] + 3
+        dims = self.viewer.dims
+        place = self._voxel(dims.point)
+        for axis in dims.not_displayed:
+            own = axis - dims.ndim + 3
+            if own >= 0:
+                off, centre[own] = place[own] - centre[own], place[own]
+                # a little ring stays where the particle is above or below
+                diameter = 2 * np.sqrt(max((diameter / 2) ** 2 - off**2, 1.0))
+        if self._ring is not None and self._ring in self.viewer.layers:
+            self._ring.data = centre[None]
+            self._ring.size = diameter
+            return
+        self._ring = self._add(
+            self.viewer.add_points,
+            centre[None],
+            name=RING_LAYER,
+            size=diameter,
+            face_color="transparent",
+            border_color="white",
+            border_width=0.03,
+        )
+
+    def clear(self) -> None:
+        """Take all marks away."""
+        self.mark(None)
+        self.forget_line()
+
+    def _show_line(self, start: np.ndarray, end: np.ndarray) -> None:
+        data = np.array([[start, end - start]])
+        if self._cut is not None and self._cut in self.viewer.layers:
+            self._cut.data = data
+            return
+        width = max(self.layer.data.shape[-3:]) / 200
+        self._cut = self._add(
+            self.viewer.add_vectors,
+            data,
+            name=CUT_LAYER,
+            vector_style="line",
+            edge_color=_COLOUR,
+            edge_width=width,
+        )
+
+    def _add(self, add: Any, data: np.ndarray, **options: Any) -> Any:
+        """Add a layer over the particles, and leave the selection as it was."""
+        over, layers = self.layer, self.viewer.layers
+        selected, active = set(layers.selection), layers.selection.active
+        layer = add(
+            data,
+            scale=over.scale[-3:],
+            translate=over.translate[-3:],
+            units=over.units[-3:],
+            axis_labels=over.axis_labels[-3:],
+            **options,
+        )
+        layer.editable = False
+        layers.selection.clear()
+        layers.selection.update(selected & set(layers))
+        if active in layers:
+            layers.selection.active = active
+        return layer
+
+    def _remove(self, layer: Any) -> None:
+        if layer is not None and layer in self.viewer.layers:
+            self.viewer.layers.remove(layer)
+
+    # -- mouse -----------------------------------------------------------------------------
+
+    def _pressed(self, viewer: Any, event: Any) -> Iterator[None]:
+        layer, active = self.layer, viewer.layers.selection.active
+        there = layer is not None and layer in viewer.layers and layer.visible
+        idle = active is None or str(active.mode) in ("pan_zoom", "transform")
+        if event.button != 1 or not there or not idle:
+            return
+        camera = viewer.scene.camera
+        could_pan = camera.mouse_pan
+        pressed, start = np.array(event.pos), np.array(event.position)
+        if self.drawing:
+            camera.mouse_pan = False
+        moved = False
+        yield
+        while event.type == "mouse_move":
+            # a hand is not quite still when it clicks
+            moved = moved or bool(np.abs(np.array(event.pos) - pressed).max() > _STILL_PX)
+            if moved and self.drawing:
+                self._show_line(self._voxel(start), self._voxel(event.position))
+            yield
+        camera.mouse_pan = could_pan
+        if self.drawing:
+            end = np.array(event.position)
+            if moved:
+                self._end_line(start, end, event)
+            elif self._first is None:
+                self._first = end
+                dot = 0.5 * np.ones(3) * (self._view(event) == 0)
+                self._show_line(self._voxel(end) - dot, self._voxel(end) + dot)
+                self.started.emit()
+            else:
+                self._end_line(self._first, end, event)
+        elif not moved:
+            self.clicked.emit(self._label_at(event.position, event))
+
+    def _end_line(self, start: np.ndarray, end: np.ndarray, event: Any) -> None:
+        found = [
+            self._label_at(start + t * (end - start), event) for t in np.linspace(0, 1, _SAMPLES)
+        ]
+        counts = np.bincount(found)
+        counts[0] = 0
+        line = np.array([self._voxel(start), self._voxel(end)])
+        view = self._view(event)
+        self.forget_line()
+        self.drawn.emit(int(np.argmax(counts)), line, view)
+
+    def _voxel(self, position: Any) -> np.ndarray:
+        return np.array(self.layer.world_to_data(np.asarray(position)))[-3:]
+
+    def _label_at(self, position: Any, event: Any) -> int:
+        value = self.layer.get_value(
+            tuple(position),
+            view_direction=event.view_direction,
+            dims_displayed=list(event.dims_displayed),
+            world=True,
+        )
+        return int(value or 0)
+
+    def _view(self, event: Any) -> np.ndarray:
+        """Return the direction of view in voxels, which are cubes."""
+        dims = self.viewer.dims
+        if dims.ndisplay == 2:
+            hidden = [a - dims.ndim + 3 for a in dims.not_displayed if a >= dims.ndim - 3]
+            return np.eye(3)[hidden[0]]
+        return np.array(event.view_direction, float)[-3:]

@@ -1,0 +1,322 @@
+"""The Segment panel by hand: what is outlined on the slice is what the run makes of all slices."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from by_hand import click, type_into, wait_idle
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QFileDialog
+from scipy import ndimage
+
+import napari_tomo4d as t4
+from napari_tomo4d.gui.layers import item_of
+from napari_tomo4d.gui.segment_overlay import PREVIEW_LAYER
+from napari_tomo4d.gui.segment_strokes import STROKES_LAYER
+from napari_tomo4d.gui.segment_work import METHODS, noise_change
+from napari_tomo4d.pipeline import run_steps
+from napari_tomo4d.segment import threshold_volumes
+
+NOISE = 0.06
+
+
+@pytest.fixture(scope="module")
+def volumes():
+    """Three times of sintering spheres of density 1, with noise."""
+    experiment, truth = t4.simulate.sintering(n_times=3, shape=(64, 96, 96))
+    rng = np.random.default_rng(0)
+    items = []
+    for volume in truth.volumes[:3]:
+        noise = rng.normal(0, NOISE, volume.data.shape).astype(np.float32)
+        items.append(t4.Volume(volume.data + noise, volume.pixel_size_nm, name="sintered"))
+    return experiment.with_items(items, name="sintered")
+
+
+@pytest.fixture
+def empty(qtbot, panels):
+    """The panel in front, without data."""
+    result = panels["Segment"]
+    result.bring_to_front()
+    qtbot.waitUntil(lambda: not result.visibleRegion().isEmpty())
+    return result
+
+
+@pytest.fixture
+def panel(qtbot, empty, volumes):
+    empty.session.add(volumes)
+    wait_outline(qtbot, empty)
+    return empty
+
+
+def wait_outline(qtbot, panel):
+    qtbot.waitUntil(lambda: panel._analysis is not None and not panel.busy, timeout=60000)
+
+
+def canvas():
+    """Return the widget of the canvas that the mouse meets."""
+    found = [w for w in QApplication.allWidgets() if type(w).__name__ == "CanvasBackendDesktop"]
+    return next(w for w in found if w.isVisible())
+
+
+def on_canvas(viewer, layer, y, x):
+    """Return where a pixel of a layer is on the canvas."""
+    world = np.array([y, x]) * layer.scale[-2:] + layer.translate[-2:]
+    camera, widget = viewer.scene.camera, canvas()
+    offset = (world - np.array(camera.center)[-2:]) * camera.zoom
+    return QPoint(round(widget.width() / 2 + offset[1]), round(widget.height() / 2 + offset[0]))
+
+
+def send(widget, kind, place, button, buttons):
+    event = QMouseEvent(
+        kind,
+        QPointF(place),
+        QPointF(widget.mapToGlobal(place)),
+        button,
+        buttons,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    QApplication.sendEvent(widget, event)
+
+
+def drag(qtbot, widget, places):
+    """Drag along places, as a hand does."""
+    left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
+    send(widget, QEvent.Type.MouseMove, places[0], none, none)
+    QTest.mousePress(widget, left, Qt.KeyboardModifier.NoModifier, places[0])
+    for place in places[1:]:
+        send(widget, QEvent.Type.MouseMove, place, none, left)
+        qtbot.wait(20)
+    QTest.mouseRelease(widget, left, Qt.KeyboardModifier.NoModifier, places[-1])
+    qtbot.wait(20)
+
+
+def line_at(panel, value):
+    """Return where a grey value is in the histogram."""
+    view = panel.histogram.plotItem.getViewBox()
+    point = view.mapViewToScene(QPointF(value, np.mean(view.viewRange()[1])))
+    return panel.histogram.mapFromScene(point)
+
+
+def drag_line(qtbot, panel, start, end):
+    ends = line_at(panel, start), line_at(panel, end)
+    steps = np.linspace(0, 1, 8)
+    places = [
+        QPoint(round(ends[0].x() + t * (ends[1].x() - ends[0].x())), ends[0].y()) for t in steps
+    ]
+    drag(qtbot, panel.histogram.viewport(), places)
+    wait_outline(qtbot, panel)
+
+
+def choose(qtbot, panel, method):
+    panel.method.setFocus()
+    panel.method.setCurrentText(METHODS[method])
+    wait_outline(qtbot, panel)
+
+
+def outlined(panel):
+    """Return the previewed mask, two-dimensional, once its outline is drawn."""
+    edge = np.asarray(panel.overlay.layer.data).squeeze()
+    mask = panel.overlay.mask
+    inner = ndimage.binary_erosion(mask > 0, border_value=1)
+    # drawn is what has something else beside it
+    np.testing.assert_array_equal(edge > 0, (mask > 0) & ~inner)
+    return mask
+
+
+def run(qtbot, panel):
+    click(qtbot, panel.run_bar.run_button)
+    wait_idle(qtbot, panel)
+    wait_outline(qtbot, panel)
+
+
+def test_without_a_volume_it_says_what_to_do(empty, picture):
+    assert empty.hint.text().startswith("No volume yet: make one in the Reconstruct panel")
+    assert not empty.run_bar.run_button.isEnabled()
+    assert empty.run_bar.run_button.toolTip() == empty.hint.text()
+    picture("s0-empty")
+
+
+def test_drag_the_threshold_and_run(qtbot, panel, viewer, volumes, picture):
+    picture("s1-loaded")
+    # spheres of density 1 in 0: halfway is the surface
+    found = panel.histogram.levels
+    assert found == [pytest.approx(0.5, abs=0.02)]
+    assert "3 time points" in panel.hint.text()
+    z = int(viewer.dims.current_step[1])
+    wide = outlined(panel)
+    np.testing.assert_array_equal(wide > 0, volumes[0].data[z] > found[0])
+
+    drag_line(qtbot, panel, found[0], 0.75)
+    assert panel.chosen_method == "level"
+    level = panel.level.value()
+    assert level == pytest.approx(0.75, abs=0.02)
+    narrow = outlined(panel)
+    np.testing.assert_array_equal(narrow > 0, volumes[0].data[z] > np.float32(level))
+    assert 0 < narrow.sum() < wide.sum()
+    picture("s2-dragged")
+
+    # another slice, another time
+    viewer.dims.set_current_step(0, 2)
+    viewer.dims.set_current_step(1, z + 5)
+    wait_outline(qtbot, panel)
+    np.testing.assert_array_equal(outlined(panel) > 0, volumes[2].data[z + 5] > np.float32(level))
+
+    run(qtbot, panel)
+    picture("s3-mask")
+    mask = item_of(viewer.layers["sintered mask"])
+    again = run_steps(volumes, panel.settings().steps())
+    for one, other in zip(mask, again, strict=True):
+        np.testing.assert_array_equal(one.data, other.data)
+    assert mask[0].metadata["level"] == level
+    assert mask.provenance.step == "segment.clean"
+    filled = [100 * (m.data > 0).mean() for m in (mask[0], mask[2])]
+    status = panel.run_bar.status.text()
+    assert f"Level {level:.4g}." in status
+    assert f"{filled[0]:.3g} % at {volumes.label(0)}" in status
+    assert f"{filled[1]:.3g} % at {volumes.label(2)}" in status
+    assert "Within the noise of the threshold their volume changes by -" in status
+    # the mask lies on the volume, where one looked
+    assert viewer.layers["sintered"].visible and PREVIEW_LAYER not in viewer.layers
+    assert tuple(viewer.dims.current_step[:2]) == (2, z + 5)
+
+    type_into(qtbot, panel.level, 0.4)
+    wait_outline(qtbot, panel)
+    assert PREVIEW_LAYER in viewer.layers
+    click(qtbot, panel.refill_button)
+    assert panel.level.value() == level
+
+
+@pytest.mark.parametrize(
+    ("method", "together"), [("half-density", False), ("otsu", True), ("multi-otsu", False)]
+)
+def test_the_preview_uses_the_level_of_the_run(qtbot, panel, viewer, volumes, method, together):
+    choose(qtbot, panel, method)
+    panel.form.set_values({"one_level": together})
+    viewer.dims.set_current_step(0, 1)
+    wait_outline(qtbot, panel)
+    masks = threshold_volumes(volumes, method, one_level=together)
+    levels = np.atleast_1d(masks[1].metadata["level"])
+    np.testing.assert_allclose(panel.histogram.levels, levels)
+    panel.cleaning_box.setChecked(False)
+    wait_outline(qtbot, panel)
+    z = int(viewer.dims.current_step[1])
+    np.testing.assert_array_equal(panel.overlay.mask, masks[1].data[z])
+
+
+def test_hysteresis_has_two_lines(qtbot, panel, viewer, picture):
+    choose(qtbot, panel, "hysteresis")
+    low, high = panel.histogram.levels
+    assert low == pytest.approx(0.5, abs=0.02) and high > low
+    drag_line(qtbot, panel, low, 0.3)
+    drag_line(qtbot, panel, high, 0.9)
+    assert panel.level.value() == pytest.approx(0.3, abs=0.02)
+    assert panel.seed_level.value() == pytest.approx(0.9, abs=0.02)
+    picture("s4-hysteresis")
+    # they can't pass each other
+    drag_line(qtbot, panel, panel.level.value(), 1.0)
+    assert panel.level.value() == panel.seed_level.value()
+    run(qtbot, panel)
+    made = item_of(viewer.layers["sintered mask"]).provenance.chain()[-2].parameters
+    assert (made["level"], made["seed_level"]) == (panel.level.value(), panel.seed_level.value())
+
+
+def test_slices_along_other_axes_and_none_in_3d(qtbot, panel, viewer, volumes, picture):
+    viewer.dims.order = (0, 2, 1, 3)
+    viewer.dims.set_current_step(2, 40)
+    wait_outline(qtbot, panel)
+    assert viewer.layers[PREVIEW_LAYER].data.shape == (64, 1, 96)
+    np.testing.assert_array_equal(outlined(panel) > 0, volumes[0].data[:, 40] > panel.level.value())
+    viewer.dims.order = (0, 1, 2, 3)
+    viewer.dims.ndisplay = 3
+    wait_outline(qtbot, panel)
+    assert PREVIEW_LAYER not in viewer.layers
+    assert panel.note.text().startswith("Show a slice of the volume (2D)")
+    viewer.dims.ndisplay = 2
+    wait_outline(qtbot, panel)
+    assert PREVIEW_LAYER in viewer.layers
+
+
+def test_the_outline_goes_with_the_panel(qtbot, panel, panels, viewer):
+    assert PREVIEW_LAYER in viewer.layers
+    panels["Reconstruct"].bring_to_front()
+    qtbot.waitUntil(lambda: PREVIEW_LAYER not in viewer.layers)
+    panel.bring_to_front()
+    qtbot.waitUntil(lambda: PREVIEW_LAYER in viewer.layers)
+
+
+def test_a_blank_volume_is_one_sentence(qtbot, empty, picture):
+    empty.session.add(t4.Volume(np.ones((8, 16, 16)), 1.0, name="blank"))
+    qtbot.waitUntil(lambda: "check the reconstruction" in empty.note.text(), timeout=20000)
+    assert empty.note.text().startswith("All voxels of 'blank' are 1")
+    picture("s5-blank")
+    click(qtbot, empty.run_bar.run_button)
+    wait_idle(qtbot, empty)
+    assert empty.run_bar.status.text().startswith("Error: All voxels of 'blank' are 1")
+
+
+def test_more_voxels_below_and_fewer_above_the_noise(volumes):
+    mask = threshold_volumes(volumes[0], "level", 0.5, smoothing_px=0.0)
+    least, most = noise_change(volumes[0], mask, 0.5)
+    data = volumes[0].data
+    whole = (data > 0.5).sum()
+    # noise of 0.06 on both sides of the surface
+    assert least == pytest.approx((data > 0.5 + NOISE).sum() / whole - 1, abs=0.004)
+    assert most == pytest.approx((data > 0.5 - NOISE).sum() / whole - 1, abs=0.004)
+
+
+def test_brush_strokes_train_a_classifier(
+    qtbot, panel, viewer, volumes, tmp_path, monkeypatch, picture
+):
+    choose(qtbot, panel, "classifier")
+    box = panel.classifier_box
+    assert panel.run_bar.run_button.toolTip().startswith("Paint strokes and train")
+    assert not box.train_button.isEnabled()
+    picture("s6-classifier")
+    click(qtbot, box.strokes_button)
+    layer = viewer.layers[STROKES_LAYER]
+    z = int(viewer.dims.current_step[1])
+    solid = volumes[0].data[z] > 0.5
+    click(qtbot, box.train_button)
+    wait_idle(qtbot, panel)
+    assert panel.run_bar.status.text().startswith("Error: Mark at least two kinds")
+    y, x = np.argwhere(solid).mean(axis=0) if solid[48, 48] else np.argwhere(solid)[0]
+    inside = np.argwhere(_deep(solid, 4))[0]
+    outside = np.argwhere(_deep(~solid, 8))[0]
+    for button, (y, x) in ((box.background_button, outside), (box.particle_button, inside)):
+        click(qtbot, button)
+        places = [on_canvas(viewer, layer, y, x + d) for d in (-1, 0, 1)]
+        drag(qtbot, canvas(), places)
+    marks = np.asarray(layer.data)[z]
+    assert set(np.unique(marks)) == {0, 1, 2}
+    assert not solid[marks == 1].any() and solid[marks == 2].mean() > 0.9
+    picture("s7-strokes")
+    click(qtbot, box.train_button)
+    wait_idle(qtbot, panel)
+    wait_outline(qtbot, panel)
+    assert panel.run_bar.status.text().startswith("Trained in ")
+    predicted = box.classifier.predict(volumes[0]).data[z]
+    panel.cleaning_box.setChecked(False)
+    wait_outline(qtbot, panel)
+    np.testing.assert_array_equal(outlined(panel), predicted)
+    assert (predicted == solid).mean() > 0.95
+    picture("s8-trained")
+
+    path = tmp_path / "spheres"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
+    click(qtbot, panel.run_bar.run_button)
+    assert panel.run_bar.status.text().startswith("Not run: the classifier has to be in a file")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    run(qtbot, panel)
+    picture("s9-classified")
+    mask = item_of(viewer.layers["sintered mask"])
+    np.testing.assert_array_equal(mask[0].data[z], predicted)
+    assert mask.provenance.parameters == {"classifier": f"{path}.npz"}
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path) + ".npz", ""))
+    click(qtbot, box.load_button)
+    assert box.text.text() == "In use: spheres.npz."
+
+
+def _deep(where, depth):
+    return ndimage.distance_transform_edt(np.pad(where, 1))[1:-1, 1:-1] > depth
