@@ -16,7 +16,8 @@ _SCREENSHOT_TIMEOUT_S = 180
 
 def add_panels(viewer: Any) -> dict[str, Any]:
     """Dock all panels as tabs on the right; returns them by title."""
-    from qtpy.QtCore import QTimer
+    from qtpy.QtCore import Qt, QTimer
+    from qtpy.QtWidgets import QTabWidget
 
     from napari_tomo4d.gui.panels import PANELS
 
@@ -30,6 +31,10 @@ def add_panels(viewer: Any) -> dict[str, Any]:
             )
         )
         panels[cls.title] = panel
+    # nine names side by side would be cut to their first letters
+    docks[0].window().setTabPosition(
+        Qt.DockWidgetArea.RightDockWidgetArea, QTabWidget.TabPosition.East
+    )
     # a dock can be brought to the front only after the window has laid it out
     QTimer.singleShot(0, docks[0].raise_)
     return panels
