@@ -16,7 +16,7 @@ from napari_tomo4d.measure.pair import Pair, cut_out, rough_neck, sequence_text,
 SECTIONS = ("across-beam", "longest")
 _ROUNDS = 3
 _WANDER = 0.5
-"""Error of a distance over that of the surface: rough surfaces move centres of mass less."""
+"""Errors of distances and radii over that of the surface, which averages out around a particle."""
 _INTERRUPTED = 0.08
 _SMALL_VOXELS = 300
 
@@ -403,12 +403,14 @@ def _errors(
     def total(size: float, *parts: float) -> float:
         return float(np.sqrt(sum(p**2 for p in parts) + (relative * size) ** 2))
 
-    radius = total(value.radius_nm, surface)
+    radius_alone = _WANDER * surface
+    radius = total(value.radius_nm, radius_alone)
     neck_error = total(value.neck_radius_nm, digitisation, surface)
     neck_3d = total(value.neck_radius_3d_nm, digitisation, surface)
     distance = total(value.distance_nm, moved)
-    # a surface that moves, moves at neck and particles alike; the voxel size cancels
-    ratio = value.neck_ratio
+    # in ratios the voxel size cancels
+    neck_part = np.hypot(np.hypot(digitisation, surface), value.neck_ratio * radius_alone)
+    distance_part = np.hypot(moved, 2 * value.distance_ratio * radius_alone)
     return {
         "neck_radius_nm": neck_error,
         "distance_nm": distance,
@@ -418,10 +420,8 @@ def _errors(
         "neck_radius_3d_nm": neck_3d,
         "distance_3d_nm": distance,
         "neck_area_nm2": 2 * np.pi * value.neck_radius_3d_nm * neck_3d,
-        "neck_ratio": float(np.hypot(digitisation, surface * (1 - ratio)) / value.radius_nm),
-        "distance_ratio": float(
-            np.hypot(moved, value.distance_ratio * 2 * surface) / (2 * value.radius_nm)
-        ),
+        "neck_ratio": float(neck_part / value.radius_nm),
+        "distance_ratio": float(distance_part / (2 * value.radius_nm)),
         "aspect_ratio": float(
             surface * abs(1 - value.aspect_ratio) / value.radius_nm
             + digitisation / (2 * value.radius_nm)

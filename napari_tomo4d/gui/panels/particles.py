@@ -20,6 +20,8 @@ from napari_tomo4d.data import Labels, TimeSeries, Volume
 from napari_tomo4d.gui.form import ParameterForm
 from napari_tomo4d.gui.layer_picker import LayerPicker
 from napari_tomo4d.gui.layers import item_of
+from napari_tomo4d.gui.panels.base import RecipePanel
+from napari_tomo4d.gui.panels.front import FrontPanel
 from napari_tomo4d.gui.particle_browser import ParticleBrowser, time_of
 from napari_tomo4d.gui.particle_corrections import (
     DELETE,
@@ -48,7 +50,6 @@ from napari_tomo4d.gui.particle_work import (
 )
 from napari_tomo4d.gui.run_bar import RunBar, format_seconds
 from napari_tomo4d.gui.runner import Runner
-from napari_tomo4d.gui.segment_front import FrontPanel
 from napari_tomo4d.pipeline import STEPS, run_steps
 from napari_tomo4d.progress import Progress
 
@@ -63,7 +64,7 @@ class ParticlePicker(LayerPicker):
         return [x for x in super()._layers() if not is_mask(item_of(x))]
 
 
-class ParticlesPanel(FrontPanel):
+class ParticlesPanel(FrontPanel, RecipePanel):
     """Part particles at their necks, follow them through time, correct and measure them."""
 
     title = "Particles"

@@ -16,9 +16,9 @@ from napari_tomo4d.data import TimeSeries, Volume
 from napari_tomo4d.gui.form import ParameterForm
 from napari_tomo4d.gui.layer_picker import LayerPicker
 from napari_tomo4d.gui.layers import item_of
-from napari_tomo4d.gui.panels.base import LivePreview
+from napari_tomo4d.gui.panels.base import LivePreview, RecipePanel
+from napari_tomo4d.gui.panels.front import FrontPanel
 from napari_tomo4d.gui.run_bar import RunBar, format_seconds
-from napari_tomo4d.gui.segment_front import FrontPanel
 from napari_tomo4d.gui.segment_histogram import Histogram
 from napari_tomo4d.gui.segment_overlay import MaskOverlay, slice_shown
 from napari_tomo4d.gui.segment_strokes import ClassifierBox
@@ -47,7 +47,7 @@ from napari_tomo4d.segment import PixelClassifier
 _NO_VOLUME = "No volume yet: make one in the Reconstruct panel, or drop a file on the viewer."
 
 
-class SegmentPanel(FrontPanel):
+class SegmentPanel(FrontPanel, RecipePanel):
     """Choose a threshold on the histogram and the slice, then make the mask of all slices."""
 
     title = "Segment"

@@ -8,10 +8,8 @@ from typing import Any
 
 import napari
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QComboBox,
-    QDockWidget,
 )
 
 from napari_tomo4d.align import TiltAxis, tilt_axis
@@ -33,6 +31,7 @@ from napari_tomo4d.gui.axis_view import AxisView
 from napari_tomo4d.gui.form import ignore_wheel
 from napari_tomo4d.gui.layers import item_of
 from napari_tomo4d.gui.panels.base import RecipePanel
+from napari_tomo4d.gui.panels.front import FrontPanel
 from napari_tomo4d.gui.run_bar import RunBar, format_seconds
 from napari_tomo4d.pipeline import run_steps
 from napari_tomo4d.progress import Progress
@@ -41,7 +40,7 @@ from napari_tomo4d.provenance import collecting, noting
 _STEP = "align.set_axis"
 
 
-class TiltAxisPanel(RecipePanel):
+class TiltAxisPanel(FrontPanel, RecipePanel):
     """Place three slices, move or search the axis while they follow, accept it."""
 
     title = "Tilt axis"
@@ -53,8 +52,6 @@ class TiltAxisPanel(RecipePanel):
     def __init__(self, viewer: napari.Viewer) -> None:
         super().__init__(viewer)
         self.found: TiltAxis | None = None
-        self._in_front = self._closed = False
-        self._dock: QDockWidget | None = None
         self._view_dock: Any = None
         self._places: weakref.WeakKeyDictionary[Any, Place] = weakref.WeakKeyDictionary()
         self._series: TiltSeries | None = None
@@ -119,34 +116,17 @@ class TiltAxisPanel(RecipePanel):
 
     # -- in front or not -------------------------------------------------------------------
 
-    def showEvent(self, event: QShowEvent) -> None:
-        """Find the dock, which says when this panel comes to the front."""
-        super().showEvent(event)
-        if self._dock is not None:
-            return
-        parent = self.parentWidget()
-        while parent is not None and not isinstance(parent, QDockWidget):
-            parent = parent.parentWidget()
-        if parent is not None:
-            self._dock = parent
-            parent.visibilityChanged.connect(self._front_changed)
-
-    def _front_changed(self, in_front: bool) -> None:
+    def came_to_front(self) -> None:
         """Draw over the image only while this panel is the one that is looked at."""
-        if in_front == self._in_front or self._closed:
-            return
-        self._in_front = in_front
-        step = self.viewer.dims.events.current_step
-        if in_front:
-            step.connect(self._slider_moved)
-            self.picker.refresh()
-            self._input_changed()
-        else:
-            step.disconnect(self._slider_moved)
-            self.slices_box.stop_placing()
-            self.overlay.remove()
-            if self._view_dock is not None:
-                self._view_dock.hide()
+        self.picker.refresh()
+        self._input_changed()
+
+    def went_behind(self) -> None:
+        """Take the axis and the slices away."""
+        self.slices_box.stop_placing()
+        self.overlay.remove()
+        if self._view_dock is not None:
+            self._view_dock.hide()
 
     def show_view(self) -> None:
         """Dock the slices below the canvas, or show them again."""
@@ -157,12 +137,8 @@ class TiltAxisPanel(RecipePanel):
 
     def close_work(self) -> None:
         """Cancel whatever runs, and leave the viewer alone from now on."""
-        if self._in_front:
-            self.viewer.dims.events.current_step.disconnect(self._slider_moved)
-        self._closed, self._in_front = True, False
-        self.overlay.remove()
-        self.live.forget()
         super().close_work()
+        self.live.forget()
 
     # -- state -----------------------------------------------------------------------------
 
@@ -212,7 +188,7 @@ class TiltAxisPanel(RecipePanel):
         if layer not in self._places:
             self._places[layer] = start_place(series)
         self._fill(self._places[layer], self._frame)
-        if self._in_front:
+        if self.in_front:
             self._look_at(layer)
         self._axis_changed()
 
@@ -248,7 +224,8 @@ class TiltAxisPanel(RecipePanel):
         self._series = self._chosen_series()
         self._axis_changed()
 
-    def _slider_moved(self, _event: Any = None) -> None:
+    def slider_moved(self, _event: Any = None) -> None:
+        """Show the slices of another time point."""
         if isinstance(self.picker.item, TimeSeries) and self.time.currentIndex() == 1:
             series = self._chosen_series()
             if series is not self._series:
@@ -343,7 +320,7 @@ class TiltAxisPanel(RecipePanel):
         self.view.mark(place.shift, place.rotation)
         # the slices first: they are what is looked at, and the canvas takes longer than they do
         self.overlay.want(place.shift, place.rotation, place.points)
-        if self._in_front and not self._closed:
+        if self.in_front and not self._closed:
             points, turn = tuple(place.points), place.rotation
             filtered = self.slices_box.filtered
             wish = Wish(series, points, place.shift, turn, filtered, place.thickness)

@@ -7,10 +7,10 @@ from typing import Any
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QDockWidget
 
-from napari_tomo4d.gui.panels.base import RecipePanel
+from napari_tomo4d.gui.panels.base import Panel
 
 
-class FrontPanel(RecipePanel):
+class FrontPanel(Panel):
     """A panel that is told when it comes to the front and when another covers it.
 
     Subclasses have `came_to_front`, `went_behind` and `slider_moved`.

@@ -1,0 +1,408 @@
+"""The Pairs panel by hand: two clicks, section, time, plots, table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from by_hand import click, type_into
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtWidgets import QApplication, QFileDialog
+from scipy import ndimage
+
+import napari_tomo4d as t4
+from napari_tomo4d.gui.pair_book import PairBook
+from napari_tomo4d.gui.pair_marks import CENTRES_LAYER, LINES_LAYER
+from napari_tomo4d.gui.pair_text import growth_lines, time_unit, with_error
+from napari_tomo4d.measure import neck, surface_uncertainty
+
+
+def made_up(n=6.0, distance_sign=-1.0, pair="P1"):
+    """Return rows of one pair whose neck grows by a known law."""
+    times = np.arange(8) * 600.0
+    ratio = (0.3**n + 5e-5 * times) ** (1 / n)
+    return pd.DataFrame(
+        {
+            "pair": pair,
+            "a": 1,
+            "b": int(pair[1:]) + 1,
+            "time_s": times,
+            "neck_ratio": ratio,
+            "neck_ratio_error": 0.01,
+            "distance_ratio": 0.95 + distance_sign * 0.2 * ratio,
+        }
+    )
+
+
+def test_growth_is_told_in_words_and_the_odd_pair_named():
+    table = pd.concat([made_up(), made_up(n=7.0, distance_sign=1.0, pair="P2")])
+    lines = growth_lines(table, True)
+    assert lines[0] == "P2 breaks the rule: the distance grows with the neck."
+    assert lines[1].startswith("P1: n = 6.0 (6.0 to 6.0), likeliest grain-boundary diffusion")
+    assert lines[1].endswith("neck and distance r = −1.00.")
+    assert lines[2].startswith("P2: n = 7.0") and "surface diffusion" in lines[2]
+    assert "needs times in seconds" in growth_lines(table, False)[1]
+
+
+def test_numbers_have_three_digits_and_their_uncertainty():
+    assert with_error(55.605, 2.778, "nm") == "55.6 ± 2.8 nm"
+    assert with_error(152.33, 0.16, "nm") == "152.3 ± 0.2 nm"
+    assert with_error(0.72394, 0.0104) == "0.724 ± 0.010"
+    assert with_error(1.0164) == "1.02"
+    assert with_error(float("nan"), 1.0) == "–"
+    assert [time_unit(np.array([0, t]))[1] for t in (90, 3600, 40000)] == ["s", "min", "h"]
+
+
+def test_pairs_keep_their_names():
+    book = PairBook(2)
+    for a, b in ((5, 2), (3, 4), (1, 7)):
+        key = book.add(a, b)
+        book.put(key, [{"time": t, "time_s": 10.0 * t} for t in (0, 1)], complete=True)
+    assert book.pairs == [(2, 5), (3, 4), (1, 7)] and not book.missing()
+    book.drop([(3, 4)])
+    assert [book.name(k) for k in book.pairs] == ["P1", "P3"]
+    book.remove([((2, 5), 1)])
+    # measured again, but what was taken out stays out
+    book.outdate()
+    assert book.missing() == [(2, 5), (1, 7)]
+    book.put((2, 5), [{"time": t, "time_s": 10.0 * t} for t in (0, 1)], complete=True)
+    assert book.row((2, 5), 1) is None and book.missing() == [(1, 7)]
+    assert book.name(book.add(4, 3)) == "P2"
+    assert book.name(book.add(8, 9)) == "P4"
+    assert list(book.table()["pair"]) == ["P1", "P3", "P3"]
+
+
+@pytest.fixture(scope="module")
+def sintering():
+    """Labels and volumes over time, and the table of true necks."""
+    experiment, truth = t4.simulate.sintering(n_times=3, shape=(64, 96, 96))
+    labels = experiment.with_items([truth.labels[t] for t in range(3)], "labels")
+    volumes = experiment.with_items([truth.volumes[t] for t in range(3)], "volumes")
+    return labels, volumes, truth.pairs
+
+
+@pytest.fixture
+def panel(qtbot, panels, sintering):
+    """The panel in front, with volumes and labels."""
+    result = panels["Pairs"]
+    result.bring_to_front()
+    qtbot.waitUntil(lambda: not result.visibleRegion().isEmpty())
+    labels, volumes, _ = sintering
+    result.session.add(volumes)
+    result.session.add(labels)
+    wait(qtbot, result)
+    qtbot.wait(100)
+    result.viewer.reset_view()
+    qtbot.wait(50)
+    return result
+
+
+def wait(qtbot, panel):
+    """Wait until nothing runs any more."""
+    qtbot.waitUntil(lambda: not panel.busy, timeout=60000)
+    qtbot.wait(20)
+    qtbot.waitUntil(lambda: not panel.busy, timeout=60000)
+
+
+def canvas():
+    """Return the widget of the canvas that the mouse meets."""
+    found = [w for w in QApplication.allWidgets() if type(w).__name__ == "CanvasBackendDesktop"]
+    return next(w for w in found if w.isVisible())
+
+
+def centre(labels, number):
+    """Return the middle (z, y, x) of a particle."""
+    return np.argwhere(labels.data == number).mean(axis=0)
+
+
+def click_canvas(qtbot, viewer, layer, down, right, axes=(-2, -1)):
+    """Click a pixel of a layer on the canvas; `axes` are those that run down and to the right."""
+    axes = list(axes)
+    world = np.array([down, right]) * layer.scale[axes] + layer.translate[axes]
+    camera, widget = viewer.scene.camera, canvas()
+    offset = (world - np.array(camera.center)[axes]) * camera.zoom
+    place = QPoint(round(widget.width() / 2 + offset[1]), round(widget.height() / 2 + offset[0]))
+    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton, pos=place)
+    qtbot.wait(20)
+
+
+def start_clicking(qtbot, panel):
+    """Press the button, and wait until the canvas has its size beside the plots."""
+    click(qtbot, panel.choice.click_button)
+    qtbot.wait(150)
+
+
+def click_particle(qtbot, panel, labels, number):
+    """Go to the slice of a particle's middle and click there."""
+    viewer = panel.viewer
+    z, y, x = centre(labels, number)
+    viewer.dims.set_current_step(viewer.dims.ndim - 3, round(z))
+    click_canvas(qtbot, viewer, panel.picker.layer, y, x)
+
+
+def click_point(qtbot, panel, plot, place):
+    """Click the point of a pair and time in one of the plots."""
+    plots = panel.plots
+    x, y = (float(v[plots._places.index(place)]) for v in plots._xy[plot])
+    scene = plots.plots[plot].vb.mapViewToScene(QPointF(x, y))
+    qtbot.mouseClick(plots.viewport(), Qt.MouseButton.LeftButton, pos=plots.mapFromScene(scene))
+
+
+def number(text):
+    """Return the value that a text like "27.5 ± 5.6 nm" begins with."""
+    return float(text.split()[0])
+
+
+def truth_of(table, time, a, b):
+    """Return the true values of a pair at a time."""
+    return table[(table.time == time) & (table.a == a) & (table.b == b)].iloc[0]
+
+
+def test_two_clicks_give_neck_and_distance_over_time(
+    qtbot, viewer, panel, sintering, picture, monkeypatch, tmp_path
+):
+    labels, _, truth = sintering
+    voxel = labels.pixel_size_nm
+    assert "5 pairs touch" in panel.run_bar.status.text()
+    picture("pairs-1-start")
+    start_clicking(qtbot, panel)
+    click_particle(qtbot, panel, labels[0], 6)
+    assert panel.marks.chosen
+    assert panel.hint.text() == "Particle 6. Click its neighbour; Esc cancels."
+    picture("pairs-2-first")
+    click_particle(qtbot, panel, labels[0], 7)
+    wait(qtbot, panel)
+    picture("pairs-3-measured")
+    assert not panel.marks.chosen
+    assert LINES_LAYER in viewer.layers and CENTRES_LAYER in viewer.layers
+    # the section is that of the true centres, drawn where they are
+    drawn = np.sort(viewer.layers[CENTRES_LAYER].data[:, 1])
+    true = np.sort([centre(labels[0], n)[2] for n in (6, 7)])
+    np.testing.assert_allclose(drawn, true, atol=0.5)
+    # of which the grey picture is bright, and the background around it dark
+    section = panel.section.picture
+    assert section.grey and section.image[0, 0] < 0.2 * section.image.max()
+    place = ((6, 7), 0)
+    assert panel.place == place
+    assert panel.table.rowCount() == 3
+
+    for step in (2, 1):
+        viewer.dims.set_current_step(0, step)
+        wait(qtbot, panel)
+        assert panel.table.selected() == [((6, 7), step)]
+        true = truth_of(truth, step, 6, 7)
+        shown = {k: number(v.text()) for k, v in panel.numbers.values.items()}
+        # half a voxel for what has an edge, less for centres, which are means of many voxels
+        for key in ("neck_radius_nm", "neck_radius_3d_nm", "radius_nm"):
+            wanted = true["neck_radius_nm" if "neck" in key else key]
+            assert abs(shown[key] - wanted) < voxel / 2, key
+        for key in ("distance_nm", "distance_3d_nm"):
+            assert abs(shown[key] - true.distance_nm) < 0.4 * voxel, key
+        again = neck(labels[step], 6, 7)
+        row = panel.table.selectedIndexes()[0].row()
+        assert panel.table.item(row, 2).text().startswith(f"{again.neck_radius_nm:.1f}")
+        picture(f"pairs-4-time-{step}")
+
+    # a click in a plot goes to that time and pair
+    for plot, step in ((0, 2), (1, 0), (2, 1)):
+        click_point(qtbot, panel, plot, ((6, 7), step))
+        wait(qtbot, panel)
+        assert viewer.dims.current_step[0] == step
+        assert panel.table.selected() == [((6, 7), step)]
+        assert labels.label(step) in panel.section._plot.titleLabel.text
+    assert viewer.dims.current_step[1] == round(neck(labels[1], 6, 7).section.origin_nm[0] / voxel)
+
+    # all others, and one of them out again
+    click(qtbot, panel.run_bar.run_button)
+    wait(qtbot, panel)
+    assert panel.table.rowCount() == 15
+    assert panel.choice.list.count() == 6
+    picture("pairs-5-all")
+    panel.views.setCurrentIndex(1)
+    qtbot.wait(50)
+    picture("pairs-6-table")
+    row = panel.work.book.places().index(((1, 2), 0))
+    place = panel.table.visualItemRect(panel.table.item(row, 0)).center()
+    qtbot.mouseClick(panel.table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    wait(qtbot, panel)
+    assert panel.place == ((1, 2), 0) and viewer.dims.current_step[0] == 0
+    click(qtbot, panel.views.rows.pair_button)
+    wait(qtbot, panel)
+    assert panel.table.rowCount() == 12
+    names = {panel.table.item(r, 0).text() for r in range(12)}
+    assert names == {"P1", "P3", "P4", "P5"}
+    assert panel.section.picture is None
+    click(qtbot, panel.views.rows.undo_button)
+    wait(qtbot, panel)
+    assert panel.table.rowCount() == 15
+    click(qtbot, panel.choice.click_button)
+    panel.table.setFocus()
+    panel.table.selectRow(4)
+    wait(qtbot, panel)
+    gone = panel.table.selected()[0]
+    qtbot.keyClick(panel.table, Qt.Key.Key_Delete)
+    wait(qtbot, panel)
+    assert panel.table.rowCount() == 14 and gone not in panel.work.book.places()
+    picture("pairs-7-removed")
+    panel.views.setCurrentIndex(2)
+    qtbot.wait(50)
+    assert "as expected: the distance shrinks as the neck grows" in panel.views.growth.text()
+    assert "needs 4 times with a neck, there are 3" in panel.views.growth.text()
+    picture("pairs-8-growth")
+
+    path = tmp_path / "pairs.csv"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    click(qtbot, panel.save.table_button)
+    wait(qtbot, panel)
+    assert panel.run_bar.status.text() == f"Saved {path}."
+    saved = pd.read_csv(path)
+    assert len(saved) == 14 and "neck radius (nm)" in saved.columns
+    for _, row in saved.iterrows():
+        true = truth_of(truth, row["time index"], row["particle a"], row["particle b"])
+        assert abs(row["neck radius (nm)"] - true.neck_radius_nm) < 0.5 * voxel
+        assert abs(row["distance (nm)"] - true.distance_nm) < 0.4 * voxel
+
+
+def test_clicks_that_are_no_pair_say_why(qtbot, viewer, panel, sintering, picture):
+    labels = sintering[0]
+    canvas_layer = panel.picker.layer
+    start_clicking(qtbot, panel)
+    assert panel.hint.text() == "Click the first particle; Esc ends."
+    click_canvas(qtbot, viewer, canvas_layer, 2, 48)
+    assert panel.hint.text() == "That is background; click on a particle."
+    click_particle(qtbot, panel, labels[0], 10)
+    click_particle(qtbot, panel, labels[0], 10)
+    assert panel.hint.text() == "Particle 10 again; click another one."
+    picture("pairs-9-same")
+    click_particle(qtbot, panel, labels[0], 11)
+    wait(qtbot, panel)
+    gap = neck(labels[0], 10, 11).gap_nm
+    assert panel.hint.text() == f"10 and 11 do not touch (gap {gap:.3g} nm); not added."
+    picture("pairs-10-apart")
+    assert panel.table.rowCount() == 0 and panel.section.picture is None
+    # Esc takes back the first particle, then ends
+    click_particle(qtbot, panel, labels[0], 3)
+    assert panel.marks.chosen
+    qtbot.keyClick(canvas(), Qt.Key.Key_Escape)
+    assert not panel.marks.chosen and panel.choice.click_button.isChecked()
+    qtbot.keyClick(canvas(), Qt.Key.Key_Escape)
+    assert not panel.choice.click_button.isChecked()
+    assert panel.hint.text().startswith("64 x 96 x 96 voxels")
+    # then clicks do nothing, and no callback is left behind
+    click_particle(qtbot, panel, labels[0], 3)
+    assert not panel.marks.chosen
+
+
+def test_clicks_in_3d_and_suggested_pairs(qtbot, viewer, panel, sintering, picture):
+    labels = sintering[0]
+    viewer.dims.ndisplay = 3
+    # along y, with z downwards
+    viewer.scene.camera.angles = (0, 0, 90)
+    qtbot.wait(100)
+    start_clicking(qtbot, panel)
+    for n in (6, 7):
+        z, _, x = centre(labels[0], n)
+        click_canvas(qtbot, viewer, panel.picker.layer, z, x, axes=(-3, -1))
+    wait(qtbot, panel)
+    assert panel.place == ((6, 7), 0)
+    assert viewer.layers[LINES_LAYER].ndim == 3
+    np.testing.assert_allclose(
+        np.sort(viewer.layers[CENTRES_LAYER].data[:, 0]),
+        np.sort([centre(labels[0], n)[0] for n in (6, 7)]),
+        atol=0.7,
+    )
+    viewer.scene.camera.angles = (20, 30, 60)
+    qtbot.wait(200)
+    picture("pairs-11-3d")
+    viewer.dims.ndisplay = 2
+    assert viewer.layers[LINES_LAYER].ndim == 2
+    # by keys from the list
+    box = panel.choice.list
+    box.setFocus()
+    assert box.currentText() == "P1: 6 and 7"
+    qtbot.keyClick(box, Qt.Key.Key_Up)
+    qtbot.wait(20)
+    wait(qtbot, panel)
+    assert panel.place == ((4, 5), 0)
+    # a gap so large that others count as pairs
+    type_into(qtbot, panel.choice.gap, 100)
+    wait(qtbot, panel)
+    assert len(panel.work.suggestions.times) > 5
+
+
+def test_one_volume_of_labels_and_no_voxel_size(qtbot, viewer, panel, sintering, picture):
+    labels = sintering[0]
+    panel.session.add(labels[2], "alone")
+    wait(qtbot, panel)
+    assert panel.volume.layer is None
+    click(qtbot, panel.run_bar.run_button)
+    wait(qtbot, panel)
+    assert panel.table.rowCount() == 5
+    assert not panel.section.picture.grey
+    assert set(panel.views.growth.text()) and "needs times" in panel.views.growth.text()
+    picture("pairs-12-single")
+    panel.session.add(t4.Labels(labels[0].data), "unknown")
+    wait(qtbot, panel)
+    assert panel.hint.text().startswith("The voxel size of these labels is not known")
+    assert not panel.run_bar.run_button.isEnabled()
+    assert panel.table.rowCount() == 0
+    picture("pairs-13-no-size")
+    # what was measured of the others is still there
+    panel.picker.choose(viewer.layers["alone"])
+    wait(qtbot, panel)
+    assert panel.table.rowCount() == 5
+
+
+def test_figures_and_report_are_written(qtbot, panel, monkeypatch, tmp_path, picture):
+    click(qtbot, panel.run_bar.run_button)
+    wait(qtbot, panel)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
+    click(qtbot, panel.save.figures_button)
+    wait(qtbot, panel)
+    assert panel.run_bar.status.text() == f"Saved figures in {tmp_path}."
+    written = {p.name for p in tmp_path.iterdir()}
+    assert {"neck_over_time.svg", "model.png"} <= written
+    path = tmp_path / "report.html"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    click(qtbot, panel.save.report_button)
+    wait(qtbot, panel)
+    assert panel.run_bar.status.text() == f"Saved {path}."
+    text = path.read_text()
+    assert all(name in text for name in ("P1", "P5", "neck radius"))
+    picture("pairs-14-report")
+
+
+def test_the_volume_tells_how_well_the_surface_is_known(qtbot, panel, sintering):
+    labels, volumes, _ = sintering
+    # particles that differ in density, with blurred edges
+    uneven = []
+    for volume, label in zip(volumes, labels, strict=True):
+        density = volume.data * (0.3 + 0.15 * label.data)
+        uneven.append(t4.Volume(ndimage.gaussian_filter(density, 2), volume.pixel_size_nm))
+    layer = panel.session.add(volumes.with_items(uneven, "uneven"))
+    assert panel.volume.layer is layer
+    panel.choice.list.setFocus()
+    qtbot.keyClick(panel.choice.list, Qt.Key.Key_Down)
+    qtbot.wait(20)
+    wait(qtbot, panel)
+    known = surface_uncertainty(uneven[1], labels[1])
+    assert known > 0.6 * labels.pixel_size_nm
+    wanted = neck(labels[1], 1, 2, surface_uncertainty_nm=known).errors["neck_radius_nm"]
+    assert panel.book.row((1, 2), 1)["neck_radius_nm_error"] == pytest.approx(wanted)
+    # without it, all is measured again with the uncertainty of the voxels
+    panel.volume.setCurrentIndex(panel.volume.count() - 1)
+    wait(qtbot, panel)
+    assert panel.volume.layer is None and not panel.section.picture.grey
+    wanted = neck(labels[1], 1, 2).errors["neck_radius_nm"]
+    assert panel.book.row((1, 2), 1)["neck_radius_nm_error"] == pytest.approx(wanted)
+
+
+def test_a_cancelled_run_keeps_what_was_measured(qtbot, panel):
+    qtbot.wait(20)
+    click(qtbot, panel.run_bar.run_button)
+    qtbot.waitUntil(lambda: panel.table.rowCount() >= 3, timeout=60000)
+    click(qtbot, panel.run_bar.cancel_button)
+    wait(qtbot, panel)
+    assert panel.run_bar.status.text().startswith("Cancelled.")
+    assert 3 <= panel.table.rowCount() < 15
+    assert panel.table.rowCount() == 3 * len(panel.book.pairs)
