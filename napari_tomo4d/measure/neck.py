@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from napari_tomo4d.errors import ParameterError
+from napari_tomo4d.measure.neck_errors import distance_error, neck_errors
 from napari_tomo4d.measure.neck_shape import NeckShape, fit_neck
 from napari_tomo4d.measure.outline import Outline, outlines
-from napari_tomo4d.measure.pair import Pair, cut_out, rough_neck, sequence_text, spacing_of
+from napari_tomo4d.measure.pair import Pair, cut_out, rough_neck, spacing_of
 
 SECTIONS = ("across-beam", "longest")
 _ROUNDS = 3
-_WANDER = 0.5
-"""Errors of distances and radii over that of the surface, which averages out around a particle."""
 _INTERRUPTED = 0.08
 _SMALL_VOXELS = 300
 
@@ -219,7 +219,7 @@ def neck(
     if blocked > _INTERRUPTED:
         flags.append(
             f"{100 * blocked:.0f} % of the neck's edge is covered by particle "
-            f"{sequence_text(pair.others)}"
+            f"{', '.join(map(str, pair.others))}"
         )
     volumes = (pair.volume_nm3(1), pair.volume_nm3(2))
     if min(volumes) < _SMALL_VOXELS * np.prod(spacing):
@@ -244,9 +244,9 @@ def neck(
         flags=tuple(flags),
         section=_drawn(pair, origin, axes, shape, halves, centres, length * unit),
     )
-    moved = float(np.hypot(_distance_error(pair, surface), _WANDER * surface))
+    moved = distance_error(pair, surface)
     result.errors.update(
-        _errors(result, shape.radius_error * unit, surface, moved, pixel_size_uncertainty)
+        neck_errors(result, shape.radius_error * unit, surface, moved, pixel_size_uncertainty)
     )
     return result
 
@@ -370,69 +370,8 @@ def _flags_before(array: np.ndarray, a: int, b: int) -> list[str]:
     return flags
 
 
-def _distance_error(pair: Pair, surface: float) -> float:
-    """Return how the distance changes when all surfaces move in and out by `surface`."""
-    smooth_nm = 0.8 * pair.unit_nm
-    both = (pair.owner > 0).astype(np.float32)
-    field = ndimage.gaussian_filter(both, smooth_nm / pair.spacing_nm).ravel()
-    axis, origin = pair.axis(), pair.middle()
-    along = pair.along(origin, axis)
-    border = along[pair.flat == 1].max()
-    results = []
-    for sign in (-1, 1):
-        # of an edge smoothed by a Gaussian this level lies `surface` away
-        from scipy.stats import norm
-
-        level = float(np.clip(norm.cdf(sign * surface / smooth_nm), 0.02, 0.98))
-        inside = (field > level) & (pair.flat >= 0)
-        centres = [
-            pair.positions(inside & chosen).mean(axis=0)
-            for chosen in (along <= border, along > border)
-            if (inside & chosen).any()
-        ]
-        if len(centres) == 2:
-            results.append(float(np.linalg.norm(centres[1] - centres[0])))
-    return abs(results[0] - results[1]) / 2 if len(results) == 2 else surface
-
-
-def _errors(
-    value: Neck, digitisation: float, surface: float, moved: float, relative: float
-) -> dict[str, float]:
-    """Return standard uncertainties: voxels, surface and voxel size added in quadrature."""
-
-    def total(size: float, *parts: float) -> float:
-        return float(np.sqrt(sum(p**2 for p in parts) + (relative * size) ** 2))
-
-    radius_alone = _WANDER * surface
-    radius = total(value.radius_nm, radius_alone)
-    neck_error = total(value.neck_radius_nm, digitisation, surface)
-    neck_3d = total(value.neck_radius_3d_nm, digitisation, surface)
-    distance = total(value.distance_nm, moved)
-    # in ratios the voxel size cancels
-    neck_part = np.hypot(np.hypot(digitisation, surface), value.neck_ratio * radius_alone)
-    distance_part = np.hypot(moved, 2 * value.distance_ratio * radius_alone)
-    return {
-        "neck_radius_nm": neck_error,
-        "distance_nm": distance,
-        "distance_xy_nm": distance,
-        "distance_z_nm": distance,
-        "radius_nm": radius,
-        "neck_radius_3d_nm": neck_3d,
-        "distance_3d_nm": distance,
-        "neck_area_nm2": 2 * np.pi * value.neck_radius_3d_nm * neck_3d,
-        "neck_ratio": float(neck_part / value.radius_nm),
-        "distance_ratio": float(distance_part / (2 * value.radius_nm)),
-        "aspect_ratio": float(
-            surface * abs(1 - value.aspect_ratio) / value.radius_nm
-            + digitisation / (2 * value.radius_nm)
-        ),
-    }
-
-
 def _apart(pair: Pair, a: int, b: int, flags: list[str], surface: float, relative: float) -> Neck:
     """Return what can be said of two particles that don't touch."""
-    from scipy.spatial import cKDTree
-
     sites = [pair.positions(pair.flat == w) for w in (1, 2)]
     gap = float(cKDTree(sites[0]).query(sites[1])[0].min()) - pair.unit_nm
     step = pair.centre(2) - pair.centre(1)
@@ -460,6 +399,6 @@ def _apart(pair: Pair, a: int, b: int, flags: list[str], surface: float, relativ
         gap_nm=gap,
         flags=(*flags, f"the particles do not touch, gap {gap:.3g} nm"),
     )
-    moved = float(np.hypot(_distance_error(pair, surface), _WANDER * surface))
-    result.errors.update(_errors(result, 0.0, surface, moved, relative))
+    moved = distance_error(pair, surface)
+    result.errors.update(neck_errors(result, 0.0, surface, moved, relative))
     return result

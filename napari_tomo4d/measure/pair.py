@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -242,8 +241,3 @@ def rough_neck(pair: Pair, along: np.ndarray) -> tuple[float, float]:
     same = centres[slabs <= _SAME * least + 1e-12]
     position = same[np.argmin(np.abs(same - same.mean()))]
     return float(position), float(max(least, unit**2))
-
-
-def sequence_text(labels: Sequence[int]) -> str:
-    """Return labels as a person would list them."""
-    return ", ".join(str(i) for i in labels)
