@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from napari_tomo4d.errors import ParameterError
 from napari_tomo4d.measure.neck_errors import distance_error, neck_errors
 from napari_tomo4d.measure.neck_shape import NeckShape, fit_neck
 from napari_tomo4d.measure.outline import Outline, outlines
-from napari_tomo4d.measure.pair import Pair, cut_out, rough_neck, spacing_of
+from napari_tomo4d.measure.pair import Pair, cut_out, grown, rough_neck, spacing_of
 
 SECTIONS = ("across-beam", "longest")
 _ROUNDS = 3
@@ -197,7 +196,9 @@ def neck(
     flags = _flags_before(array, a, b)
     if not _in_contact(pair):
         return _apart(pair, a, b, flags, surface, pixel_size_uncertainty)
-    contact = _contact_area(array, a, b, spacing)
+    corner = np.rint(pair.origin_nm / spacing).astype(int)
+    box = tuple(slice(i, i + n) for i, n in zip(corner, pair.owner.shape, strict=True))
+    contact = _contact_area(array[box], a, b, spacing)
     shape, origin, axis = _narrowest(pair)
     unit = pair.unit_nm
     first, second = _across(axis)
@@ -296,8 +297,7 @@ def _protocol_centre(
 
 
 def _in_contact(pair: Pair) -> bool:
-    first = ndimage.binary_dilation(pair.owner == 1, np.ones((3, 3, 3), bool))
-    return bool((first & (pair.owner == 2)).any())
+    return bool((grown(pair.owner == 1) & (pair.owner == 2)).any())
 
 
 def _contact_area(array: np.ndarray, a: int, b: int, spacing: np.ndarray) -> float:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 from napari_tomo4d.data import Labels
 from napari_tomo4d.errors import DataError, ParameterError
@@ -184,8 +183,21 @@ def bounding_box(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
 def touching(array: np.ndarray, label: int) -> set[int]:
     """Return the labels that share a face, an edge or a corner with a particle."""
     mask = array == label
-    around = ndimage.binary_dilation(mask, np.ones((3, 3, 3), bool)) & ~mask
+    around = grown(mask) & ~mask
     return set(np.unique(array[around]).tolist()) - {0}
+
+
+def grown(mask: np.ndarray) -> np.ndarray:
+    """Return a mask with all voxels that share a face, an edge or a corner with it."""
+    result = mask.copy()
+    for axis in range(mask.ndim):
+        # a box, one axis after the other
+        before = result.copy()
+        low, high = [slice(None)] * mask.ndim, [slice(None)] * mask.ndim
+        low[axis], high[axis] = slice(None, -1), slice(1, None)
+        result[tuple(low)] |= before[tuple(high)]
+        result[tuple(high)] |= before[tuple(low)]
+    return result
 
 
 def _trim(
