@@ -97,7 +97,9 @@ def _stack(parts: list[Any]) -> Any:
     padded = []
     for part in parts:
         lazy = (
-            part if isinstance(part, da.Array) else da.from_array(part, chunks=(1, *part.shape[1:]))
+            part
+            if isinstance(part, da.Array)
+            else da.from_array(part, chunks=(1, *part.shape[1:]), name=False)
         )
         missing = longest - len(part)
         if missing:
