@@ -230,7 +230,8 @@ class _Reader:
             if kind == "volume":
                 return Volume(_in_memory(raw.data), size, name=name, metadata=raw.metadata)
             if kind == "labels":
-                return Labels(_in_memory(raw.data), size, name=name, metadata=raw.metadata)
+                data = _whole_numbers(_in_memory(raw.data))
+                return Labels(data, size, name=name, metadata=raw.metadata)
             return self._tilt_series(raw, path, name)
         except DataError as error:
             raise DataError(f"{path}: {error}") from error
@@ -362,6 +363,13 @@ def _matching(pattern: str) -> tuple[list[Path], list[float] | None]:
     if not kept:
         raise ReadError(f"No file that matches {pattern} has a number in place of {{time}}.")
     return [p for p, _ in kept], [t for _, t in kept]
+
+
+def _whole_numbers(data: np.ndarray) -> np.ndarray:
+    """Return labels that were stored as floating point, as in MRC, as whole numbers again."""
+    if data.dtype.kind == "f" and np.array_equal(data, np.rint(data)):
+        return data.astype(np.int32)
+    return data
 
 
 def _in_memory(data: Any) -> Any:

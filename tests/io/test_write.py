@@ -10,7 +10,7 @@ import tifffile
 import zarr
 
 import napari_tomo4d as t4
-from napari_tomo4d.errors import Cancelled, WriteError
+from napari_tomo4d.errors import Cancelled, DataError, WriteError
 from napari_tomo4d.io import read_angles
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import Provenance
@@ -196,3 +196,13 @@ def test_read_only_folder(tmp_path, monkeypatch):
     with pytest.raises(WriteError, match="is read-only; choose another one"):
         t4.write(series(), tmp_path / "a.mrc")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_labels_survive_mrc_which_has_no_such_type(tmp_path):
+    labels = t4.Labels(np.arange(24).reshape(2, 3, 4) * 4000, 0.5)
+    t4.write(labels, tmp_path / "l.mrc")
+    again = t4.read(tmp_path / "l.mrc", kind="labels")
+    np.testing.assert_array_equal(again.data, labels.data)
+    t4.write(t4.Volume(np.full((2, 3, 4), 0.5), 0.5), tmp_path / "v.mrc")
+    with pytest.raises(DataError, match="whole numbers"):
+        t4.read(tmp_path / "v.mrc", kind="labels")
