@@ -28,7 +28,8 @@ from napari_tomo4d.align.transforms import (
     image_transforms,
 )
 from napari_tomo4d.data import TiltSeries
-from napari_tomo4d.errors import DataError, ReadError, WriteError
+from napari_tomo4d.errors import DataError, ReadError
+from napari_tomo4d.files import replacing
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import warn
 
@@ -277,11 +278,5 @@ def _read(path: str | Path) -> str:
 
 
 def _write(path: str | Path, text: str) -> None:
-    path = Path(path)
-    temporary = path.with_name(path.name + ".part")
-    try:
+    with replacing(Path(path)) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise WriteError(f"The alignment can't be written to {path}: {error}.") from error

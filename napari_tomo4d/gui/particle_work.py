@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ import pandas as pd
 
 from napari_tomo4d import measure
 from napari_tomo4d.data import Labels, TimeSeries
-from napari_tomo4d.errors import DataError, WriteError
+from napari_tomo4d.errors import DataError
+from napari_tomo4d.files import replacing
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import Provenance
 from napari_tomo4d.segment import (
@@ -273,12 +273,6 @@ def write_table(item: AnyLabels, path: str | Path, progress: Progress) -> int:
         progress.report(t + 1, len(items), "Measuring particles")
     whole = pd.concat([t for t in tables if len(t)] or tables)
     whole.columns = in_units(whole.columns, items[0].pixel_size_nm)
-    path = Path(path)
-    part = path.with_name(path.name + ".part")
-    try:
+    with replacing(Path(path)) as part:
         whole.to_csv(part, index=False, float_format="%.6g")
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise WriteError(f"The table can't be written to {path}: {error}.") from error
     return len(whole)

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +9,7 @@ import numpy as np
 
 from napari_tomo4d.data import TiltSeries, TimeSeries
 from napari_tomo4d.errors import WriteError
+from napari_tomo4d.files import check_free, replacing
 from napari_tomo4d.io.header import KINDS, header_of
 from napari_tomo4d.io.imod import write_rawtlt
 from napari_tomo4d.io.mrc import write_mrc
@@ -69,22 +65,6 @@ def write(
     return path
 
 
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a path to write to, and move it to `path` at the end if nothing went wrong."""
-    # beside the target, so that moving it is one step
-    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
-    try:
-        yield temporary
-        _replace(temporary, path)
-    except OSError as error:
-        if isinstance(error, WriteError):
-            raise
-        raise WriteError(f"{path} could not be written: {error.strerror or error}.") from error
-    finally:
-        _remove(temporary)
-
-
 def check_target(
     path: str | Path,
     *,
@@ -112,13 +92,7 @@ def check_target(
     path = Path(path)
     if path.suffix.lower() not in suffixes:
         raise WriteError(f"{path} has an extension that can't be written; use {advice}.")
-    if not path.parent.is_dir():
-        raise WriteError(f"The folder {path.parent} does not exist; create it first.")
-    if not os.access(path.parent, os.W_OK):
-        raise WriteError(f"The folder {path.parent} is read-only; choose another one.")
-    if path.exists() and not overwrite:
-        raise WriteError(f"{path} exists already; choose another name or allow overwriting.")
-    return path
+    return check_free(path, overwrite=overwrite)
 
 
 def _write_plain(item: Any, path: Path, suffix: str) -> None:
@@ -128,24 +102,3 @@ def _write_plain(item: Any, path: Path, suffix: str) -> None:
         write_mrc(data, path, item.pixel_size_nm, volume)
     else:
         write_ome_tiff(np.asanyarray(data), path, item.pixel_size_nm, header_of(item), volume)
-
-
-def _replace(new: Path, target: Path) -> None:
-    if target.is_dir():
-        old = target.with_name(f".{target.stem}.{uuid.uuid4().hex[:8]}.old")
-        target.rename(old)
-        try:
-            new.rename(target)
-        except OSError:
-            old.rename(target)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        new.replace(target)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from napari_tomo4d.errors import DataError, ParameterError, WriteError
+from napari_tomo4d.files import check_free, write_whole
 from napari_tomo4d.measure.growth import GrowthFit, correlations
-from napari_tomo4d.measure.report_file import check_free, write_whole
 from napari_tomo4d.measure.report_growth import growth_fits
 from napari_tomo4d.measure.report_style import (
     WARNING_COLOUR,

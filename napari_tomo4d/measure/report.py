@@ -12,6 +12,7 @@ import pandas as pd
 
 from napari_tomo4d.data import Labels, TimeSeries, Volume
 from napari_tomo4d.errors import DataError
+from napari_tomo4d.files import check_free, write_whole
 from napari_tomo4d.measure import report_html as html
 from napari_tomo4d.measure.contacts import find_pairs
 from napari_tomo4d.measure.figures import all_figures, image_of
@@ -19,7 +20,6 @@ from napari_tomo4d.measure.follow import follow_pairs
 from napari_tomo4d.measure.growth import correlations
 from napari_tomo4d.measure.pair import spacing_of
 from napari_tomo4d.measure.particles import particles, totals
-from napari_tomo4d.measure.report_file import check_free, write_whole
 from napari_tomo4d.measure.report_growth import growth_table
 from napari_tomo4d.measure.report_html import number
 from napari_tomo4d.measure.report_pictures import draw_pair, pair_views

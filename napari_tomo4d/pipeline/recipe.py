@@ -10,6 +10,7 @@ from typing import Any
 import tomlkit
 
 from napari_tomo4d.errors import ParameterError, RecipeError
+from napari_tomo4d.files import replacing
 from napari_tomo4d.parameters import check_parameters
 from napari_tomo4d.pipeline.steps import get_step
 from napari_tomo4d.provenance import SCHEMA_VERSION, Provenance, jsonable
@@ -154,14 +155,8 @@ def write_recipe(recipe: Recipe, path: str | Path) -> None:
     document["steps"] = steps
     if recipe.output:
         document["output"] = _without_none(recipe.output)
-    path = Path(path)
-    temporary = path.with_name(path.name + ".part")
-    try:
+    with replacing(Path(path)) as temporary:
         temporary.write_text(tomlkit.dumps(document), encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise RecipeError(f"The recipe {path} can't be written: {error}.") from error
 
 
 def recipe_from(provenance: Provenance | None, output: str | None = None) -> Recipe:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from typing import Annotated
 import numpy as np
 
 from napari_tomo4d.data import Labels, Volume
-from napari_tomo4d.errors import DataError, ReadError, WriteError
+from napari_tomo4d.errors import DataError, ReadError
+from napari_tomo4d.files import replacing
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import recorded
@@ -193,7 +193,6 @@ class PixelClassifier:
         WriteError
             If it can't be written.
         """
-        path = Path(path)
         description = {
             "format": _FORMAT,
             "version": _VERSION,
@@ -205,14 +204,9 @@ class PixelClassifier:
             "seed": self.seed,
         }
         arrays = {**self.forest.arrays(), "description": np.array(json.dumps(description))}
-        part = path.with_name(path.name + ".part")
-        try:
-            with open(part, "wb") as file:
-                np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-            os.replace(part, path)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise WriteError(f"The classifier can't be written to {path}: {error}.") from error
+        # closed before it is moved
+        with replacing(Path(path)) as part, open(part, "wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: str | Path) -> PixelClassifier:
