@@ -209,9 +209,9 @@ def _steps(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from napari_tomo4d.files import check_free
     from napari_tomo4d.io import read
-    from napari_tomo4d.measure.report import write_report
+    from napari_tomo4d.measure.report.report import write_report
+    from napari_tomo4d.whole_files import check_free
 
     check_free(options.output, overwrite=options.overwrite)
     size = options.pixel_size

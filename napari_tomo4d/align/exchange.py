@@ -29,9 +29,9 @@ from napari_tomo4d.align.transforms import (
 )
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError, ReadError
-from napari_tomo4d.files import replacing
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import warn
+from napari_tomo4d.whole_files import replacing
 
 SCHEMA_VERSION = 2
 """Since 2 there are rotations and magnifications; without them, files are of version 1."""

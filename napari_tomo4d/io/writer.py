@@ -9,13 +9,13 @@ import numpy as np
 
 from napari_tomo4d.data import TiltSeries, TimeSeries
 from napari_tomo4d.errors import WriteError
-from napari_tomo4d.files import check_free, replacing
 from napari_tomo4d.io.header import KINDS, header_of
 from napari_tomo4d.io.imod import write_rawtlt
 from napari_tomo4d.io.mrc import write_mrc
 from napari_tomo4d.io.tiff import write_ome_tiff
 from napari_tomo4d.io.zarr_store import write_zarr
 from napari_tomo4d.progress import Progress
+from napari_tomo4d.whole_files import check_free, replacing
 
 _ZARR, _MRC, _TIFF = (".zarr",), (".mrc", ".rec", ".st", ".ali"), (".tif", ".tiff")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from napari_tomo4d.measure.contacts import coordination, find_pairs
-from napari_tomo4d.measure.follow import follow_pairs
-from napari_tomo4d.measure.growth import (
+from napari_tomo4d.measure.necks.contacts import coordination, find_pairs
+from napari_tomo4d.measure.necks.follow import follow_pairs
+from napari_tomo4d.measure.necks.growth import (
     MECHANISMS,
     ArrheniusFit,
     GrowthFit,
@@ -16,11 +16,11 @@ from napari_tomo4d.measure.growth import (
     fit_arrhenius,
     fit_growth,
 )
-from napari_tomo4d.measure.neck import Neck, Section, neck
-from napari_tomo4d.measure.particles import particles, totals
+from napari_tomo4d.measure.necks.neck import Neck, Section, neck
+from napari_tomo4d.measure.necks.uncertainty import repeat_errors, surface_uncertainty
+from napari_tomo4d.measure.particles.shapes import particle_table, totals
 from napari_tomo4d.measure.steps import measure_pairs, measure_particles
 from napari_tomo4d.measure.tables import headers, read_table, write_table
-from napari_tomo4d.measure.uncertainty import repeat_errors, surface_uncertainty
 from napari_tomo4d.two_spheres import (
     two_sphere_curve,
     two_sphere_curve_as_measured,
@@ -28,25 +28,25 @@ from napari_tomo4d.two_spheres import (
 )
 
 if TYPE_CHECKING:
-    from napari_tomo4d.measure.figures import (
+    from napari_tomo4d.measure.report.figures import (
         growth_figure,
         model_plot,
         over_time,
         save_figures,
         totals_figure,
     )
-    from napari_tomo4d.measure.report import write_report
-    from napari_tomo4d.measure.report_growth import growth_table
+    from napari_tomo4d.measure.report.growth import growth_table
+    from napari_tomo4d.measure.report.report import write_report
 
 # these draw, and drawing takes half a second to load
 _LATER = {
-    "growth_figure": "figures",
-    "growth_table": "report_growth",
-    "model_plot": "figures",
-    "over_time": "figures",
-    "save_figures": "figures",
-    "totals_figure": "figures",
-    "write_report": "report",
+    "growth_figure": "report.figures",
+    "growth_table": "report.growth",
+    "model_plot": "report.figures",
+    "over_time": "report.figures",
+    "save_figures": "report.figures",
+    "totals_figure": "report.figures",
+    "write_report": "report.report",
 }
 
 __all__ = [
@@ -70,7 +70,7 @@ __all__ = [
     "model_plot",
     "neck",
     "over_time",
-    "particles",
+    "particle_table",
     "read_table",
     "repeat_errors",
     "save_figures",

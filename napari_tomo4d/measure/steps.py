@@ -7,9 +7,9 @@ from typing import Annotated
 import pandas as pd
 
 from napari_tomo4d.data import Labels, Table, TimeSeries
-from napari_tomo4d.measure.follow import follow_pairs
-from napari_tomo4d.measure.neck import SECTIONS
-from napari_tomo4d.measure.particles import particles
+from napari_tomo4d.measure.necks.follow import follow_pairs
+from napari_tomo4d.measure.necks.neck import SECTIONS
+from napari_tomo4d.measure.particles.shapes import particle_table
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import recorded
@@ -82,7 +82,7 @@ def measure_particles(
     parts = []
     for i, item in enumerate(items):
         progress.report(i, len(items), "Measuring particles")
-        part = particles(item)
+        part = particle_table(item)
         part.insert(0, "time", i)
         part.insert(1, "time_s", float("nan") if times is None else float(times[i]))
         parts.append(part)

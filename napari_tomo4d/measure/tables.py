@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from napari_tomo4d.errors import DataError, ReadError
-from napari_tomo4d.files import write_whole
-from napari_tomo4d.measure.follow import VALUES
+from napari_tomo4d.measure.necks.follow import VALUES
+from napari_tomo4d.whole_files import write_whole
 
 _HEADINGS = {
     # pairs over time

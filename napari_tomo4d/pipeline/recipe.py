@@ -10,10 +10,10 @@ from typing import Any
 import tomlkit
 
 from napari_tomo4d.errors import ParameterError, RecipeError
-from napari_tomo4d.files import replacing
 from napari_tomo4d.parameters import check_parameters
 from napari_tomo4d.pipeline.steps import get_step
 from napari_tomo4d.provenance import SCHEMA_VERSION, Provenance, jsonable
+from napari_tomo4d.whole_files import replacing
 
 INPUT_KEYS = (
     "path",

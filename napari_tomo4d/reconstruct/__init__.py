@@ -4,9 +4,7 @@ from napari_tomo4d.reconstruct.cgls import cgls
 from napari_tomo4d.reconstruct.dart import dart
 from napari_tomo4d.reconstruct.iser import iser
 from napari_tomo4d.reconstruct.joint_4d import joint_4d
-from napari_tomo4d.reconstruct.preview import SlicePreview
-from napari_tomo4d.reconstruct.projector import Projector
-from napari_tomo4d.reconstruct.setup import (
+from napari_tomo4d.reconstruct.parameters import (
     Cost,
     estimate,
     fullest_slices,
@@ -15,6 +13,8 @@ from napari_tomo4d.reconstruct.setup import (
     ray_sums_per_second,
     slices_of,
 )
+from napari_tomo4d.reconstruct.preview import SlicePreview
+from napari_tomo4d.reconstruct.projector import Projector
 from napari_tomo4d.reconstruct.sirt import os_sart, sirt
 from napari_tomo4d.reconstruct.tv import tv
 from napari_tomo4d.reconstruct.wbp import wbp

@@ -11,8 +11,8 @@ from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note
+from napari_tomo4d.reconstruct.parameters import fullest_slices, slices_of
 from napari_tomo4d.reconstruct.problem import Conditions, Problem
-from napari_tomo4d.reconstruct.setup import fullest_slices, slices_of
 from napari_tomo4d.reconstruct.variational import primal_dual, scale_of, steps_of
 
 _RANGES = 50

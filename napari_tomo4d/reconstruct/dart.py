@@ -15,14 +15,14 @@ from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note, recorded
 from napari_tomo4d.reconstruct.automatic import noise_level, noise_slope
-from napari_tomo4d.reconstruct.problem import Conditions, Part, Problem, Support
-from napari_tomo4d.reconstruct.setup import (
+from napari_tomo4d.reconstruct.parameters import (
     AxisShift,
     Iterations,
     MinImprovement,
     Seed,
     Thickness,
 )
+from napari_tomo4d.reconstruct.problem import Conditions, Part, Problem, Support
 from napari_tomo4d.reconstruct.variational import primal_dual
 
 _START_ITERATIONS = 60

@@ -12,8 +12,7 @@ from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note, recorded
 from napari_tomo4d.reconstruct.automatic import noise_level, noise_slope
-from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
-from napari_tomo4d.reconstruct.setup import (
+from napari_tomo4d.reconstruct.parameters import (
     AxisShift,
     Iterations,
     Maximum,
@@ -22,6 +21,7 @@ from napari_tomo4d.reconstruct.setup import (
     Seed,
     Thickness,
 )
+from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
 from napari_tomo4d.reconstruct.variational import Accelerated, variation_of
 
 _INNER = 5

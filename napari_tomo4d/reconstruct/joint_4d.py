@@ -13,8 +13,7 @@ from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import recorded
 from napari_tomo4d.reconstruct.automatic import choose_weight, density_scale
-from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
-from napari_tomo4d.reconstruct.setup import (
+from napari_tomo4d.reconstruct.parameters import (
     AxisShift,
     Iterations,
     Maximum,
@@ -22,6 +21,7 @@ from napari_tomo4d.reconstruct.setup import (
     NonNegative,
     Thickness,
 )
+from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
 from napari_tomo4d.reconstruct.tv import ChooseWeight, Weight
 from napari_tomo4d.reconstruct.variational import primal_dual
 

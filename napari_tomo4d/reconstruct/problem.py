@@ -13,8 +13,8 @@ from napari_tomo4d.data import Labels, TiltSeries, Volume
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.progress import Progress, Snapshot
 from napari_tomo4d.provenance import warn
+from napari_tomo4d.reconstruct.parameters import make_projector, require_memory_for
 from napari_tomo4d.reconstruct.projector import Projector
-from napari_tomo4d.reconstruct.setup import make_projector, require_memory_for
 
 Support = Volume | Labels | np.ndarray
 

@@ -12,8 +12,7 @@ from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import recorded
 from napari_tomo4d.reconstruct.automatic import choose_iterations
-from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
-from napari_tomo4d.reconstruct.setup import (
+from napari_tomo4d.reconstruct.parameters import (
     AxisShift,
     ChosenIterations,
     Maximum,
@@ -23,6 +22,7 @@ from napari_tomo4d.reconstruct.setup import (
     Seed,
     Thickness,
 )
+from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
 
 
 @recorded("reconstruct.sirt")

@@ -12,8 +12,7 @@ from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import recorded
 from napari_tomo4d.reconstruct.automatic import CHOOSERS, choose_weight, density_scale
-from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
-from napari_tomo4d.reconstruct.setup import (
+from napari_tomo4d.reconstruct.parameters import (
     AxisShift,
     Iterations,
     Maximum,
@@ -21,6 +20,7 @@ from napari_tomo4d.reconstruct.setup import (
     NonNegative,
     Thickness,
 )
+from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
 from napari_tomo4d.reconstruct.variational import fista, primal_dual
 
 SOLVERS = {"primal-dual": primal_dual, "fista": fista}

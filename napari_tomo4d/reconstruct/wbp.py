@@ -12,8 +12,8 @@ from napari_tomo4d.data import TiltSeries, Volume
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import recorded
+from napari_tomo4d.reconstruct.parameters import AxisShift, Maximum, Thickness
 from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
-from napari_tomo4d.reconstruct.setup import AxisShift, Maximum, Thickness
 
 FILTERS = ("ramp", "shepp-logan", "cosine", "hamming", "hann", "sirt-like")
 

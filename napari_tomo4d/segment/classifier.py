@@ -14,12 +14,12 @@ import numpy as np
 
 from napari_tomo4d.data import Labels, Volume
 from napari_tomo4d.errors import DataError, ReadError
-from napari_tomo4d.files import replacing
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import recorded
 from napari_tomo4d.segment.features import feature_names, features, halo
 from napari_tomo4d.segment.forest import Forest
+from napari_tomo4d.whole_files import replacing
 
 SCALES_PX = (1.0, 2.0, 4.0)
 _FORMAT = "napari-tomo4d pixel classifier"

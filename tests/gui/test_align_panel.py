@@ -14,8 +14,8 @@ from qtpy.QtWidgets import QFileDialog
 
 import napari_tomo4d as t4
 from napari_tomo4d.align import Alignment, apply, read_alignment, write_alignment
-from napari_tomo4d.gui.layers import item_of
-from napari_tomo4d.gui.undo import UndoStack
+from napari_tomo4d.gui.canvas.layers import item_of
+from napari_tomo4d.gui.work.undo import UndoStack
 from napari_tomo4d.pipeline import read_recipe, run_step
 from napari_tomo4d.provenance import kept_warnings
 

@@ -12,7 +12,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 import napari_tomo4d as t4
-from napari_tomo4d.gui.layers import item_of
+from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.pipeline import read_recipe, run_steps
 from napari_tomo4d.preprocess import CorrectionMap
 

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFileDialog
 
 import napari_tomo4d as t4
 from napari_tomo4d.denoise import NoiseModel
-from napari_tomo4d.gui.layers import item_of
+from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.pipeline import run_step
 
 

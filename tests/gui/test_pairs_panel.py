@@ -11,9 +11,9 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 from scipy import ndimage
 
 import napari_tomo4d as t4
-from napari_tomo4d.gui.pair_book import PairBook
-from napari_tomo4d.gui.pair_marks import CENTRES_LAYER, LINES_LAYER
-from napari_tomo4d.gui.pair_text import growth_lines, time_unit, with_error
+from napari_tomo4d.gui.panels.pairs.canvas_marks import CENTRES_LAYER, LINES_LAYER
+from napari_tomo4d.gui.panels.pairs.model import PairBook
+from napari_tomo4d.gui.panels.pairs.text import growth_lines, time_unit, with_error
 from napari_tomo4d.measure import neck, surface_uncertainty
 
 

@@ -10,7 +10,7 @@ from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 import napari_tomo4d as t4
-from napari_tomo4d.gui.layers import item_of
+from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.pipeline import read_recipe
 
 
@@ -129,7 +129,7 @@ def test_cancel_changes_nothing_and_finish_now_keeps_the_result(qtbot, loaded, v
 def test_only_the_latest_run_reports_back(qtbot, panels):
     import threading
 
-    from napari_tomo4d.gui.runner import Runner
+    from napari_tomo4d.gui.work.runner import Runner
 
     runner, first_may_end, got = Runner(), threading.Event(), []
     runner.finished.connect(lambda result, _: got.append(result))
@@ -202,7 +202,7 @@ def test_recipe_and_parameters_of_a_result(qtbot, loaded, viewer, tmp_path, monk
 
     target = str(tmp_path / "r.toml")
     monkeypatch.setattr(
-        "napari_tomo4d.gui.panels.reconstruct.QFileDialog.getSaveFileName",
+        "napari_tomo4d.gui.panels.reconstruct.panel.QFileDialog.getSaveFileName",
         lambda *a, **k: (target, ""),
     )
     click(qtbot, loaded.save_button)

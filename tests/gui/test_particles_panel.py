@@ -12,12 +12,12 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 import napari_tomo4d as t4
-from napari_tomo4d.gui.layers import item_of
-from napari_tomo4d.gui.particle_corrections import DELETE, MERGE, NUMBER, SPLIT
-from napari_tomo4d.gui.particle_picks import RING_LAYER
-from napari_tomo4d.gui.particle_tables import as_text
-from napari_tomo4d.gui.particle_work import by_hand
-from napari_tomo4d.measure import particles
+from napari_tomo4d.gui.canvas.layers import item_of
+from napari_tomo4d.gui.panels.particles.canvas_clicks import RING_LAYER
+from napari_tomo4d.gui.panels.particles.correction_tools import DELETE, MERGE, NUMBER, SPLIT
+from napari_tomo4d.gui.panels.particles.model import by_hand
+from napari_tomo4d.gui.panels.particles.tables import as_text
+from napari_tomo4d.measure import particle_table
 from napari_tomo4d.pipeline import read_recipe
 from napari_tomo4d.provenance import Provenance
 
@@ -222,7 +222,7 @@ def test_run_follows_them_and_lists_events(qtbot, found, viewer, mask, picture):
 
 def test_table_and_canvas_are_linked(qtbot, found, viewer, picture):
     view = found.tables.particles
-    expected = particles(item_of(found.particles.layer)[0])
+    expected = particle_table(item_of(found.particles.layer)[0])
     pd.testing.assert_frame_equal(view.rows.frame, expected)
     headers = [view.rows.headerData(i, Qt.Orientation.Horizontal) for i in range(7)]
     assert headers[:5] == ["No.", "Volume (nm³)", "Diameter (nm)", "Surface (nm²)", "Sphericity"]
@@ -446,7 +446,7 @@ def test_the_table_is_saved_with_units(qtbot, found, tmp_path, monkeypatch):
     assert table["time (s)"].value_counts().to_dict() == {0: 4, 600: 5, 1200: 4}
     labels = item_of(found.particles.layer)
     for t, time in enumerate(labels.times_s):
-        expected = particles(labels[t])["volume_nm3"]
+        expected = particle_table(labels[t])["volume_nm3"]
         got = table.loc[table["time (s)"] == time, "volume (nm^3)"]
         np.testing.assert_allclose(got, expected, rtol=1e-5)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import napari_tomo4d as t4
-from napari_tomo4d.gui.contributions import get_reader, write_layer
-from napari_tomo4d.gui.layers import item_of, to_layers
+from napari_tomo4d.gui.canvas.layers import item_of, to_layers
+from napari_tomo4d.gui.plugin import get_reader, write_layer
 
 RNG = np.random.default_rng(0)
 

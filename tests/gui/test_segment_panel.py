@@ -12,10 +12,10 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 from scipy import ndimage
 
 import napari_tomo4d as t4
-from napari_tomo4d.gui.layers import item_of
-from napari_tomo4d.gui.segment_overlay import PREVIEW_LAYER
-from napari_tomo4d.gui.segment_strokes import STROKES_LAYER
-from napari_tomo4d.gui.segment_work import METHODS, noise_change
+from napari_tomo4d.gui.canvas.layers import item_of
+from napari_tomo4d.gui.panels.segment.classifier_box import STROKES_LAYER
+from napari_tomo4d.gui.panels.segment.mask_outline import PREVIEW_LAYER
+from napari_tomo4d.gui.panels.segment.model import METHODS, noise_change
 from napari_tomo4d.pipeline import run_steps
 from napari_tomo4d.segment import threshold_volumes
 

@@ -8,7 +8,7 @@ from n6 import N6_PUBLISHED, distances, n6_centroids
 
 import napari_tomo4d as t4
 from napari_tomo4d.cli import main
-from napari_tomo4d.gui.layers import item_of
+from napari_tomo4d.gui.canvas.layers import item_of
 
 
 def test_n6_from_file_to_particles(qtbot, viewer, panels, picture, reference_data, tmp_path):

@@ -12,9 +12,9 @@ from scipy import ndimage
 from skimage.feature import peak_local_max
 
 import napari_tomo4d as t4
-from napari_tomo4d.gui.axis_overlay import AXIS_LAYER, SLICES_LAYER
-from napari_tomo4d.gui.axis_slices import without_background
-from napari_tomo4d.gui.layers import item_of
+from napari_tomo4d.gui.canvas.layers import item_of
+from napari_tomo4d.gui.panels.tilt_axis.axis_line import AXIS_LAYER, SLICES_LAYER
+from napari_tomo4d.gui.panels.tilt_axis.live_slices import without_background
 from napari_tomo4d.pipeline import read_recipe, recipe_from, run_step, write_recipe
 from napari_tomo4d.reconstruct.preview import SlicePreview
 

@@ -16,8 +16,8 @@ from matplotlib.text import Text
 
 from napari_tomo4d.errors import DataError, ParameterError, WriteError
 from napari_tomo4d.measure import figures
-from napari_tomo4d.measure.report_growth import growth_table
-from napari_tomo4d.measure.report_style import time_unit
+from napari_tomo4d.measure.report.growth import growth_table
+from napari_tomo4d.measure.report.style import time_unit
 from napari_tomo4d.two_spheres import two_sphere_curve_as_measured
 
 
@@ -137,7 +137,7 @@ def test_values_over_time_are_those_of_the_table():
 
 
 def test_every_pair_has_its_own_look():
-    from napari_tomo4d.measure.report_style import style_of
+    from napari_tomo4d.measure.report.style import style_of
 
     assert len({tuple(style_of(i).values()) for i in range(63)}) == 63
 
@@ -244,6 +244,8 @@ def test_worker_threads_draw_the_same():
 
 
 def test_no_global_figures():
-    code = "import sys, napari_tomo4d.measure.report; print('matplotlib.pyplot' in sys.modules)"
+    code = (
+        "import sys, napari_tomo4d.measure.report.report; print('matplotlib.pyplot' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "False", done.stderr

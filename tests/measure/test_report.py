@@ -17,9 +17,9 @@ from sintered import digitised_pair
 import napari_tomo4d as t4
 from napari_tomo4d import measure
 from napari_tomo4d.errors import Cancelled, DataError, ParameterError, WriteError
-from napari_tomo4d.measure.report import write_report
-from napari_tomo4d.measure.report_html import number
-from napari_tomo4d.measure.report_pictures import pair_views, scale_bar_nm
+from napari_tomo4d.measure.report.html import number
+from napari_tomo4d.measure.report.pictures import pair_views, scale_bar_nm
+from napari_tomo4d.measure.report.report import write_report
 from napari_tomo4d.measure.tables import headers, read_table
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import Provenance

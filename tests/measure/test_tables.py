@@ -36,7 +36,7 @@ def test_every_table_comes_back_exactly(pairs, tmp_path):
     assert pairs.neck_radius_nm.isna().any()
     every = {
         "pairs": pairs,
-        "particles": t4.measure.particles(labels),
+        "particles": t4.measure.particle_table(labels),
         "totals": t4.measure.totals(labels),
         "correlations": t4.measure.correlations(pairs),
         "odd": pd.DataFrame(
@@ -59,7 +59,7 @@ def test_headings_have_units_and_are_unique(pairs, tmp_path):
     assert "neck radius (nm)" in first and "neck radius uncertainty (nm)" in first
     known = tables.headers()
     assert len(set(known.values())) == len(known)
-    measured = [pairs, t4.measure.particles(ball_labels()), t4.measure.correlations(pairs)]
+    measured = [pairs, t4.measure.particle_table(ball_labels()), t4.measure.correlations(pairs)]
     for name in {c for table in measured for c in table.columns}:
         unit = {"nm": "nm)", "nm2": "nm²)", "nm3": "nm³)", "s": "(s)", "c": "°C)", "deg": "(°)"}
         end = name.removesuffix("_error").rsplit("_", 1)[-1]

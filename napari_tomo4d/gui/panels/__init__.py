@@ -1,14 +1,14 @@
 """The panels, one file each, in the order of the work."""
 
-from napari_tomo4d.gui.panels.align import AlignPanel
-from napari_tomo4d.gui.panels.clean import CleanPanel
-from napari_tomo4d.gui.panels.denoise import DenoisePanel
-from napari_tomo4d.gui.panels.load import LoadPanel
-from napari_tomo4d.gui.panels.pairs import PairsPanel
-from napari_tomo4d.gui.panels.particles import ParticlesPanel
-from napari_tomo4d.gui.panels.reconstruct import ReconstructPanel
-from napari_tomo4d.gui.panels.segment import SegmentPanel
-from napari_tomo4d.gui.panels.tilt_axis import TiltAxisPanel
+from napari_tomo4d.gui.panels.align.panel import AlignPanel
+from napari_tomo4d.gui.panels.clean.panel import CleanPanel
+from napari_tomo4d.gui.panels.denoise.panel import DenoisePanel
+from napari_tomo4d.gui.panels.load.panel import LoadPanel
+from napari_tomo4d.gui.panels.pairs.panel import PairsPanel
+from napari_tomo4d.gui.panels.particles.panel import ParticlesPanel
+from napari_tomo4d.gui.panels.reconstruct.panel import ReconstructPanel
+from napari_tomo4d.gui.panels.segment.panel import SegmentPanel
+from napari_tomo4d.gui.panels.tilt_axis.panel import TiltAxisPanel
 
 PANELS = (
     LoadPanel,

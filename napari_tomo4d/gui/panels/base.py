@@ -22,11 +22,11 @@ from qtpy.QtWidgets import (
 
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import Tomo4DError
-from napari_tomo4d.gui.layer_picker import LayerPicker
-from napari_tomo4d.gui.layers import item_of
-from napari_tomo4d.gui.run_bar import RunBar
-from napari_tomo4d.gui.runner import Runner
-from napari_tomo4d.gui.session import Session
+from napari_tomo4d.gui.canvas.layer_picker import LayerPicker
+from napari_tomo4d.gui.canvas.layers import item_of
+from napari_tomo4d.gui.canvas.session import Session
+from napari_tomo4d.gui.widgets.run_bar import RunBar
+from napari_tomo4d.gui.work.runner import Runner
 
 __all__ = ["LayerPicker", "LivePreview", "Panel", "RecipePanel", "session_of"]
 

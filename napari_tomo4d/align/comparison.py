@@ -1,0 +1,84 @@
+"""Pictures to judge an alignment by: two images on each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from napari_tomo4d.data import TiltSeries
+from napari_tomo4d.progress import Progress
+
+# cubic splines on more pixels than this take longer than a person waits after a key
+_MOST_FOR_SPLINES = 1 << 20
+
+
+def neighbour(angles_deg: np.ndarray, bad: np.ndarray, tilt: int) -> int:
+    """Return the tilt next in angle, towards 0 degrees; bad ones are passed over."""
+    others = np.flatnonzero(~bad)
+    others = others[others != tilt]
+    if not len(others):
+        others = np.array([k for k in range(len(angles_deg)) if k != tilt])
+    away = np.abs(angles_deg[others] - angles_deg[tilt])
+    outside = np.abs(angles_deg[others]) > np.abs(angles_deg[tilt])
+    inside = others[~outside]
+    if len(inside):
+        return int(inside[np.argmin(away[~outside])])
+    return int(others[np.argmin(away)])
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Two aligned images, of mean 0 and standard deviation 1, and how alike they are."""
+
+    tilt: int
+    other: int
+    image: np.ndarray
+    reference: np.ndarray
+    correlation: float
+
+    @property
+    def difference(self) -> np.ndarray:
+        """The image without its neighbour."""
+        return self.image - self.reference
+
+    @property
+    def checkerboard(self) -> np.ndarray:
+        """The two in fields by turns."""
+        n_y, n_x = self.image.shape
+        size = max(4, min(n_y, n_x) // 8)
+        y, x = np.ogrid[:n_y, :n_x]
+        return np.where((y // size + x // size) % 2 == 0, self.image, self.reference)
+
+
+def pair_of(
+    series: TiltSeries, shifts_px: np.ndarray, tilts: tuple[int, int], progress: Progress
+) -> Pair:
+    """Return a tilt and its neighbour as they lie on each other."""
+    images = []
+    for tilt in tilts:
+        progress.check()
+        image = shifted(series.image(tilt), shifts_px[tilt])
+        images.append((image - image.mean()) / max(float(image.std()), 1e-12))
+    progress.check()
+    smooth = [ndimage.gaussian_filter(i, 2.0) for i in images]
+    spread = float(smooth[0].std() * smooth[1].std())
+    centred = [s - s.mean() for s in smooth]
+    likeness = float((centred[0] * centred[1]).mean()) / spread if spread > 0 else 0.0
+    return Pair(tilts[0], tilts[1], images[0], images[1], likeness)
+
+
+def shifted(image: np.ndarray, shift_px: np.ndarray) -> np.ndarray:
+    """Return an image moved by (dy, dx), to be looked at."""
+    order = 3 if image.size <= _MOST_FOR_SPLINES else 1
+    result: np.ndarray = ndimage.shift(image, shift_px, order=order, mode="nearest")
+    return result
+
+
+def grey_levels(image: np.ndarray) -> tuple[float, float]:
+    """Return what to show as black and as white."""
+    # a sample is enough, and quick for large images
+    step = max(1, *(n // 512 for n in image.shape))
+    low, high = np.percentile(image[::step, ::step], (0.5, 99.8))
+    return float(low), float(max(high, low + 1e-6))

@@ -1,0 +1,1 @@
+"""What lies on napari's canvas: layers, the session of a window, what is shown, overlays."""

@@ -1,0 +1,124 @@
+"""Lists of layers to choose from, which follow what the viewer holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from napari.layers import Image
+from qtpy.QtCore import Signal
+from qtpy.QtGui import QHideEvent, QShowEvent
+from qtpy.QtWidgets import QComboBox
+
+from napari_tomo4d.errors import DataError
+from napari_tomo4d.gui.canvas.layers import item_of
+from napari_tomo4d.gui.canvas.session import Session
+from napari_tomo4d.gui.widgets.form import ignore_wheel
+
+NO_SERIES = "No tilt series yet: open one in the Load panel, or drop a file on the viewer."
+NO_IMAGE = "No image yet: drop a file on the viewer first."
+
+
+class LayerPicker(QComboBox):
+    """Chooses among the layers of some kinds; follows additions, removals and renames.
+
+    Parameters
+    ----------
+    session : Session
+    *kinds : type
+        Of the data objects, or of what is in a time series.
+    """
+
+    picked = Signal()
+    follows_new = True
+    """Whether a layer that has just appeared is chosen."""
+
+    def __init__(self, session: Session, *kinds: type) -> None:
+        super().__init__()
+        self._session, self._kinds = session, kinds
+        self._connected = False
+        ignore_wheel(self)
+        self.setToolTip("The data this panel works on.")
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.currentIndexChanged.connect(lambda _: self.picked.emit())
+
+    @property
+    def layer(self) -> Any | None:
+        """The chosen layer, or None."""
+        return self.currentData()
+
+    @property
+    def item(self) -> Any | None:
+        """The chosen layer's data object, or None."""
+        return None if self.layer is None else item_of(self.layer)
+
+    def refresh(self, _event: Any = None) -> None:
+        """Make the list agree with the viewer; keeps the choice if it is still there."""
+        layers = self._layers()
+        chosen = self.layer
+        known = [self.itemData(i) for i in range(self.count())]
+        appeared = [x for x in layers if not any(x is k for k in known)]
+        self.blockSignals(True)
+        self.clear()
+        for layer in layers:
+            self.addItem(layer.name, layer)
+        # what was just made is what the user wants to go on with
+        keep = appeared[0] if appeared and self.follows_new else chosen
+        self.setCurrentIndex(max(0, self._index(keep)) if layers else -1)
+        self.blockSignals(False)
+        if self.layer is not chosen:
+            self.picked.emit()
+
+    def choose(self, layer: Any) -> None:
+        """Choose a layer, if it is in the list."""
+        if self._index(layer) >= 0:
+            self.setCurrentIndex(self._index(layer))
+
+    def _layers(self) -> list[Any]:
+        return self._session.layers(*self._kinds)
+
+    def _index(self, layer: Any) -> int:
+        return next((i for i in range(self.count()) if self.itemData(i) is layer), -1)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Follow the layers only while visible: a closed dock is just hidden."""
+        super().showEvent(event)
+        if not self._connected:
+            events = self._session.viewer.layers.events
+            for source in (events.inserted, events.removed, events.renamed):
+                source.connect(self.refresh)
+            self._connected = True
+        self.refresh()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Stop following the layers."""
+        super().hideEvent(event)
+        if self._connected:
+            events = self._session.viewer.layers.events
+            for source in (events.inserted, events.removed, events.renamed):
+                source.disconnect(self.refresh)
+            self._connected = False
+
+
+class ImagePicker(LayerPicker):
+    """Chooses among all image layers, wherever they came from."""
+
+    follows_new = False
+
+    def __init__(self, session: Session, tip: str) -> None:
+        super().__init__(session)
+        self.setToolTip(tip)
+
+    def _layers(self) -> list[Any]:
+        return [x for x in self._session.viewer.layers if isinstance(x, Image) and not x.rgb][::-1]
+
+    def reader(self) -> Callable[[], np.ndarray]:
+        """Return what reads the image that the viewer shows of the layer, in a thread."""
+        layer = self.layer
+        if layer is None:
+            raise DataError(NO_IMAGE)
+        dims = self._session.viewer.dims
+        position = tuple(dims.current_step[dims.ndim - layer.ndim :][: layer.ndim - 2])
+        data = layer.data[0] if layer.multiscale else layer.data
+        return lambda: np.asarray(data[position], dtype=np.float64)

@@ -1,0 +1,83 @@
+"""The state of a session: which data objects the viewer shows, and how they were made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari_tomo4d.data import TimeSeries
+from napari_tomo4d.gui.canvas.layers import caption, item_of, to_layers
+from napari_tomo4d.pipeline import recipe_from, write_recipe
+
+
+class Session:
+    """The data objects in a viewer.
+
+    The layers are the state: nothing is kept beside them that could disagree with them.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or napari.components.ViewerModel
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self.viewer = viewer
+        viewer.dims.events.current_step.connect(self.update_caption)
+        viewer.layers.selection.events.active.connect(self.update_caption)
+        viewer.layers.events.inserted.connect(self.update_caption)
+
+    def layers(self, *kinds: type) -> list[Any]:
+        """Return the layers that show a data object of one of `kinds`, newest first."""
+        found = []
+        for layer in self.viewer.layers:
+            item = item_of(layer)
+            first = item[0] if isinstance(item, TimeSeries) else item
+            if isinstance(first, kinds):
+                found.append(layer)
+        return found[::-1]
+
+    def add(self, item: Any, name: str | None = None) -> Any:
+        """Show a data object as a new layer, alone, and return the layer.
+
+        Other layers are hidden: tilt series and volumes share the first slider, so they are
+        looked at one at a time.
+        """
+        from napari.layers import Layer
+
+        layer = Layer.create(*to_layers(item, name)[0])
+        for other in self.viewer.layers:
+            if item_of(other) is not None:
+                other.visible = False
+        self.viewer.add_layer(layer)
+        self.viewer.layers.selection.active = layer
+        self.viewer.reset_view()
+        middle = [n // 2 for n in layer.data.shape]
+        if isinstance(item, TimeSeries):
+            middle[0] = 0
+        offset = self.viewer.dims.ndim - layer.ndim
+        for axis, position in enumerate(middle[:-2]):
+            self.viewer.dims.set_current_step(axis + offset, position)
+        bar = self.viewer.canvas.overlays.scale_bar if hasattr(self.viewer, "canvas") else None
+        if bar is not None:
+            bar.visible = True
+        return layer
+
+    def save_recipe(self, layer: Any, path: str, output: str | None = None) -> None:
+        """Write the recipe that repeats how a layer's data was made."""
+        item = item_of(layer)
+        write_recipe(recipe_from(getattr(item, "provenance", None), output), path)
+
+    def update_caption(self, _event: Any = None) -> None:
+        """Write the angle and time of what is shown onto the canvas."""
+        if not hasattr(self.viewer, "canvas"):
+            return
+        layer = self.viewer.layers.selection.active
+        item = None if layer is None else item_of(layer)
+        text = ""
+        if item is not None and self.viewer.dims.ndisplay == 2:
+            step = self.viewer.dims.current_step[self.viewer.dims.ndim - layer.ndim :]
+            text = caption(item, tuple(step))
+        overlay = self.viewer.canvas.overlays.text
+        overlay.text = text
+        overlay.position = "top_left"
+        overlay.font_size = 12
+        overlay.visible = bool(text)

@@ -1,0 +1,222 @@
+"""How the shift of one tilt is corrected by hand: by keys and by buttons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QEvent, QObject, Qt, Signal
+from qtpy.QtGui import QKeyEvent
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QGridLayout,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_tomo4d.gui.panels.align.model import State
+
+_ARROWS = {
+    Qt.Key.Key_Up: (-1, 0),
+    Qt.Key.Key_Down: (1, 0),
+    Qt.Key.Key_Left: (0, -1),
+    Qt.Key.Key_Right: (0, 1),
+}
+_STEPS_PX = (1.0, 0.1)
+_BUTTONS = {"←": (0, -1), "→": (0, 1), "↑": (-1, 0), "↓": (1, 0)}
+
+
+class NudgeKeys(QObject):
+    """Arrow keys and undo for a widget and all in it, whatever has the focus there.
+
+    Signals
+    -------
+    nudged(dy, dx)
+        In pixels.
+    undo, redo
+    """
+
+    nudged = Signal(float, float)
+    undo = Signal()
+    redo = Signal()
+
+    def watch(self, widget: QWidget) -> None:
+        """Listen to the keys of a widget and of all that is in it now."""
+        for part in (widget, *widget.findChildren(QWidget)):
+            part.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Take the keys before anyone else, shortcuts of the viewer included."""
+        if event.type() == QEvent.Type.ShortcutOverride and self._meaning(event) is not None:
+            event.accept()
+            return True
+        if event.type() == QEvent.Type.KeyPress:
+            meaning = self._meaning(event)
+            if meaning is not None:
+                meaning[0].emit(*meaning[1])
+                return True
+        return super().eventFilter(watched, event)
+
+    def _meaning(self, event: Any) -> tuple[Any, tuple[float, ...]] | None:
+        assert isinstance(event, QKeyEvent)
+        shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        if event.key() in _ARROWS and not control:
+            dy, dx = _ARROWS[Qt.Key(event.key())]
+            step = 0.1 if shift else 1.0
+            return self.nudged, (step * dy, step * dx)
+        if event.key() == Qt.Key.Key_Z and control:
+            return (self.redo if shift else self.undo), ()
+        return None
+
+
+class CorrectionBox(QGroupBox):
+    """The shift of the tilt that is looked at, and what can be done about it.
+
+    Signals
+    -------
+    nudged(dy, dx)
+        In pixels.
+    undo, redo, bridged, next_suspect
+        A button was pressed.
+    left_out(gone)
+        The box was ticked or unticked.
+    """
+
+    nudged = Signal(float, float)
+    undo = Signal()
+    redo = Signal()
+    bridged = Signal()
+    next_suspect = Signal()
+    left_out = Signal(bool)
+
+    def __init__(self, title: str) -> None:
+        super().__init__(title)
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self.text.setMinimumHeight(2 * self.text.fontMetrics().lineSpacing())
+        self.arrows: dict[tuple[str, float], QPushButton] = {}
+        grid = QGridLayout()
+        grid.setSpacing(4)
+        for row, step in enumerate(_STEPS_PX):
+            grid.addWidget(QLabel(f"Move by {step:g} px"), row, 0)
+            for column, (arrow, (dy, dx)) in enumerate(_BUTTONS.items(), 1):
+                button = QPushButton(arrow)
+                button.setFixedWidth(44)
+                button.setAutoRepeat(True)
+                button.clicked.connect(
+                    lambda _=False, y=step * dy, x=step * dx: self.nudged.emit(y, x)
+                )
+                self.arrows[arrow, step] = button
+                grid.addWidget(button, row, column)
+        grid.setColumnStretch(0, 1)
+        self.bridge_button = QPushButton("Take from neighbours")
+        self.suspect_button = QPushButton("Next suspect")
+        self.undo_button, self.redo_button = QPushButton("Undo"), QPushButton("Redo")
+        self.gone_box = QCheckBox("Leave this tilt out")
+        first, second = QHBoxLayout(), QHBoxLayout()
+        for button in (self.bridge_button, self.undo_button, self.redo_button):
+            first.addWidget(button)
+        second.addWidget(self.gone_box, 1)
+        second.addWidget(self.suspect_button)
+        layout = QVBoxLayout(self)
+        layout.setSpacing(4)
+        layout.addWidget(self.text)
+        for part in (grid, first, second):
+            layout.addLayout(part)
+        for button, signal in (
+            (self.bridge_button, self.bridged),
+            (self.suspect_button, self.next_suspect),
+            (self.undo_button, self.undo),
+            (self.redo_button, self.redo),
+        ):
+            button.clicked.connect(lambda _=False, s=signal: s.emit())
+        self.gone_box.clicked.connect(self.left_out)
+
+    def show_nothing(self, reason: str) -> None:
+        """Switch everything off, and say why."""
+        self.text.setText("The tilt that the slider is at is shown here once there are shifts.")
+        for button in self._buttons:
+            _allow(button, "", reason)
+
+    @property
+    def _buttons(self) -> list[QWidget]:
+        return [
+            *self.arrows.values(),
+            self.bridge_button,
+            self.suspect_button,
+            self.undo_button,
+            self.redo_button,
+            self.gone_box,
+        ]
+
+    def show_tilt(
+        self,
+        angle: float,
+        state: State,
+        place: tuple[int, int],
+        reason: str,
+        changes: tuple[str, str],
+    ) -> None:
+        """Show one tilt.
+
+        Parameters
+        ----------
+        angle : float
+            In degrees.
+        state : State
+        place : (time, tilt)
+        reason : str
+            Why nothing can be changed; empty if it can.
+        changes : (str, str)
+            What can be undone and what can be done again.
+        """
+        time, tilt = place
+        at, origin = state.time(time), state.origin
+        dy, dx = state.shifts_px[at][tilt]
+        text = f"Tilt {angle:+.1f}°: dy {dy:+.2f} px, dx {dx:+.2f} px"
+        by_hand = bool(state.edited(time)[tilt])
+        text += ", by hand" if by_hand else ""
+        quality, mass = origin.quality[at][tilt], origin.mass_kept[at][tilt]
+        if np.isfinite(quality):
+            suspect = "suspect, " if origin.suspect[at][tilt] else ""
+            found = "found: " if by_hand else ""
+            text += f"\n{found}{suspect}quality {quality:.2f}, mass kept {100 * mass:.3g} %"
+        self.text.setText(text)
+        for button in self.arrows.values():
+            _allow(button, "Moves the image of this tilt; arrow keys do the same.", reason)
+        _allow(
+            self.bridge_button,
+            "Puts this image where its neighbours in angle say it should be.",
+            reason,
+        )
+        self.gone_box.setChecked(bool(state.gone(time)[tilt]))
+        whose = ", at every time point" if len(state.shifts_px) > 1 else ""
+        if not state.alike:
+            reason = reason or "Time points differ in their tilts, so none can be left out of all."
+        _allow(self.gone_box, f"The aligned layer will be without this tilt{whose}.", reason)
+        undo, redo = changes
+        _allow(
+            self.undo_button, f"Takes back: {undo} (Ctrl+Z).", "" if undo else "Nothing to undo."
+        )
+        _allow(
+            self.redo_button,
+            f"Does again: {redo} (Ctrl+Shift+Z).",
+            "" if redo else "Nothing to redo.",
+        )
+        suspects = int(origin.suspect[at].sum())
+        self.suspect_button.setText(f"Next suspect ({suspects})" if suspects else "Next suspect")
+        _allow(
+            self.suspect_button,
+            "Goes to the next image that matches no neighbour.",
+            "" if suspects else "No image is suspect.",
+        )
+
+
+def _allow(button: QWidget, tip: str, reason: str) -> None:
+    button.setEnabled(not reason)
+    button.setToolTip(reason or tip)

@@ -1,0 +1,133 @@
+"""Scores of denoising over noise type and strength, as a map to click on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyqtgraph as pg
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_tomo4d.gui.widgets.form import ignore_wheel
+
+SCORES = {"PSNR (dB)": ("psnr_db", "{:.1f}"), "SSIM": ("ssim", "{:.2f}"), "FRC": ("frc", "{:.2f}")}
+
+
+class ScoreMap(QWidget):
+    """A heat map with a number in each cell that was tried; `chosen` when one is clicked.
+
+    Signals
+    -------
+    chosen(kind, strength)
+        For a cell that was not tried, too.
+    """
+
+    chosen = Signal(str, float)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kinds: list[str] = []
+        self._strengths: list[float] = []
+        self._table = pd.DataFrame()
+        self._current: tuple[str, float] | None = None
+        self.score = QComboBox()
+        self.score.addItems(list(SCORES))
+        self.score.setToolTip(
+            "PSNR: nearness to the reference. SSIM: likeness of structure. FRC: how much of what "
+            "the frames share is left, which blurring does not raise."
+        )
+        ignore_wheel(self.score)
+        self.score.currentIndexChanged.connect(self._fill)
+        self.cells = QTableWidget()
+        self.cells.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.cells.setToolTip("Click a cell to see that result; an empty one is computed.")
+        font = self.cells.font()
+        font.setPointSizeF(0.8 * font.pointSizeF())
+        for part in (self.cells, self.cells.horizontalHeader(), self.cells.verticalHeader()):
+            part.setFont(font)
+        self.cells.setMinimumHeight(175)
+        # all cells at once, however small: no scrolling in a map
+        for header in (self.cells.horizontalHeader(), self.cells.verticalHeader()):
+            header.setMinimumSectionSize(12)
+            header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.cells.setStyleSheet(
+            "QHeaderView::section {padding: 0px 3px; margin: 0px} QTableView::item {padding: 0px}"
+        )
+        self.cells.cellClicked.connect(self._clicked)
+        row = QHBoxLayout()
+        row.addWidget(QLabel("Noise type against strength"))
+        row.addStretch()
+        row.addWidget(self.score)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addLayout(row)
+        layout.addWidget(self.cells)
+
+    def show_scores(
+        self,
+        table: pd.DataFrame,
+        kinds: list[str],
+        strengths: list[float],
+        current: tuple[str, float] | None,
+    ) -> None:
+        """Show a table of evaluations; `current` is the cell whose image is shown."""
+        self._table, self._kinds, self._strengths = table, kinds, strengths
+        self._current = current
+        self._fill()
+
+    def _fill(self, *_: Any) -> None:
+        column, form = SCORES[self.score.currentText()]
+        values = self._values(column)
+        self.cells.setRowCount(len(self._kinds))
+        self.cells.setColumnCount(len(self._strengths))
+        self.cells.setVerticalHeaderLabels(self._kinds)
+        self.cells.setHorizontalHeaderLabels([f"{s:.2g}" for s in self._strengths])
+        tried = values[np.isfinite(values)]
+        low, high = (tried.min(), tried.max()) if len(tried) else (0.0, 1.0)
+        colours = pg.colormap.get("viridis")
+        for i in range(len(self._kinds)):
+            for j in range(len(self._strengths)):
+                value = values[i, j]
+                item = QTableWidgetItem("" if np.isnan(value) else form.format(value))
+                item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
+                if not np.isnan(value):
+                    part = (value - low) / (high - low) if high > low else 1.0
+                    item.setBackground(colours.map(float(part), mode="qcolor"))
+                    item.setForeground(QColor("black" if part > 0.5 else "white"))
+                self.cells.setItem(i, j, item)
+        self.cells.clearSelection()
+        if self._current is not None and self._current[0] in self._kinds:
+            row = self._kinds.index(self._current[0])
+            column_index = int(np.argmin(np.abs(np.array(self._strengths) - self._current[1])))
+            self.cells.setCurrentCell(row, column_index)
+
+    def _values(self, column: str) -> np.ndarray:
+        """Return scores (kind, strength): of the whole image, else of the crop, else NaN."""
+        values = np.full((len(self._kinds), len(self._strengths)), np.nan)
+        for region in ("crop", "whole"):
+            for row in self._table[self._table.region == region].itertuples():
+                if row.kind in self._kinds and row.strength in self._strengths:
+                    place = self._kinds.index(row.kind), self._strengths.index(row.strength)
+                    values[place] = getattr(row, column)
+        return values
+
+    def _clicked(self, row: int, column: int) -> None:
+        self.chosen.emit(self._kinds[row], self._strengths[column])
+
+    def sizeHint(self) -> QSize:
+        """Return a size at which numbers can be read."""
+        return QSize(430, 230)

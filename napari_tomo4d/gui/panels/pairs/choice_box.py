@@ -1,0 +1,159 @@
+"""Parts of the panel *Pairs*: the choice of a volume, and of pairs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QEvent, QObject, Qt, Signal
+from qtpy.QtGui import QKeyEvent
+from qtpy.QtWidgets import QApplication, QComboBox, QGridLayout, QLabel, QPushButton, QWidget
+
+from napari_tomo4d.data import Volume
+from napari_tomo4d.gui.canvas.layer_picker import LayerPicker
+from napari_tomo4d.gui.canvas.layers import item_of
+from napari_tomo4d.gui.canvas.session import Session
+from napari_tomo4d.gui.panels.clean.calibration_dialogs import NumberBox
+from napari_tomo4d.gui.panels.pairs.measured_pair import Suggestions, as_items
+from napari_tomo4d.gui.panels.pairs.model import PairBook, PairKey, spans
+from napari_tomo4d.gui.widgets.form import ignore_wheel
+
+
+class _Nothing:
+    name = "none"
+
+
+class VolumePicker(LayerPicker):
+    """Chooses the volume that labels came from, or none."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session, Volume)
+        self._nothing = _Nothing()
+        self._labels: Any = None
+        self.setToolTip(
+            "The volume that the labels came from: its grey values are shown in the section, and "
+            "its noise tells how well the surface is known."
+        )
+
+    @property
+    def layer(self) -> Any | None:
+        """The chosen layer, or None."""
+        chosen = self.currentData()
+        return None if chosen is self._nothing else chosen
+
+    def fit(self, labels: Any) -> None:
+        """Offer only volumes of the same shape and number of times as these labels."""
+        self._labels = labels
+        self.refresh()
+
+    def _layers(self) -> list[Any]:
+        if self._labels is None:
+            return [self._nothing]
+        wanted = [i.data.shape for i in as_items(self._labels)]
+        fitting = [
+            layer
+            for layer in super()._layers()
+            if [i.data.shape for i in as_items(item_of(layer))] == wanted
+        ]
+        return [*fitting, self._nothing]
+
+    def _index(self, layer: Any) -> int:
+        return super()._index(self._nothing if layer is None else layer)
+
+
+class ChoiceBox(QWidget):
+    """How pairs are chosen: by two clicks, or from a list of those that touch.
+
+    Signals
+    -------
+    picking(on)
+    escaped()
+        Esc while clicks choose particles.
+    suggested(pair)
+        One of the list.
+    gap_changed()
+    """
+
+    picking = Signal(bool)
+    escaped = Signal()
+    suggested = Signal(object)
+    gap_changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.click_button = QPushButton("Click two particles")
+        self.click_button.setCheckable(True)
+        self.click_button.toggled.connect(self._toggled)
+        self.list = QComboBox()
+        self.list.setToolTip("Pairs that touch, or nearly do, at any time. Choose one to see it.")
+        self.list.activated.connect(self._activated)
+        ignore_wheel(self.list)
+        self.gap = NumberBox(
+            0, 1000, 0, "nm", 1, "Largest gap between two particles that still counts as a pair."
+        )
+        self.gap.valueChanged.connect(lambda _: self.gap_changed.emit())
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.addWidget(self.click_button, 0, 0, 1, 2)
+        grid.addWidget(QLabel("Largest gap"), 0, 2)
+        grid.addWidget(self.gap, 0, 3)
+        grid.addWidget(QLabel("Suggested"), 1, 0)
+        grid.addWidget(self.list, 1, 1, 1, 3)
+        grid.setColumnStretch(1, 1)
+
+    def stop(self) -> None:
+        """End the mode in which clicks choose particles."""
+        self.click_button.setChecked(False)
+
+    def _toggled(self, on: bool) -> None:
+        application = QApplication.instance()
+        if on and application is not None:
+            # the canvas has the keys, and the viewer shortcuts of its own
+            application.installEventFilter(self)
+        elif application is not None:
+            application.removeEventFilter(self)
+        self.picking.emit(on)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Take Esc while clicks choose particles, before anyone else."""
+        kind = event.type()
+        if kind not in (QEvent.Type.KeyPress, QEvent.Type.ShortcutOverride):
+            return False
+        elsewhere = QApplication.activePopupWidget() or QApplication.activeModalWidget()
+        if not isinstance(event, QKeyEvent) or event.key() != Qt.Key.Key_Escape or elsewhere:
+            return False
+        if kind == QEvent.Type.ShortcutOverride:
+            event.accept()
+        else:
+            self.escaped.emit()
+        return True
+
+    def _activated(self, index: int) -> None:
+        pair = self.list.itemData(index)
+        if pair is not None:
+            self.suggested.emit(tuple(pair))
+
+    def show_list(self, suggestions: Suggestions | None, book: PairBook | None) -> None:
+        """List the suggested pairs, with the names of those that are in the table."""
+        chosen = self.list.currentData()
+        self.list.clear()
+        if suggestions is None or book is None:
+            self.list.addItem("looking for pairs..." if book is not None else "")
+            return
+        count = len(suggestions.times)
+        self.list.addItem(
+            f"choose one of {count}" if count > 1 else "choose" if count else "no particles touch"
+        )
+        for pair, times in suggestions.times.items():
+            when = spans(times, book.n_times)
+            name = book.name(pair) if pair in book.pairs else ""
+            text = f"{pair[0]} and {pair[1]}" + (f", {when}" if when else "")
+            self.list.addItem(f"{name}: {text}" if name else text, list(pair))
+        self.choose(tuple(chosen) if chosen else None)
+
+    def choose(self, pair: PairKey | None) -> None:
+        """Show a pair as the one of the list that is looked at."""
+        index = 0
+        for i in range(1, self.list.count()):
+            if pair is not None and tuple(self.list.itemData(i)) == pair:
+                index = i
+        self.list.setCurrentIndex(index)

@@ -1,0 +1,298 @@
+"""Necks and distances of pairs over time, and against each other with the model's curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyqtgraph as pg
+from qtpy.QtCore import QPointF, QSize, Qt, Signal
+
+from napari_tomo4d.gui.panels.pairs.model import RowKey
+from napari_tomo4d.gui.panels.pairs.text import time_unit
+from napari_tomo4d.measure import two_sphere_curve, two_sphere_curve_as_measured
+
+NECK, DISTANCE = "r<sub>n</sub>/r", "d/2r"
+
+_NEAR_PX = 12
+_MOST_NAMES = 24
+_NAME_PX, _PLOT_PX = 12, 105
+_LINE = "#8a8f98"
+_HERE = "#ffd54f"
+_COLOURS = (
+    "#4fc3f7",
+    "#81c784",
+    "#ffb74d",
+    "#ba68c8",
+    "#e57373",
+    "#4db6ac",
+    "#f06292",
+    "#aed581",
+    "#7986cb",
+    "#fff176",
+)
+
+
+class PairPlots(pg.GraphicsLayoutWidget):
+    """Three plots of the same rows; `chosen` when a point is clicked.
+
+    Signals
+    -------
+    chosen(place)
+        Pair and time of the nearest point, as in `PairBook.places`.
+    """
+
+    chosen = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setBackground("#1c1f24")
+        self.setMinimumHeight(130)
+        self.ci.setContentsMargins(2, 2, 6, 2)
+        self._places: list[RowKey] = []
+        self._table = pd.DataFrame()
+        self._scale, self._unit = 1.0, "s"
+        self._times_known = True
+        self._time = 0
+        self._selected: RowKey | None = None
+        self._xy: list[tuple[np.ndarray, np.ndarray]] = []
+        self._names: list[tuple[Any, Any]] = []
+        self.over_time = self.addPlot(row=0, col=0), self.addPlot(row=0, col=1)
+        self.against = self.addPlot(row=0, col=2)
+        for plot in self.over_time:
+            plot.setLabel("bottom", "time")
+        self.over_time[0].setLabel("left", NECK)
+        self.over_time[1].setLabel("left", DISTANCE)
+        self.over_time[1].setXLink(self.over_time[0])
+        self.against.setLabel("bottom", DISTANCE)
+        self.against.setLabel("left", NECK)
+        self.plots = (*self.over_time, self.against)
+        self.points: list[Any] = []
+        self._errors: list[Any] = []
+        self._paths: list[Any] = []
+        for plot in self.plots:
+            plot.setMenuEnabled(False)
+            plot.hideButtons()
+            plot.showGrid(x=True, y=True, alpha=0.15)
+            for side in ("left", "bottom"):
+                plot.getAxis(side).enableAutoSIPrefix(False)
+            path = pg.PlotCurveItem(pen=pg.mkPen(_LINE, width=1), connect="finite")
+            errors = pg.ErrorBarItem(x=np.empty(0), y=np.empty(0), pen=pg.mkPen("#8a8f9880"))
+            points = pg.ScatterPlotItem()
+            for item, into in (
+                (path, self._paths),
+                (errors, self._errors),
+                (points, self.points),
+            ):
+                plot.addItem(item)
+                into.append(item)
+            # until there are rows: all that can be
+            plot.setRange(xRange=(0, 1), yRange=(0, 1), padding=0)
+        self.over_time[1].setRange(yRange=(0.6, 1.1), padding=0)
+        self.against.setRange(xRange=(0.6, 1.1), padding=0)
+        self._here = []
+        for plot in self.over_time:
+            line = pg.InfiniteLine(angle=90, pen=pg.mkPen(_HERE, width=1))
+            line.setZValue(-5)
+            plot.addItem(line, ignoreBounds=True)
+            self._here.append(line)
+        self._add_models()
+        self.colours = pg.colormap.get("plasma")
+        self._bar = pg.ColorBarItem(
+            values=(1.0, 1.2), colorMap=self.colours, interactive=False, width=10
+        )
+        # beside the plot's own axes, so that both are of one height
+        self._bar.setImageItem([], insert_in=self.against)
+        self._bar.setLabel("right", "H/W")
+        self._bar.getAxis("right").setWidth(46)
+        for column, share in enumerate((5, 5, 6)):
+            self.ci.layout.setColumnStretchFactor(column, share)
+            self.ci.layout.setColumnPreferredWidth(column, 100)
+        self.scene().sigMouseClicked.connect(self._clicked)
+        self.setToolTip("Click a point to go to its pair and time.")
+
+    def _add_models(self) -> None:
+        x = np.linspace(0, 1, 101)
+        self.models = {
+            "as defined": pg.PlotCurveItem(
+                two_sphere_curve(x), x, pen=pg.mkPen("w", width=1, style=Qt.PenStyle.DashLine)
+            )
+        }
+        ratio, distance = two_sphere_curve_as_measured(x)
+        self.models["as measured"] = pg.PlotCurveItem(distance, ratio, pen=pg.mkPen("w", width=1))
+        for curve in self.models.values():
+            curve.setZValue(-10)
+            self.against.addItem(curve, ignoreBounds=True)
+        self.against.setTitle(
+            "two spheres: dashed as defined, solid as measured", size="8pt", color="#c8ccd2"
+        )
+        for plot, what in zip(self.over_time, ("neck ratio", "distance ratio"), strict=True):
+            plot.setTitle(what, size="8pt", color="#c8ccd2")
+
+    # -- rows ------------------------------------------------------------------------------
+
+    def show_rows(self, table: pd.DataFrame, places: Sequence[RowKey], times_known: bool) -> None:
+        """Show the rows of a table; `places` says which pair and time each is."""
+        self._table, self._places = table, list(places)
+        self._times_known = times_known
+        for name, plot in self._names:
+            plot.removeItem(name)
+        self._names = []
+        if table.empty:
+            for item in (*self.points, *self._paths):
+                item.setData([], [])
+            for bars in self._errors:
+                bars.setData(x=np.empty(0), y=np.empty(0), height=None, width=None)
+            for line in self._here:
+                line.setVisible(False)
+            return
+        times = table.time_s.to_numpy(float)
+        self._scale, self._unit = time_unit(times) if times_known else (1.0, "")
+        for plot in self.over_time:
+            plot.setLabel("bottom", f"time ({self._unit})" if times_known else "time point")
+            numbers: Any = [] if times_known else np.unique(table.time.to_numpy() + 1)
+            ticks = [[(float(n), str(int(n))) for n in numbers]]
+            plot.getAxis("bottom").setTicks(None if times_known else ticks)
+        at = times / self._scale if times_known else table.time.to_numpy(float) + 1
+        neck, distance = table.neck_ratio.to_numpy(float), table.distance_ratio.to_numpy(float)
+        neck_error = table.neck_ratio_error.fillna(0).to_numpy(float)
+        distance_error = table.distance_ratio_error.fillna(0).to_numpy(float)
+        self._xy = [(at, neck), (at, distance), (distance, neck)]
+        breaks = np.flatnonzero(table.pair.to_numpy()[1:] != table.pair.to_numpy()[:-1]) + 1
+        heights = (neck_error, distance_error, neck_error)
+        for k, (x, y) in enumerate(self._xy):
+            self._paths[k].setData(
+                np.insert(x, breaks, np.nan), np.insert(y, breaks, np.nan), connect="finite"
+            )
+            good = np.isfinite(x) & np.isfinite(y)
+            width = 2 * distance_error[good] if k == 2 else None
+            self._errors[k].setData(x=x[good], y=y[good], height=2 * heights[k][good], width=width)
+        self._draw_points()
+        self._fit()
+        self._draw_names()
+
+    def _fit(self) -> None:
+        """Show all points with their errors, and room for names on the right."""
+        errors = self._table[["neck_ratio_error", "distance_ratio_error"]].fillna(0).to_numpy()
+        for k, (plot, (x, y)) in enumerate(zip(self.plots, self._xy, strict=True)):
+            across = errors[:, 1] if k == 2 else 0 * x
+            up = errors[:, 1 if k == 1 else 0]
+            ranges = [_range(x, across, 0.28 if k < 2 else 0.12), _range(y, up, 0.06)]
+            plot.setRange(xRange=ranges[0], yRange=ranges[1], padding=0)
+
+    def _draw_points(self) -> None:
+        table = self._table
+        if table.empty:
+            return
+        shape = table.aspect_ratio.to_numpy(float)
+        good = shape[np.isfinite(shape)]
+        low = min(1.0, float(good.min())) if len(good) else 1.0
+        high = max(1.05, float(good.max())) if len(good) else 1.2
+        self._bar.setLevels((low, high))
+        part = np.clip((shape - low) / (high - low), 0, 1)
+        for k, points in enumerate(self.points):
+            looks = []
+            for i, (place, x, y) in enumerate(zip(self._places, *self._xy[k], strict=True)):
+                if not (np.isfinite(x) and np.isfinite(y)):
+                    continue
+                if k < 2:
+                    brush = pg.mkBrush(colour_of(str(table.pair.iloc[i])))
+                elif np.isfinite(part[i]):
+                    brush = pg.mkBrush(self.colours.map(float(part[i]), mode="qcolor"))
+                else:
+                    brush = pg.mkBrush(_LINE)
+                now, chosen = place[1] == self._time, place == self._selected
+                looks.append(
+                    {
+                        "pos": (x, y),
+                        "brush": brush,
+                        "pen": pg.mkPen(_HERE if now else "#1c1f24", width=2 if now else 0.5),
+                        "size": 13 if chosen else 9 if now else 7,
+                        "data": place,
+                    }
+                )
+            # the one that is looked at lies on top
+            points.setData(sorted(looks, key=lambda look: look["data"] == self._selected))
+        here = self._table.time.to_numpy() == self._time
+        for line in self._here:
+            line.setVisible(bool(here.any()))
+            if here.any():
+                line.setValue(float(self._xy[0][0][np.flatnonzero(here)[0]]))
+
+    def _draw_names(self) -> None:
+        """Write each pair's name beside its last point."""
+        pairs = self._table.pair
+        last = [int(np.flatnonzero(pairs == name)[-1]) for name in pairs.unique()]
+        for k, plot in enumerate(self.plots):
+            shown = [
+                i for i in last[:_MOST_NAMES] if np.isfinite([v[i] for v in self._xy[k]]).all()
+            ]
+            low, high = plot.viewRange()[1]
+            line = _NAME_PX / _PLOT_PX * (high - low)
+            beside = _apart(self._xy[k][1][shown], line, high - line / 2)
+            for i, y in zip(shown, beside, strict=True):
+                name = str(pairs.iloc[i])
+                text = pg.TextItem(name, color=colour_of(name), anchor=(-0.3, 0.5))
+                text.setPos(float(self._xy[k][0][i]), float(y))
+                plot.addItem(text, ignoreBounds=True)
+                self._names.append((text, plot))
+
+    def mark(self, time: int, selected: RowKey | None) -> None:
+        """Mark the points of one time, and one of them as the one that is looked at."""
+        if (time, selected) != (self._time, self._selected):
+            self._time, self._selected = time, selected
+            self._draw_points()
+
+    # -- mouse -----------------------------------------------------------------------------
+
+    def _clicked(self, event: Any) -> None:
+        if event.button() != Qt.MouseButton.LeftButton or self._table.empty:
+            return
+        at = event.scenePos()
+        for k, plot in enumerate(self.plots):
+            if plot.vb.sceneBoundingRect().contains(at):
+                away = [self._away(plot, at, x, y) for x, y in zip(*self._xy[k], strict=True)]
+                nearest = int(np.argmin(away))
+                if away[nearest] <= _NEAR_PX:
+                    self.chosen.emit(self._places[nearest])
+
+    def _away(self, plot: Any, at: Any, x: float, y: float) -> float:
+        if not (np.isfinite(x) and np.isfinite(y)):
+            return np.inf
+        place = plot.vb.mapViewToScene(QPointF(x, y))
+        return float(np.hypot(place.x() - at.x(), place.y() - at.y()))
+
+    def sizeHint(self) -> QSize:
+        """Return a size that leaves the canvas most of the window."""
+        return QSize(700, 230)
+
+
+def _range(values: np.ndarray, errors: np.ndarray, beyond: float) -> tuple[float, float]:
+    good = np.isfinite(values)
+    if not good.any():
+        return 0.0, 1.0
+    low = float((values - errors)[good].min())
+    high = float((values + errors)[good].max())
+    span = (high - low) or max(abs(low), 1.0) * 0.2
+    return low - 0.06 * span, high + beyond * span
+
+
+def _apart(values: np.ndarray, least: float, highest: float) -> np.ndarray:
+    """Return values moved so far that each is at least `least` from the others."""
+    order = np.argsort(values)
+    moved = values.astype(float).copy()
+    for one, other in pairwise(order):
+        moved[other] = max(moved[other], moved[one] + least)
+    if not len(moved):
+        return moved
+    # the whole as near to where it was as can be, but inside the plot
+    moved -= (moved - values).mean()
+    return moved - max(0.0, float(moved.max()) - highest)
+
+
+def colour_of(name: str) -> str:
+    """Return the colour of a pair, by its name."""
+    return _COLOURS[(int(name[1:]) - 1) % len(_COLOURS)]

@@ -1,0 +1,123 @@
+"""Buttons that write table, figures and report of the measured pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
+
+from napari_tomo4d.progress import Progress
+
+Sources = Callable[[], tuple[pd.DataFrame, Any, Any]]
+
+
+class SaveRow(QWidget):
+    """Three buttons, each with its dialog.
+
+    Parameters
+    ----------
+    sources : callable
+        Returns table, labels and volumes (or None) as they are now.
+
+    Signals
+    -------
+    wanted(work, said)
+        ``work(progress)`` writes, and is to run in a thread; `said` tells of it afterwards.
+    """
+
+    wanted = Signal(object, str)
+
+    def __init__(self, sources: Sources) -> None:
+        super().__init__()
+        self._sources = sources
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self._tips: dict[QPushButton, str] = {}
+        self.table_button, self.figures_button, self.report_button = (
+            self._add(layout, *words)
+            for words in (
+                (
+                    "Save table...",
+                    "Writes all rows and columns as CSV, units in the headings.",
+                    self._save_table,
+                ),
+                (
+                    "Save figures...",
+                    "Writes the plots as SVG and PNG into a folder.",
+                    self._save_figures,
+                ),
+                (
+                    "Report...",
+                    "Writes one HTML file with sections, tables, plots and growth laws.",
+                    self._save_report,
+                ),
+            )
+        )
+
+    def _add(
+        self, layout: QHBoxLayout, text: str, tip: str, clicked: Callable[[], None]
+    ) -> QPushButton:
+        button = QPushButton(text)
+        self._tips[button] = tip
+        button.clicked.connect(lambda _=False: clicked())
+        layout.addWidget(button)
+        return button
+
+    def set_blocked(self, reason: str) -> None:
+        """Disable the buttons and say why; empty to enable them."""
+        for button, tip in self._tips.items():
+            button.setEnabled(not reason)
+            button.setToolTip(reason or tip)
+
+    def _save_table(self) -> None:
+        from napari_tomo4d.measure.tables import write_table
+
+        path = self._ask("Save table", "pairs.csv", "CSV (*.csv)")
+        if path is None:
+            return
+        table = self._sources()[0]
+
+        def work(_progress: Progress) -> Any:
+            # whether it may be replaced was asked by the dialog
+            return write_table(table, path, overwrite=True)
+
+        self.wanted.emit(work, f"Saved {path}")
+
+    def _save_figures(self) -> None:
+        from napari_tomo4d.measure.report.figures import save_figures
+
+        folder = QFileDialog.getExistingDirectory(self, "Save figures in")
+        if not folder:
+            return
+        table = self._sources()[0]
+
+        def work(_progress: Progress) -> Any:
+            return save_figures(table, Path(folder), overwrite=True)
+
+        self.wanted.emit(work, f"Saved figures in {folder}")
+
+    def _save_report(self) -> None:
+        from napari_tomo4d.measure.report.report import write_report
+
+        path = self._ask("Save report", "report.html", "HTML (*.html)")
+        if path is None:
+            return
+        table, labels, volumes = self._sources()
+
+        def work(progress: Progress) -> Any:
+            return write_report(
+                path, labels, table, volumes=volumes, overwrite=True, progress=progress
+            )
+
+        self.wanted.emit(work, f"Saved {path}")
+
+    def _ask(self, title: str, name: str, kind: str) -> Path | None:
+        path, _ = QFileDialog.getSaveFileName(self, title, name, kind)
+        suffix = Path(name).suffix
+        if not path:
+            return None
+        return Path(path) if path.endswith(suffix) else Path(f"{path}{suffix}")

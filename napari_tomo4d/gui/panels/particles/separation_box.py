@@ -1,0 +1,141 @@
+"""How particles are parted at their necks, with a live count of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QDoubleSpinBox,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_tomo4d.data import Labels
+from napari_tomo4d.gui.panels.base import LivePreview
+from napari_tomo4d.gui.panels.particles.model import SEPARATE
+from napari_tomo4d.gui.widgets.form import ParameterForm, ignore_wheel
+from napari_tomo4d.pipeline import STEPS
+from napari_tomo4d.progress import Progress
+from napari_tomo4d.segment import separation_depths
+
+_STEPS = 100
+_EMPTY = "How many particles there will be is shown here."
+_OFF = "Particles keep the numbers that they have."
+
+
+class SeparationBox(QGroupBox):
+    """Parameters of the step *Separate particles*; the count follows the slider at once.
+
+    Signals
+    -------
+    changed()
+        After any edit.
+    """
+
+    changed = Signal()
+
+    def __init__(self, panel: QWidget) -> None:
+        super().__init__("1. Part particles at their necks")
+        self.setCheckable(True)
+        self._labels: Labels | None = None
+        self._at = ""
+        self._known: tuple[Any, np.ndarray] = (None, np.empty(0))
+        parameter = STEPS[SEPARATE].parameters["neck_depth"]
+        self.neck_depth, self.slider = QDoubleSpinBox(), QSlider(Qt.Orientation.Horizontal)
+        self.neck_depth.setRange(0, 0.9)
+        self.neck_depth.setSingleStep(0.01)
+        self.neck_depth.setValue(float(parameter.default))
+        self.neck_depth.setKeyboardTracking(False)
+        self.slider.setRange(0, round(0.9 * _STEPS))
+        self.slider.setValue(round(self.neck_depth.value() * _STEPS))
+        row = QHBoxLayout()
+        row.addWidget(QLabel(parameter.label))
+        row.addWidget(self.slider, 1)
+        row.addWidget(self.neck_depth)
+        for widget in (self.neck_depth, self.slider):
+            widget.setToolTip(parameter.param.help)
+            ignore_wheel(widget)
+        self.neck_depth.valueChanged.connect(self._depth_changed)
+        self.slider.valueChanged.connect(lambda v: self.neck_depth.setValue(v / _STEPS))
+        self.count = QLabel(_EMPTY)
+        self.count.setWordWrap(True)
+        # room for two lines from the start, so that nothing moves while the slider does
+        self.count.setMinimumHeight(2 * self.count.fontMetrics().lineSpacing())
+        self.count.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.form = ParameterForm(STEPS[SEPARATE], ("neck_depth",))
+        self.form.changed.connect(self._form_changed)
+        layout = QVBoxLayout(self)
+        layout.addLayout(row)
+        layout.addWidget(self.count)
+        layout.addWidget(self.form)
+        self.toggled.connect(self._form_changed)
+        self.live = LivePreview(panel)
+        self.live.due.connect(self._count)
+        self.live.finished.connect(self._counted)
+        self.live.failed.connect(self.count.setText)
+
+    def values(self) -> dict[str, Any]:
+        """Return the parameters as the step takes them."""
+        return {"neck_depth": self.neck_depth.value(), **self.form.values()}
+
+    def set_values(self, values: dict[str, Any]) -> None:
+        """Fill in parameters of the step."""
+        self.neck_depth.setValue(values.get("neck_depth", self.neck_depth.value()))
+        self.form.set_values(values)
+
+    def look_at(self, labels: Labels | None, at: str) -> None:
+        """Count the particles of a mask; `at` names its time."""
+        self._labels, self._at = labels, at
+        if labels is None or not self.isChecked():
+            self.live.drop()
+            self.count.setText(_EMPTY if labels is None else _OFF)
+        else:
+            self.live.request()
+
+    def _depth_changed(self, value: float) -> None:
+        blocked = self.slider.blockSignals(True)
+        self.slider.setValue(round(value * _STEPS))
+        self.slider.blockSignals(blocked)
+        self._show_count()
+
+    def _form_changed(self, *_: Any) -> None:
+        self.look_at(self._labels, self._at)
+        self.changed.emit()
+
+    def _count(self) -> None:
+        labels, given, at = self._labels, self.form.values(), self._at
+        if labels is None:
+            return
+        key = (id(labels), at, *given.items())
+        if key == self._known[0]:
+            self._show_count()
+            return
+
+        def count(_progress: Progress) -> Any:
+            return key, separation_depths(labels, given["smoothing_px"], given["min_diameter_px"])
+
+        self.live.start(count)
+
+    def _counted(self, result: Any, _seconds: float) -> None:
+        self._known = result
+        self._show_count()
+
+    def _show_count(self) -> None:
+        key, depths = self._known
+        if key is None or not self.isChecked():
+            return
+        chosen, at = self.neck_depth.value(), key[1]
+        n = int((depths >= chosen).sum())
+        text = f"About {n} particle{'s' * (n != 1)}" + (f" at {at}" if at else "")
+        parted, joined = depths[(depths >= chosen) & (depths < 1)], depths[depths < chosen]
+        if len(parted):
+            text += f"; fewer above {parted.min():.2f}"
+        if len(joined):
+            text += f"; more from {joined.max():.2f} down"
+        self.count.setText(text + ".")

@@ -1,0 +1,1 @@
+"""Necks between particles: one pair, all pairs through time, and how they grow."""

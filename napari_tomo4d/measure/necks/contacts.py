@@ -1,0 +1,90 @@
+"""Which particles touch, or nearly do."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from napari_tomo4d.errors import ParameterError
+from napari_tomo4d.measure.necks.pair import spacing_of
+
+
+def find_pairs(labels: Any, pixel_size_nm: Any = None, max_gap_nm: float = 0.0) -> np.ndarray:
+    """Return every pair of particles that touch or nearly touch.
+
+    Parameters
+    ----------
+    labels : Labels or integer array (z, y, x)
+        Particles by number, 0 is background.
+    pixel_size_nm : float or three floats (z, y, x), optional
+        Voxel size; by default that of the labels.
+    max_gap_nm : float
+        Largest distance between the surfaces; 0 for contact only.
+
+    Returns
+    -------
+    array (pair, 2)
+        Labels, the smaller first, in order.
+
+    Raises
+    ------
+    ParameterError
+        If the voxel size is missing or the gap is negative.
+    """
+    array, spacing = spacing_of(labels, pixel_size_nm)
+    if not (np.isfinite(max_gap_nm) and max_gap_nm >= 0):
+        raise ParameterError(f"max_gap_nm is {max_gap_nm}; it has to be 0 or more.")
+    touching = _touching_pairs(array)
+    if max_gap_nm > 0:
+        touching |= _near_pairs(array, spacing, max_gap_nm) - touching
+    return np.array(sorted(touching), dtype=int).reshape(-1, 2)
+
+
+def coordination(labels: Any) -> dict[int, int]:
+    """Return how many others each particle (z, y, x) touches."""
+    array = np.asarray(labels.data if hasattr(labels, "pixel_size_nm") else labels)
+    counts = dict.fromkeys((int(i) for i in np.unique(array) if i), 0)
+    for pair in _touching_pairs(array):
+        for label in pair:
+            counts[label] += 1
+    return counts
+
+
+def _touching_pairs(array: np.ndarray) -> set[tuple[int, int]]:
+    """Pairs whose voxels share a face, an edge or a corner."""
+    pairs: set[tuple[int, int]] = set()
+    offsets = [o for o in itertools.product((-1, 0, 1), repeat=3) if o > (0, 0, 0)]
+    for offset in offsets:
+        moves = list(zip(offset, array.shape, strict=True))
+        here = tuple(slice(max(-o, 0), n - max(o, 0)) for o, n in moves)
+        there = tuple(slice(max(o, 0), n - max(-o, 0)) for o, n in moves)
+        first, second = array[here], array[there]
+        meet = (first != second) & (first > 0) & (second > 0)
+        found = np.unique(np.stack([first[meet], second[meet]], axis=1), axis=0)
+        pairs |= {(int(min(a, b)), int(max(a, b))) for a, b in found}
+    return pairs
+
+
+def _near_pairs(array: np.ndarray, spacing: np.ndarray, gap: float) -> set[tuple[int, int]]:
+    surfaces = {}
+    for label, box in enumerate(ndimage.find_objects(array), 1):
+        if box is None:
+            continue
+        mask = np.pad(array[box] == label, 1)
+        rim = mask & ~ndimage.binary_erosion(mask)
+        start = np.array([s.start for s in box]) - 1
+        surfaces[label] = cKDTree((np.argwhere(rim) + start) * spacing)
+    # voxel centres of two touching surfaces are a voxel apart
+    limit = gap + float(np.cbrt(np.prod(spacing)))
+    pairs = set()
+    for (a, first), (b, second) in itertools.combinations(surfaces.items(), 2):
+        apart = np.maximum(first.mins - second.maxes, second.mins - first.maxes)
+        if np.linalg.norm(np.maximum(apart, 0)) > limit:
+            continue
+        if first.count_neighbors(second, limit):
+            pairs.add((a, b))
+    return pairs

@@ -1,0 +1,1 @@
+"""Size and place of every particle."""

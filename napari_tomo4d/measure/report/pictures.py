@@ -1,0 +1,269 @@
+"""Pictures of pairs: the section they are measured in, with what was measured drawn in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib.patheffects as effects
+import numpy as np
+from matplotlib.colors import ListedColormap
+from scipy import ndimage
+
+from napari_tomo4d.data import Labels, Volume
+from napari_tomo4d.errors import DataError
+from napari_tomo4d.measure.necks.neck import Section, neck
+from napari_tomo4d.measure.necks.pair import spacing_of
+from napari_tomo4d.measure.report.figures import image_of
+from napari_tomo4d.measure.report.style import new_figure
+
+_MARGIN = 8
+_ROOM = 1.12
+_COLOURS = ("#0072B2", "#009E73")
+_NECK = "#D55E00"
+_FILLS = ("#FFFFFF", "#9CC8E5", "#A8DCC8", "#D0D0D0")
+_ASPECT = 0.7
+_MORE = 1.4
+_PIXELS = 360
+_DPI = 110
+
+
+@dataclass(frozen=True, eq=False)
+class PairView:
+    """A pair at one time, ready to be drawn.
+
+    Parameters
+    ----------
+    section : Section
+        Outlines are empty for particles that don't touch.
+    image : array (v, u)
+        The plane of the section through both centres, along the neck and along the pair: grey
+        values, or 0 background, 1 and 2 the pair, 3 other particles. NaN outside the volume.
+    grey : bool
+        Which of both.
+    image_reach_nm : float
+        Half of the image's width.
+    a, b : int
+    touching : bool
+    reach_nm : float
+        Half of the width that shows both particles.
+    """
+
+    section: Section
+    image: np.ndarray
+    grey: bool
+    image_reach_nm: float
+    a: int
+    b: int
+    touching: bool
+    reach_nm: float
+
+
+def pair_views(
+    labels: Labels,
+    pairs: Sequence[tuple[int, int]],
+    volume: Volume | None = None,
+    section: str = "across-beam",
+) -> list[PairView | None]:
+    """Measure pairs of one time again and keep what their pictures need.
+
+    Parameters
+    ----------
+    labels : Labels
+        With a voxel size.
+    pairs : sequence of (a, b)
+    volume : Volume, optional
+        Of the same shape.
+    section : {"across-beam", "longest"}
+        As in `neck`.
+
+    Returns
+    -------
+    list of PairView or None
+        None where a particle does not exist or the pair can't be measured.
+    """
+    array = np.asarray(labels.data)
+    grey = None if volume is None else np.asarray(volume.data)
+    spacing = spacing_of(array, labels.pixel_size_nm)[1]
+    boxes = dict(enumerate(ndimage.find_objects(array), 1))
+    views: list[PairView | None] = []
+    for a, b in pairs:
+        if boxes.get(a) is None or boxes.get(b) is None:
+            views.append(None)
+            continue
+        try:
+            views.append(_view(array, grey, a, b, (boxes[a], boxes[b]), spacing, section))
+        except DataError:
+            views.append(None)
+    return views
+
+
+def _view(
+    array: np.ndarray,
+    grey: np.ndarray | None,
+    a: int,
+    b: int,
+    boxes: Any,
+    spacing: np.ndarray,
+    which: str,
+) -> PairView:
+    # everything that the measurement looks at
+    region = tuple(
+        slice(max(min(f.start, s.start) - _MARGIN, 0), max(f.stop, s.stop) + _MARGIN)
+        for f, s in zip(*boxes, strict=True)
+    )
+    start = np.array([s.start for s in region]) * spacing
+    part = array[region]
+    found = neck(part, a, b, spacing, section=which)
+    touching = found.section is not None
+    section = _moved(found.section, start) if found.section else _apart(part, a, b, spacing, start)
+    local = np.concatenate([*section.outlines_nm, section.centres_nm]) - section.origin_nm
+    wide, high = np.abs(local @ section.axes[:2].T).max(axis=0)
+    if not touching:
+        radius = float(np.cbrt(3 * max(found.volumes_nm3) / (4 * np.pi)))
+        wide, high = wide + radius, high + radius
+    reach = float(max(wide, high / _ASPECT)) * _ROOM
+    points = _plane(section, _MORE * reach)
+    index = np.moveaxis(points / spacing, -1, 0)
+    if grey is None:
+        there = ndimage.map_coordinates(array, index, order=0, mode="constant", cval=0)
+        image = np.select([there == a, there == b, there > 0], [1.0, 2.0, 3.0], 0.0)
+    else:
+        image = ndimage.map_coordinates(
+            grey, index, np.float32, order=1, mode="constant", cval=np.nan
+        )
+    return PairView(section, image, grey is not None, _MORE * reach, a, b, touching, reach)
+
+
+def draw_pair(view: PairView, reach_nm: float | None = None) -> bytes:
+    """Return the picture of a pair as PNG.
+
+    Parameters
+    ----------
+    view : PairView
+    reach_nm : float, optional
+        Half of the width of what is shown; give the same for pictures to be compared.
+
+    Returns
+    -------
+    bytes
+        Grey values of the volume, or particles in flat colours where there is none. Blue and green:
+        the particles' projected outlines; orange: the neck; crosses: the centres.
+    """
+    reach = view.reach_nm if reach_nm is None else reach_nm
+    figure = new_figure(2.6, 2.6 * _ASPECT)
+    figure.set_layout_engine("none")
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+    halo = [effects.withStroke(linewidth=3.0, foreground="white")]
+    section = view.section
+    side = view.image_reach_nm
+    extent = (-side, side, side * _ASPECT, -side * _ASPECT)
+    axes.imshow(view.image, extent=extent, interpolation="nearest", **_colours(view))
+    for outline, colour in zip(section.outlines_nm, _COLOURS, strict=True):
+        if len(outline):
+            u, v = _flat(section, np.concatenate([outline, outline[:1]]))
+            axes.plot(u, v, color=colour, linewidth=1.3, path_effects=halo)
+    if view.touching:
+        u, v = _flat(section, section.neck_line_nm)
+        axes.plot(u, v, color=_NECK, linewidth=2.0, path_effects=halo, solid_capstyle="butt")
+    u, v = _flat(section, section.centres_nm)
+    axes.plot(u, v, "k+", markersize=8, markeredgewidth=1.2, path_effects=halo)
+    for label, x, y, outwards in zip((view.a, view.b), u, v, (-1, 1), strict=True):
+        axes.text(
+            x + outwards * 0.1 * reach,
+            y,
+            str(label),
+            ha="right" if outwards < 0 else "left",
+            va="center",
+            fontsize=10,
+            path_effects=halo,
+        )
+    _scale_bar(axes, reach, ("white", "black") if view.grey else ("black", "white"))
+    axes.set_xlim(-reach, reach)
+    axes.set_ylim(reach * _ASPECT, -reach * _ASPECT)
+    axes.set_axis_off()
+    return image_of(figure, "png", dpi=_DPI)
+
+
+def scale_bar_nm(width_nm: float) -> float:
+    """Return a round length (1, 2 or 5 times a power of ten) of about a quarter of a width."""
+    wanted = width_nm / 4
+    power = 10.0 ** np.floor(np.log10(wanted))
+    return float(max(f * power for f in (1, 2, 5) if f * power <= wanted * (1 + 1e-9)))
+
+
+def _scale_bar(axes: Any, reach: float, colours: tuple[str, str]) -> None:
+    length = scale_bar_nm(2 * reach)
+    left, y = -0.94 * reach, 0.92 * _ASPECT * reach
+    halo = [effects.withStroke(linewidth=w, foreground=colours[1]) for w in (4.5, 2.5)]
+    axes.plot(
+        [left, left + length],
+        [y, y],
+        color=colours[0],
+        linewidth=2.5,
+        path_effects=halo[:1],
+        solid_capstyle="butt",
+    )
+    axes.text(
+        left + length / 2,
+        y - 0.05 * reach,
+        f"{length:g} nm",
+        ha="center",
+        va="bottom",
+        fontsize=9,
+        color=colours[0],
+        path_effects=halo[1:],
+    )
+
+
+def _flat(section: Section, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return points as coordinates along the pair and along the neck."""
+    local = (points - section.origin_nm) @ section.axes[:2].T
+    return local[:, 0], local[:, 1]
+
+
+def _plane(section: Section, reach: float) -> np.ndarray:
+    """Return points (v, u, 3) of the section's plane, laid through both centres."""
+    steps = ((np.arange(_PIXELS) + 0.5) / _PIXELS * 2 - 1) * reach
+    rows = round(_PIXELS * _ASPECT)
+    u, v = np.meshgrid(steps, ((np.arange(rows) + 0.5) / rows * 2 - 1) * reach * _ASPECT)
+    # the centres may lie beside the origin's plane, and not equally far
+    local = (section.centres_nm - section.origin_nm) @ section.axes.T
+    slope = (local[1, 2] - local[0, 2]) / (local[1, 0] - local[0, 0])
+    w = local[0, 2] + slope * (u - local[0, 0])
+    return section.origin_nm + np.stack([u, v, w], axis=-1) @ section.axes
+
+
+def _colours(view: PairView) -> dict[str, Any]:
+    if not view.grey:
+        return {"cmap": ListedColormap(_FILLS), "vmin": -0.5, "vmax": 3.5}
+    inside = view.image[np.isfinite(view.image)]
+    low, high = np.percentile(inside, [0.5, 99.5]) if inside.size else (0.0, 1.0)
+    return {"cmap": "gray", "vmin": float(low), "vmax": float(max(high, low + 1e-12))}
+
+
+def _moved(section: Section, start: np.ndarray) -> Section:
+    """Return the section in the coordinates of the whole volume."""
+    return Section(
+        section.origin_nm + start,
+        section.axes,
+        (section.outlines_nm[0] + start, section.outlines_nm[1] + start),
+        section.neck_line_nm + start,
+        section.centres_nm + start,
+        section.neck_outline_nm + start,
+    )
+
+
+def _apart(part: np.ndarray, a: int, b: int, spacing: np.ndarray, start: np.ndarray) -> Section:
+    """Return a section through the centres of two particles that don't touch."""
+    centres = np.stack([np.argwhere(part == n).mean(axis=0) * spacing + start for n in (a, b)])
+    axis = centres[1] - centres[0]
+    axis /= np.linalg.norm(axis)
+    across = np.cross(axis, [1.0, 0.0, 0.0])
+    if np.linalg.norm(across) < 1e-6:
+        across = np.array([0.0, 1.0, 0.0])
+    across /= np.linalg.norm(across)
+    nothing = np.empty((0, 3))
+    axes = np.stack([axis, across, np.cross(axis, across)])
+    return Section(centres.mean(axis=0), axes, (nothing, nothing), nothing, centres, nothing)
