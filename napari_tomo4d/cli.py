@@ -190,16 +190,18 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _steps(options: argparse.Namespace) -> int:
-    from napari_tomo4d.pipeline import STEPS, get_step
+    from napari_tomo4d.pipeline import get_step, steps_of
+    from napari_tomo4d.registry import KIND_NAMES
 
     if options.step is None:
-        width = max(map(len, STEPS))
-        for step in STEPS.values():
+        steps = steps_of()
+        width = max(len(step.name) for step in steps)
+        for step in steps:
             print(f"{step.name:<{width}}  {step.summary}")
         return EXIT_OK
     step = get_step(options.step)
     print(f"{step.name}: {step.summary}")
-    print(f"takes: {step.takes}, gives: {step.gives}")
+    print(f"takes: {KIND_NAMES[step.takes]}, gives: {KIND_NAMES[step.gives]}")
     for parameter in step.parameters.values():
         default = "required" if parameter.required else f"default {parameter.default}"
         unit = f" {parameter.param.unit}" if parameter.param.unit else ""

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import dataclasses
-import functools
-import inspect
 import warnings as _warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from napari_tomo4d.errors import Tomo4DWarning
-from napari_tomo4d.parameters import parameters_of
 from napari_tomo4d.version import __version__
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
-F = TypeVar("F", bound=Callable[..., Any])
+RENAMED = {
+    "denoise.series": "denoise.denoise_series",
+    "align.translations": "align.align_series",
+    "align.find_axis": "align.find_and_apply_axis",
+    "align.set_axis": "align.apply_axis",
+    "align.apply": "align.apply_file",
+    "align.times": "align.align_times",
+    "segment.threshold": "segment.threshold_volumes",
+    "segment.classify": "segment.classify_voxels",
+    "segment.clean": "segment.clean_mask",
+    "segment.particles": "segment.separate_particles",
+    "segment.follow": "segment.follow_particles",
+    "measure.particles": "measure.measure_particles",
+    "measure.pairs": "measure.measure_pairs",
+}
+"""What steps were called in files of schema version 1, and their names now."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +75,10 @@ class Provenance:
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Provenance:
-        """Rebuild what `to_dict` returned."""
+        """Rebuild what `to_dict` returned, also what earlier versions wrote."""
+        step = value["step"]
         return cls(
-            step=value["step"],
+            step=RENAMED.get(step, step) if value.get("schema_version", 1) < 2 else step,
             parameters=dict(value.get("parameters", {})),
             inputs=tuple(cls.from_dict(v) for v in value.get("inputs", ())),
             warnings=tuple(value.get("warnings", ())),
@@ -170,45 +182,3 @@ def collecting() -> Iterator[list[str]]:
         yield messages
     finally:
         _collected.reset(token)
-
-
-def recorded(step: str) -> Callable[[F], F]:
-    """Decorate a step function so that its result carries its provenance.
-
-    The function returns a dataclass with a `provenance` field, or a time series of them. Its
-    `Param` annotated parameters are validated first and are what is recorded, with
-    positional data arguments as inputs.
-    """
-
-    def decorate(function: F) -> F:
-        known = parameters_of(function)
-        signature = inspect.signature(function)
-
-        @functools.wraps(function)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            bound = signature.bind(*args, **kwargs)
-            bound.apply_defaults()
-            for name, parameter in known.items():
-                bound.arguments[name] = parameter.check(bound.arguments[name])
-            with collecting() as messages, noting() as notes:
-                result = function(*bound.args, **bound.kwargs)
-            provenance = Provenance(
-                step=step,
-                parameters={n: jsonable(bound.arguments[n]) for n in known},
-                inputs=tuple(
-                    p
-                    for n, v in bound.arguments.items()
-                    if n not in known and (p := getattr(v, "provenance", None)) is not None
-                ),
-                warnings=tuple(messages),
-                software=software_version(),
-                notes=tuple(notes),
-            )
-            if hasattr(result, "with_items"):
-                items = [dataclasses.replace(r, provenance=provenance) for r in result]
-                result = result.with_items(items)
-            return dataclasses.replace(result, provenance=provenance)
-
-        return wrapper  # type: ignore[return-value]
-
-    return decorate

@@ -42,7 +42,7 @@ NEEDLE_RECIPE = """
 path = "{path}"
 tilt_axis = "x"
 [[steps]]
-step = "align.apply"
+step = "align.apply_file"
 path = "{shifts}"
 [[steps]]
 step = "preprocess.subtract_background"

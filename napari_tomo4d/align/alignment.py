@@ -19,7 +19,8 @@ from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import ReadError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import recorded, warn
+from napari_tomo4d.provenance import warn
+from napari_tomo4d.registry import step
 
 
 def apply(
@@ -60,7 +61,7 @@ def apply(
     return moved if axis is None else moved.replace(axis_shift_px=0.0)
 
 
-@recorded("align.set_axis")
+@step("align.apply_axis", title="Set the tilt axis", takes=TiltSeries, gives=TiltSeries)
 def apply_axis(
     series: TiltSeries,
     shift_px: Annotated[
@@ -106,7 +107,7 @@ def apply_axis(
     return apply(series, None, TiltAxis(shift_px, rotation_deg), progress=progress)
 
 
-@recorded("align.apply")
+@step("align.apply_file", title="Apply a stored alignment", takes=TiltSeries, gives=TiltSeries)
 def apply_file(
     series: TiltSeries,
     path: Annotated[

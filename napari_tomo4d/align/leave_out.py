@@ -9,7 +9,8 @@ import numpy as np
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param
-from napari_tomo4d.provenance import recorded, warn
+from napari_tomo4d.provenance import warn
+from napari_tomo4d.registry import step
 
 _PER_TILT = (
     "noise_sigma",
@@ -24,7 +25,7 @@ _PER_TILT = (
 """Metadata with an entry for each tilt."""
 
 
-@recorded("align.leave_out")
+@step("align.leave_out", title="Leave tilts out", takes=TiltSeries, gives=TiltSeries)
 def leave_out(
     series: TiltSeries,
     tilts: Annotated[

@@ -16,7 +16,7 @@ from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError, ReadError
 from napari_tomo4d.provenance import collecting
 
-APPLY = "align.apply"
+APPLY = "align.apply_file"
 _TIME = "{time}"
 """Stands in a path for the number of the time point, counted from 1."""
 

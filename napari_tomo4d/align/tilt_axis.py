@@ -16,7 +16,8 @@ from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError, ParameterError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import note, recorded, warn
+from napari_tomo4d.provenance import note, warn
+from napari_tomo4d.registry import step
 
 METHODS = ("automatic", "centre-of-mass", "sharpness")
 
@@ -165,7 +166,7 @@ def _by_moments(fit: MomentFit) -> TiltAxis:
     )
 
 
-@recorded("align.find_axis")
+@step("align.find_and_apply_axis", title="Find the tilt axis", takes=TiltSeries, gives=TiltSeries)
 def find_and_apply_axis(
     series: TiltSeries,
     method: Annotated[

@@ -16,7 +16,8 @@ from napari_tomo4d.data import TimeSeries, Volume
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import note, recorded
+from napari_tomo4d.provenance import note
+from napari_tomo4d.registry import step
 
 _MIN_VOXELS = 27
 _ITERATIONS = 12
@@ -145,7 +146,9 @@ def shift_volumes(
     return volumes.with_items(result) if isinstance(volumes, TimeSeries) else result
 
 
-@recorded("align.times")
+@step(
+    "align.align_times", title="Register volumes in time", takes=Volume, gives=Volume, together=True
+)
 def align_times(
     volumes: TimeSeries[Volume],
     smoothing_px: Annotated[

@@ -22,7 +22,8 @@ from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param, check_parameters
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import note, recorded, warn
+from napari_tomo4d.provenance import note, warn
+from napari_tomo4d.registry import step
 
 METHODS = (*NEIGHBOUR_METHODS, "centre-of-mass", "common-line", "reprojection")
 
@@ -272,7 +273,7 @@ def _with_parameters_of(
     return decorate
 
 
-@recorded("align.translations")
+@step("align.align_series", title="Align the tilts", takes=TiltSeries, gives=TiltSeries)
 @_with_parameters_of(translations)
 def align_series(
     series: TiltSeries, method: str, *, progress: Progress | None = None, **options: Any

@@ -17,7 +17,8 @@ from napari_tomo4d.errors import DataError, ParameterError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.processors import usable_threads
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import note, recorded, warn
+from napari_tomo4d.provenance import note, warn
+from napari_tomo4d.registry import step
 
 METHODS = (*ENGINES, "bm4d")
 """Of single images, and BM4D of the stack."""
@@ -29,7 +30,7 @@ _SLAB = 12
 _OVERLAP = 2
 
 
-@recorded("denoise.series")
+@step("denoise.denoise_series", title="Denoise", takes=TiltSeries, gives=TiltSeries)
 def denoise_series(
     series: TiltSeries,
     method: Annotated[

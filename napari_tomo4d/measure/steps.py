@@ -12,10 +12,10 @@ from napari_tomo4d.measure.necks.neck import SECTIONS
 from napari_tomo4d.measure.particles.shapes import particle_table
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import recorded
+from napari_tomo4d.registry import step
 
 
-@recorded("measure.pairs")
+@step("measure.measure_pairs", title="Measure pairs", takes=Labels, gives=Table, together=True)
 def measure_pairs(
     labels: Labels | TimeSeries[Labels],
     max_gap_nm: Annotated[
@@ -60,7 +60,9 @@ def measure_pairs(
     return Table(found, f"{labels.name} pairs")
 
 
-@recorded("measure.particles")
+@step(
+    "measure.measure_particles", title="Measure particles", takes=Labels, gives=Table, together=True
+)
 def measure_particles(
     labels: Labels | TimeSeries[Labels], *, progress: Progress | None = None
 ) -> Table:

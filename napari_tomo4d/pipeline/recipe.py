@@ -12,7 +12,8 @@ import tomlkit
 from napari_tomo4d.errors import ParameterError, RecipeError
 from napari_tomo4d.parameters import check_parameters
 from napari_tomo4d.pipeline.steps import get_step
-from napari_tomo4d.provenance import SCHEMA_VERSION, Provenance, jsonable
+from napari_tomo4d.provenance import RENAMED, SCHEMA_VERSION, Provenance, jsonable
+from napari_tomo4d.registry import KIND_NAMES
 from napari_tomo4d.whole_files import replacing
 
 INPUT_KEYS = (
@@ -72,8 +73,8 @@ class Recipe:
             gives = get_step(self.steps[number - 2][0]).gives if number > 1 else step.takes
             if gives != step.takes:
                 raise RecipeError(
-                    f"Step {number}, {name}, works on {step.takes}, but the step before it gives "
-                    f"{gives}."
+                    f"Step {number}, {name}, works on {KIND_NAMES[step.takes]}, but the step "
+                    f"before it gives {KIND_NAMES[gives]}."
                 )
             try:
                 check_parameters(step.function, parameters)
@@ -118,7 +119,7 @@ def read_recipe(path: str | Path) -> Recipe:
         raise RecipeError(f"The recipe {path} can't be read: {error}.") from error
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"The recipe {path} is not valid TOML: {error}.") from error
-    version = content.pop("schema_version", SCHEMA_VERSION)
+    version = content.pop("schema_version", 1)
     if not isinstance(version, int) or version > SCHEMA_VERSION:
         raise RecipeError(
             f"The recipe {path} has schema_version {version}; this program knows up to "
@@ -137,7 +138,9 @@ def read_recipe(path: str | Path) -> Recipe:
     for number, entry in enumerate(content.get("steps", []), 1):
         if not isinstance(entry, dict) or "step" not in entry:
             raise RecipeError(f"Step {number} of {path} does not say which step it is.")
-        steps.append((str(entry["step"]), {k: v for k, v in entry.items() if k != "step"}))
+        name = str(entry["step"])
+        name = RENAMED.get(name, name) if version < SCHEMA_VERSION else name
+        steps.append((name, {k: v for k, v in entry.items() if k != "step"}))
     return Recipe(
         content.get("input", {}), tuple(steps), content.get("output", {}), folder=path.parent
     )

@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 
 from napari_tomo4d import io, measure, simulate
-from napari_tomo4d.data import Table, TimeSeries
+from napari_tomo4d.data import Table, TiltSeries, TimeSeries, Volume
 from napari_tomo4d.errors import MissingExtraError, RecipeError, Tomo4DError
 from napari_tomo4d.parameters import check_parameters
 from napari_tomo4d.pipeline.recipe import Recipe, read_recipe
@@ -124,7 +124,7 @@ def run_recipe(
     if output is not None:
         output = recipe.resolve(output)
         # before hours of work, not after
-        if recipe.steps and get_step(recipe.steps[-1][0]).gives == "table":
+        if recipe.steps and get_step(recipe.steps[-1][0]).gives is Table:
             io.check_target(output, overwrite=overwrite, suffixes=(".csv",), advice=".csv")
         else:
             io.check_target(output, overwrite=overwrite)
@@ -163,7 +163,7 @@ def _memory_for_slabs(
     if not steps or output is None or not output.endswith(".zarr"):
         return None
     step, parameters = get_step(steps[-1][0]), steps[-1][1]
-    if (step.takes, step.gives) != ("tilt series", "volume"):
+    if (step.takes, step.gives) != (TiltSeries, Volume):
         return None
     if memory_gb is not None:
         return memory_gb * 1e9

@@ -58,7 +58,7 @@ def run_in_slabs(
         If not even a few slices fit.
     """
     step = get_step(name)
-    if (step.takes, step.gives) != ("tilt series", "volume"):
+    if (step.takes, step.gives) != (TiltSeries, Volume):
         raise RecipeError(f"{name} does not make volumes of tilt series.")
     given = check_parameters(step.function, parameters)
     progress = progress or Progress()

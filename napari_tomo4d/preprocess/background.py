@@ -15,7 +15,8 @@ from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import recorded, warn
+from napari_tomo4d.provenance import warn
+from napari_tomo4d.registry import step
 
 BACKGROUNDS = ("constant", "plane", "membrane")
 """One grey value; a tilted plane; what surrounds the particles, continued under them."""
@@ -24,7 +25,12 @@ _GRID = 192
 """Points along the longer edge on which a membrane is computed; it is smooth anyway."""
 
 
-@recorded("preprocess.subtract_background")
+@step(
+    "preprocess.subtract_background",
+    title="Subtract background",
+    takes=TiltSeries,
+    gives=TiltSeries,
+)
 def subtract_background(
     series: TiltSeries,
     percentile: Annotated[

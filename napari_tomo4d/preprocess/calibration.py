@@ -14,7 +14,8 @@ from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.dose import dose_e_per_nm2
 from napari_tomo4d.errors import DataError, ParameterError
 from napari_tomo4d.parameters import Param
-from napari_tomo4d.provenance import recorded, warn
+from napari_tomo4d.provenance import warn
+from napari_tomo4d.registry import step
 
 _FEWEST_PERIODS = 4
 """Along the longer edge of the image; slower waves are shape, not lattice."""
@@ -142,7 +143,7 @@ def _refined(amplitude: np.ndarray, peak: np.ndarray) -> np.ndarray:
     return (peak + fit.x[:2] - centre) / np.array(amplitude.shape)
 
 
-@recorded("preprocess.set_pixel_size")
+@step("preprocess.set_pixel_size", title="Set pixel size", takes=TiltSeries, gives=TiltSeries)
 def set_pixel_size(
     series: TiltSeries,
     pixel_size_nm: Annotated[float, Param("Edge of a pixel.", unit="nm", minimum=1e-6)],
@@ -162,7 +163,7 @@ def set_pixel_size(
     return dataclasses.replace(series, pixel_size_nm=pixel_size_nm)
 
 
-@recorded("preprocess.set_dose")
+@step("preprocess.set_dose", title="Compute dose", takes=TiltSeries, gives=TiltSeries)
 def set_dose(
     series: TiltSeries,
     probe_current_pa: Annotated[float, Param("Beam current.", unit="pA", minimum=1e-6)],

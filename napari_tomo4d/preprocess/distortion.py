@@ -24,7 +24,8 @@ from napari_tomo4d.preprocess.orthogonal import (
 )
 from napari_tomo4d.preprocess.warp import CorrectionMap
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import recorded, warn
+from napari_tomo4d.provenance import warn
+from napari_tomo4d.registry import step
 
 __all__ = [
     "CorrectionMap",
@@ -196,7 +197,12 @@ def nonrigid_from_orthogonal(
     return _result(pair, (rows - common, columns - common), first.drift_px, rotation_deg)
 
 
-@recorded("preprocess.correct_distortion")
+@step(
+    "preprocess.correct_distortion",
+    title="Correct scan distortion",
+    takes=TiltSeries,
+    gives=TiltSeries,
+)
 def correct_distortion(
     series: TiltSeries,
     path: Annotated[str, Param("File with the correction map of this scan setting (.npz).")],

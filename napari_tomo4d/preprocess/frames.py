@@ -13,13 +13,14 @@ from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.preprocess.registration import Smoothing, register_frames
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import recorded, warn
+from napari_tomo4d.provenance import warn
+from napari_tomo4d.registry import step
 
 _WHOLE_PIXEL = 0.1
 """Pixels from a whole number within which interpolating would cost more than it gains."""
 
 
-@recorded("preprocess.average_frames")
+@step("preprocess.average_frames", title="Average frames", takes=TiltSeries, gives=TiltSeries)
 def average_frames(
     series: TiltSeries,
     register: Annotated[
@@ -91,7 +92,7 @@ def _mean_of_shifted(frames: np.ndarray, shifts: np.ndarray) -> np.ndarray:
     return np.asarray(mean, np.float32)
 
 
-@recorded("preprocess.select_frame")
+@step("preprocess.select_frame", title="Select one frame", takes=TiltSeries, gives=TiltSeries)
 def select_frame(
     series: TiltSeries,
     frame: Annotated[int, Param("Which frame of each tilt to keep, from 1.", minimum=1)] = 1,
@@ -127,7 +128,7 @@ def select_frame(
     return dataclasses.replace(series, images=images, angles_deg=series.angles_deg[keep])
 
 
-@recorded("preprocess.align_frames")
+@step("preprocess.align_frames", title="Align frames", takes=TiltSeries, gives=TiltSeries)
 def align_frames(
     series: TiltSeries,
     smoothing_px: Smoothing = 2.0,

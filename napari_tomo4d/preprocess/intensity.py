@@ -12,7 +12,8 @@ from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import note, recorded, warn
+from napari_tomo4d.provenance import note, warn
+from napari_tomo4d.registry import step
 
 _GROUPS = 20
 _MAD_TO_SIGMA = 1.4826
@@ -20,7 +21,9 @@ _QUANTILE = 2.81
 """Standard deviations that 99.5 % of normal deviations stay within."""
 
 
-@recorded("preprocess.remove_outliers")
+@step(
+    "preprocess.remove_outliers", title="Remove outlier pixels", takes=TiltSeries, gives=TiltSeries
+)
 def remove_outliers(
     series: TiltSeries,
     threshold: Annotated[
@@ -93,7 +96,7 @@ def _sigma(difference: np.ndarray) -> float:
     return max(robust, tail, 1e-12)
 
 
-@recorded("preprocess.normalise")
+@step("preprocess.normalise", title="Normalise brightness", takes=TiltSeries, gives=TiltSeries)
 def normalise(
     series: TiltSeries,
     keep: Annotated[

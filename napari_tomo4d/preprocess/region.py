@@ -11,7 +11,8 @@ from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import recorded, warn
+from napari_tomo4d.provenance import warn
+from napari_tomo4d.registry import step
 
 _Start = Annotated[int, Param("First pixel of the region, from 0.", unit="px", minimum=0)]
 _Stop = Annotated[
@@ -20,7 +21,7 @@ _Stop = Annotated[
 ]
 
 
-@recorded("preprocess.crop")
+@step("preprocess.crop", title="Crop", takes=TiltSeries, gives=TiltSeries)
 def crop(
     series: TiltSeries,
     y_start: _Start = 0,
@@ -66,7 +67,7 @@ def crop(
     )
 
 
-@recorded("preprocess.bin")
+@step("preprocess.bin", title="Bin", takes=TiltSeries, gives=TiltSeries)
 def bin(
     series: TiltSeries,
     factor: Annotated[int, Param("Pixels joined along y and x.", minimum=1, maximum=64)] = 2,

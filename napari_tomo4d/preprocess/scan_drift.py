@@ -13,7 +13,8 @@ from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.preprocess.registration import Smoothing, check_frames, register_frames
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import recorded, warn
+from napari_tomo4d.provenance import warn
+from napari_tomo4d.registry import step
 
 __all__ = ["FrameDrift", "frame_drift", "register_frames", "straighten", "undo_scan_drift"]
 
@@ -134,7 +135,7 @@ def straighten(frames: Any, drift: FrameDrift) -> np.ndarray:
     return result
 
 
-@recorded("preprocess.undo_scan_drift")
+@step("preprocess.undo_scan_drift", title="Undo scan drift", takes=TiltSeries, gives=TiltSeries)
 def undo_scan_drift(
     series: TiltSeries,
     smoothing_px: Smoothing = 2.0,

@@ -11,7 +11,6 @@ from numba import njit
 from napari_tomo4d.data import TiltSeries, Volume
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import recorded
 from napari_tomo4d.reconstruct.automatic import choose_iterations
 from napari_tomo4d.reconstruct.parameters import (
     AxisShift,
@@ -21,9 +20,16 @@ from napari_tomo4d.reconstruct.parameters import (
     Thickness,
 )
 from napari_tomo4d.reconstruct.problem import Conditions, Part, Problem, Support
+from napari_tomo4d.registry import Cost, step
 
 
-@recorded("reconstruct.cgls")
+@step(
+    "reconstruct.cgls",
+    title="CGLS",
+    takes=TiltSeries,
+    gives=Volume,
+    cost=Cost(volumes=5, images=6, passes=2.5),
+)
 def cgls(
     series: TiltSeries,
     iterations: ChosenIterations = 15,

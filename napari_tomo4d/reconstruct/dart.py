@@ -13,7 +13,7 @@ from napari_tomo4d.data import TiltSeries, Volume
 from napari_tomo4d.errors import ParameterError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import note, recorded
+from napari_tomo4d.provenance import note
 from napari_tomo4d.reconstruct.automatic import noise_level, noise_slope
 from napari_tomo4d.reconstruct.parameters import (
     AxisShift,
@@ -24,12 +24,19 @@ from napari_tomo4d.reconstruct.parameters import (
 )
 from napari_tomo4d.reconstruct.problem import Conditions, Part, Problem, Support
 from napari_tomo4d.reconstruct.variational import primal_dual
+from napari_tomo4d.registry import Cost, step
 
 _START_ITERATIONS = 60
 _INNER_ITERATIONS = 10
 
 
-@recorded("reconstruct.dart")
+@step(
+    "reconstruct.dart",
+    title="DART",
+    takes=TiltSeries,
+    gives=Volume,
+    cost=Cost(volumes=7, images=6, passes=40, halo=8),
+)
 def dart(
     series: TiltSeries,
     iterations: Iterations = 20,

@@ -10,7 +10,7 @@ import numpy as np
 from napari_tomo4d.data import TiltSeries, Volume
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import note, recorded
+from napari_tomo4d.provenance import note
 from napari_tomo4d.reconstruct.automatic import noise_level, noise_slope
 from napari_tomo4d.reconstruct.parameters import (
     AxisShift,
@@ -23,12 +23,19 @@ from napari_tomo4d.reconstruct.parameters import (
 )
 from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
 from napari_tomo4d.reconstruct.variational import Accelerated, variation_of
+from napari_tomo4d.registry import Cost, step
 
 _INNER = 5
 """Steps of denoising in each reduction; they go on where the last ones ended."""
 
 
-@recorded("reconstruct.iser")
+@step(
+    "reconstruct.iser",
+    title="ISER",
+    takes=TiltSeries,
+    gives=Volume,
+    cost=Cost(volumes=10, images=6, passes=12, halo=8),
+)
 def iser(
     series: TiltSeries,
     iterations: Iterations = 300,

@@ -11,7 +11,6 @@ from napari_tomo4d.data import TiltSeries, TimeSeries, Volume
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import recorded
 from napari_tomo4d.reconstruct.automatic import choose_weight, density_scale
 from napari_tomo4d.reconstruct.parameters import (
     AxisShift,
@@ -24,9 +23,17 @@ from napari_tomo4d.reconstruct.parameters import (
 from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
 from napari_tomo4d.reconstruct.tv import ChooseWeight, Weight
 from napari_tomo4d.reconstruct.variational import primal_dual
+from napari_tomo4d.registry import Cost, step
 
 
-@recorded("reconstruct.joint_4d")
+@step(
+    "reconstruct.joint_4d",
+    title="Joint 4D",
+    takes=TiltSeries,
+    gives=Volume,
+    together=True,
+    cost=Cost(volumes=7, images=7, passes=3.7, halo=8),
+)
 def joint_4d(
     experiment: TimeSeries[TiltSeries],
     iterations: Iterations = 100,

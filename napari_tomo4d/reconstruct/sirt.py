@@ -10,7 +10,6 @@ import numpy as np
 from napari_tomo4d.data import TiltSeries, Volume
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import recorded
 from napari_tomo4d.reconstruct.automatic import choose_iterations
 from napari_tomo4d.reconstruct.parameters import (
     AxisShift,
@@ -23,9 +22,16 @@ from napari_tomo4d.reconstruct.parameters import (
     Thickness,
 )
 from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
+from napari_tomo4d.registry import Cost, step
 
 
-@recorded("reconstruct.sirt")
+@step(
+    "reconstruct.sirt",
+    title="SIRT",
+    takes=TiltSeries,
+    gives=Volume,
+    cost=Cost(volumes=2, images=4, passes=2),
+)
 def sirt(
     series: TiltSeries,
     iterations: ChosenIterations = 50,
@@ -104,7 +110,13 @@ def sirt(
     return problem.result()
 
 
-@recorded("reconstruct.os_sart")
+@step(
+    "reconstruct.os_sart",
+    title="OS-SART",
+    takes=TiltSeries,
+    gives=Volume,
+    cost=Cost(volumes=2, images=5, passes=3.2),
+)
 def os_sart(
     series: TiltSeries,
     iterations: ChosenIterations = 10,

@@ -10,7 +10,6 @@ import numpy as np
 from napari_tomo4d.data import TiltSeries, Volume
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import recorded
 from napari_tomo4d.reconstruct.automatic import CHOOSERS, choose_weight, density_scale
 from napari_tomo4d.reconstruct.parameters import (
     AxisShift,
@@ -22,6 +21,7 @@ from napari_tomo4d.reconstruct.parameters import (
 )
 from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
 from napari_tomo4d.reconstruct.variational import fista, primal_dual
+from napari_tomo4d.registry import Cost, step
 
 SOLVERS = {"primal-dual": primal_dual, "fista": fista}
 
@@ -45,7 +45,13 @@ ChooseWeight = Annotated[
 ]
 
 
-@recorded("reconstruct.tv")
+@step(
+    "reconstruct.tv",
+    title="Total variation",
+    takes=TiltSeries,
+    gives=Volume,
+    cost=Cost(volumes=6, images=7, passes=3.5, halo=8),
+)
 def tv(
     series: TiltSeries,
     iterations: Iterations = 100,

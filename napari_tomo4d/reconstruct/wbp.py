@@ -11,14 +11,20 @@ from scipy import fft
 from napari_tomo4d.data import TiltSeries, Volume
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import recorded
 from napari_tomo4d.reconstruct.parameters import AxisShift, Maximum, Thickness
 from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
+from napari_tomo4d.registry import Cost, step
 
 FILTERS = ("ramp", "shepp-logan", "cosine", "hamming", "hann", "sirt-like")
 
 
-@recorded("reconstruct.wbp")
+@step(
+    "reconstruct.wbp",
+    title="Weighted back-projection",
+    takes=TiltSeries,
+    gives=Volume,
+    cost=Cost(volumes=2, images=3, passes=1, once=True),
+)
 def wbp(
     series: TiltSeries,
     thickness: Thickness = None,

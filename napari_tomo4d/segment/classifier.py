@@ -16,7 +16,7 @@ from napari_tomo4d.data import Labels, Volume
 from napari_tomo4d.errors import DataError, ReadError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import recorded
+from napari_tomo4d.registry import step
 from napari_tomo4d.segment.features import feature_names, features, halo
 from napari_tomo4d.segment.forest import Forest
 from napari_tomo4d.whole_files import replacing
@@ -250,7 +250,7 @@ class PixelClassifier:
             progress.report(i + 1, len(tiles), "Classifying voxels")
 
 
-@recorded("segment.classify")
+@step("segment.classify_voxels", title="Classify voxels", takes=Volume, gives=Labels)
 def classify_voxels(
     volume: Volume,
     classifier: Annotated[str, Param("File of a trained pixel classifier (.npz).")],

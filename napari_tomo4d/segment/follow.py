@@ -15,7 +15,8 @@ from napari_tomo4d.data import Labels, TimeSeries
 from napari_tomo4d.errors import DataError, ParameterError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import note, recorded, warn
+from napari_tomo4d.provenance import note, warn
+from napari_tomo4d.registry import step
 from napari_tomo4d.segment.sample_shift import sample_shift
 
 EVENTS = ("appeared", "lost", "returned", "split", "merged")
@@ -26,7 +27,9 @@ _MOST_OF = 0.5
 _NEVER = 1e6
 
 
-@recorded("segment.follow")
+@step(
+    "segment.follow_particles", title="Follow particles", takes=Labels, gives=Labels, together=True
+)
 def follow_particles(
     labels: TimeSeries[Labels],
     max_distance_px: Annotated[

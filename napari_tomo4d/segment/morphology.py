@@ -11,11 +11,12 @@ from scipy import ndimage
 from napari_tomo4d.data import Labels
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import recorded, warn
+from napari_tomo4d.provenance import warn
+from napari_tomo4d.registry import step
 from napari_tomo4d.segment.distance import squared_distance
 
 
-@recorded("segment.clean")
+@step("segment.clean_mask", title="Clean the mask", takes=Labels, gives=Labels)
 def clean_mask(
     mask: Labels,
     opening_px: Annotated[

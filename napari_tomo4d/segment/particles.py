@@ -11,7 +11,8 @@ from scipy import ndimage
 from napari_tomo4d.data import Labels
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import note, recorded, warn
+from napari_tomo4d.provenance import note, warn
+from napari_tomo4d.registry import step
 from napari_tomo4d.segment.contacts import straighten_contacts
 from napari_tomo4d.segment.distance import squared_distance
 from napari_tomo4d.segment.flooding import flood
@@ -53,7 +54,7 @@ MinDiameter = Annotated[
 ]
 
 
-@recorded("segment.particles")
+@step("segment.separate_particles", title="Separate particles", takes=Labels, gives=Labels)
 def separate_particles(
     mask: Labels,
     neck_depth: NeckDepth = 0.08,

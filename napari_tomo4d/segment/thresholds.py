@@ -12,7 +12,8 @@ from napari_tomo4d.data import Labels, TimeSeries, Volume
 from napari_tomo4d.errors import DataError, ParameterError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import note, recorded, warn
+from napari_tomo4d.provenance import note, warn
+from napari_tomo4d.registry import step
 from napari_tomo4d.segment.levels import (
     as_arrays,
     least_smoothing,
@@ -194,7 +195,7 @@ def threshold_noise(
     return low, high
 
 
-@recorded("segment.threshold")
+@step("segment.threshold_volumes", title="Threshold", takes=Volume, gives=Labels, together=True)
 def threshold_volumes(
     volumes: Volume | TimeSeries[Volume],
     method: Annotated[

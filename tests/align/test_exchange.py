@@ -47,7 +47,7 @@ def test_a_stored_alignment_repeats_the_data_bit_for_bit(tmp_path, tilt_axis):
         for name in ("a.json", "a.xf"):
             done = apply_file(channel, str(tmp_path / name))
             np.testing.assert_array_equal(done.images, expected)
-            assert done.provenance.step == "align.apply"
+            assert done.provenance.step == "align.apply_file"
 
 
 def test_imod_moves_points_as_its_manual_says(tmp_path):

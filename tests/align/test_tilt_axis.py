@@ -102,7 +102,7 @@ def test_applied_axis_is_centred_and_upright(axis):
     upright = apply_axis(tilted, 3.4, 3.0)
     assert upright.axis_shift_px == 0
     assert upright.provenance is not None
-    assert upright.provenance.step == "align.set_axis"
+    assert upright.provenance.step == "align.apply_axis"
     found = tilt_axis(upright, "centre-of-mass")
     assert found.shift_px == pytest.approx(0, abs=0.3)
     assert found.rotation_deg == pytest.approx(0, abs=0.5)
@@ -126,7 +126,7 @@ def test_find_and_apply_says_what_it_found():
     series = projected((40, 48, 48), 1.5, 2.0)
     upright = find_and_apply_axis(series, "centre-of-mass")
     assert upright.provenance is not None
-    assert upright.provenance.step == "align.find_axis"
+    assert upright.provenance.step == "align.find_and_apply_axis"
     assert any("Tilt axis at 1." in n for n in upright.provenance.notes)
 
 

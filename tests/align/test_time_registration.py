@@ -69,12 +69,12 @@ def test_the_step_moves_all_times_and_says_by_how_much():
     z, y, x = np.mgrid[:20, :24, :28]
     ball = np.clip(6.5 - np.sqrt((z - 9) ** 2 + (y - 11) ** 2 + (x - 12) ** 2), 0, 1)
     volumes = t4.TimeSeries([t4.Volume(ball), t4.Volume(np.roll(ball, (1, 2), (1, 2)))])
-    done = run_step("align.times", volumes, {})
+    done = run_step("align.align_times", volumes, {})
     np.testing.assert_allclose(done[1].data, done[0].data, atol=0.1)
     assert done[1].metadata["time_shift_px"] == pytest.approx([0, -1, -2], abs=0.1)
-    assert done.provenance.step == "align.times"
+    assert done.provenance.step == "align.align_times"
     with pytest.raises(DataError, match="several time points"):
-        run_step("align.times", volumes[0], {})
+        run_step("align.align_times", volumes[0], {})
 
 
 def test_what_can_not_be_registered():

@@ -241,7 +241,7 @@ def test_the_step_applies_what_was_found_once():
     stored = aligned.metadata["alignment"]
     np.testing.assert_allclose(stored["shifts_px"], found.shifts_px, atol=1e-4)
     assert stored["suspect"] == [False] * 21 and len(stored["quality"]) == 21
-    assert aligned.provenance.step == "align.translations"
+    assert aligned.provenance.step == "align.align_series"
     assert aligned.provenance.parameters["smoothing_px"] == 1.5
     assert parameters_of(align_series) == parameters_of(translations)
 

@@ -156,7 +156,7 @@ def test_a_series_is_denoised_image_by_image(phantom):
     error, before = (np.mean((s.images - clean) ** 2) for s in (result, series))
     assert error < 0.3 * before
     assert result.images.mean() == pytest.approx(clean.mean(), rel=0.03)
-    assert result.provenance.step == "denoise.series"
+    assert result.provenance.step == "denoise.denoise_series"
 
     class Hasty(Progress):
         def show(self, *_):

@@ -81,7 +81,7 @@ def click_in_plot(qtbot, panel, tilt):
 def headless(item, panel):
     """Align without the window."""
     with kept_warnings():
-        return run_step("align.translations", item, panel.form.values())
+        return run_step("align.align_series", item, panel.form.values())
 
 
 def save_to(monkeypatch, path):
@@ -177,7 +177,7 @@ def test_found_shifts_are_applied_as_the_step_does(qtbot, panel, viewer, spoilt)
     result = item_of(viewer.layers[-1])
     again = headless(spoilt, panel)
     np.testing.assert_array_equal(result.images, again.images)
-    assert result.provenance.step == "align.translations"
+    assert result.provenance.step == "align.align_series"
 
     # a layer fills the form again
     panel.form.set_values({"method": "reprojection"})
@@ -228,7 +228,7 @@ def test_saved_shifts_are_loaded_for_another_series(
     recipe = tmp_path / "recipe.toml"
     save_to(monkeypatch, recipe)
     click(qtbot, panel.save_button)
-    assert read_recipe(recipe).steps[-1][0] == "align.apply"
+    assert read_recipe(recipe).steps[-1][0] == "align.apply_file"
 
 
 def test_a_file_that_does_not_fit_is_refused(qtbot, panel, monkeypatch, tmp_path):

@@ -102,7 +102,7 @@ def test_tune_click_apply_compare(qtbot, panel, viewer, framed, picture):
     assert error < 0.15 * before
     # the same without the window
     averaged = run_step("preprocess.average_frames", series, {})
-    again = run_step("denoise.series", averaged, values)
+    again = run_step("denoise.denoise_series", averaged, values)
     np.testing.assert_array_equal(np.asarray(layer.data), again.images)
 
     click(qtbot, panel.toggle_button)

@@ -38,7 +38,7 @@ def ball(centre_and_radius):
 @pytest.fixture(scope="module")
 def mask():
     """Spheres at three times: one comes at the second, one is gone at the third."""
-    made = Provenance("segment.clean", inputs=(Provenance("read", {"path": "a.mrc"}),))
+    made = Provenance("segment.clean_mask", inputs=(Provenance("read", {"path": "a.mrc"}),))
     items = []
     for there in ((*PAIR, *ALONE), (*PAIR, *ALONE, LATE), (*PAIR, ALONE[0], LATE)):
         data = np.any([ball(s) for s in there], axis=0).astype(np.int32)
@@ -189,8 +189,8 @@ def test_run_follows_them_and_lists_events(qtbot, found, viewer, mask, picture):
     assert "1 appeared, 1 lost" in status
     labels = item_of(viewer.layers["spheres particles"])
     assert [p.step for p in labels.provenance.chain()][-2:] == [
-        "segment.particles",
-        "segment.follow",
+        "segment.separate_particles",
+        "segment.follow_particles",
     ]
     for t in range(3):
         np.testing.assert_array_equal(labels[t].data > 0, mask[t].data > 0)
@@ -381,7 +381,7 @@ def test_a_recipe_says_what_it_leaves_out(qtbot, found, viewer, tmp_path, monkey
     click(qtbot, found.save_button)
     assert "leaves out what was corrected by hand (1)" in found.run_bar.status.text()
     steps = [name for name, _ in read_recipe(target).steps]
-    assert steps == ["segment.clean", "segment.particles", "segment.follow"]
+    assert steps == ["segment.clean_mask", "segment.separate_particles", "segment.follow_particles"]
 
 
 def test_a_number_is_changed_now_and_later(qtbot, found, viewer, picture):

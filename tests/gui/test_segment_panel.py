@@ -170,7 +170,7 @@ def test_drag_the_threshold_and_run(qtbot, panel, viewer, volumes, picture):
     for one, other in zip(mask, again, strict=True):
         np.testing.assert_array_equal(one.data, other.data)
     assert mask[0].metadata["level"] == level
-    assert mask.provenance.step == "segment.clean"
+    assert mask.provenance.step == "segment.clean_mask"
     filled = [100 * (m.data > 0).mean() for m in (mask[0], mask[2])]
     status = panel.run_bar.status.text()
     assert f"Level {level:.4g}." in status

@@ -236,12 +236,12 @@ def test_place_move_suggest_accept(qtbot, panel, viewer, series, picture, tmp_pa
     picture("x5-accepted")
     result = item_of(viewer.layers["sample axis"])
     assert "Next: Reconstruct." in panel.run_bar.status.text()
-    again = run_step("align.set_axis", series, given)
+    again = run_step("align.apply_axis", series, given)
     np.testing.assert_array_equal(result.images, again.images)
     path = tmp_path / "recipe.toml"
     write_recipe(recipe_from(result.provenance), path)
     name, parameters = read_recipe(path).steps[-1]
-    assert name == "align.set_axis"
+    assert name == "align.apply_axis"
     assert parameters == pytest.approx(given)
 
     # the result is looked at, its axis in the centre; the old one is remembered
@@ -311,7 +311,7 @@ def test_time_series_are_moved_together(qtbot, empty, viewer, picture):
     wait_idle(qtbot, panel)
     moved = item_of(viewer.layers["sample axis"])
     for one, was in zip(moved, times, strict=True):
-        again = run_step("align.set_axis", was, {"shift_px": SHIFT, "rotation_deg": 0.0})
+        again = run_step("align.apply_axis", was, {"shift_px": SHIFT, "rotation_deg": 0.0})
         np.testing.assert_array_equal(one.images, again.images)
 
 

@@ -173,11 +173,11 @@ def test_a_recipe_goes_from_images_to_a_table_of_necks(tmp_path):
     given = {"simulate": "sintering", "n_times": 2, "shape": [64, 96, 96], "tilt_step_deg": 4.0}
     steps = (
         ("reconstruct.tv", {"iterations": 60, "weight": 0.1}),
-        ("segment.threshold", {}),
-        ("segment.clean", {}),
-        ("segment.particles", {}),
-        ("segment.follow", {}),
-        ("measure.pairs", {}),
+        ("segment.threshold_volumes", {}),
+        ("segment.clean_mask", {}),
+        ("segment.separate_particles", {}),
+        ("segment.follow_particles", {}),
+        ("measure.measure_pairs", {}),
     )
     recipe = Recipe(given, steps, {"path": "pairs.csv"}, tmp_path)
     write_recipe(recipe, tmp_path / "r.toml")
@@ -190,7 +190,7 @@ def test_a_recipe_goes_from_images_to_a_table_of_necks(tmp_path):
     assert np.all(stored.time_s == np.tile([0.0, 3600.0], len(stored) // 2))
     found, true = np.sort(stored.distance_nm), np.sort(truth.pairs.distance_nm)
     assert np.abs(found / true - 1).max() < 0.1
-    assert [p.step for p in result.provenance.chain()][-1] == "measure.pairs"
+    assert [p.step for p in result.provenance.chain()][-1] == "measure.measure_pairs"
     with pytest.raises(WriteError, match=r"use \.csv"):
         run_recipe(Recipe(given, steps, {"path": "pairs.ome.zarr"}, tmp_path))
     with pytest.raises(RecipeError, match="works on labels"):
@@ -203,7 +203,7 @@ def test_each_time_has_a_file_of_its_own(tmp_path):
         shifts = np.tile([0.0, move], (len(experiment[0]), 1))
         t4.align.write_alignment(t4.align.Alignment(shifts), tmp_path / f"shifts_{time}.json")
     path = str(tmp_path / "shifts_{time}.json")
-    moved = run_step("align.apply", experiment, {"path": path})
+    moved = run_step("align.apply_file", experiment, {"path": path})
     for one, before, move in zip(moved, experiment, (1, -2), strict=True):
         np.testing.assert_allclose(
             one.images[:, :, 5:-5], np.roll(before.images, move, axis=2)[:, :, 5:-5], atol=1e-4

@@ -40,7 +40,7 @@ def test_numbers_shuffled_at_every_time_are_put_right():
     found = follow_particles(TimeSeries(frames, times_s=range(5)))
     for item in found:
         np.testing.assert_array_equal(item.data, frames[0].data)
-    assert rows(found) == [] and found.provenance.step == "segment.follow"
+    assert rows(found) == [] and found.provenance.step == "segment.follow_particles"
     assert found.times_s.tolist() == [0, 1, 2, 3, 4]
 
 

@@ -60,6 +60,6 @@ def test_specks_go_by_equivalent_diameter():
     kept = clean_mask(mask, min_diameter_px=5.0)
     assert ndimage.label(kept.data)[1] == 2
     assert kept.data[15, 15, 45] == 0 and kept.data[15, 15, 30] == 1
-    assert kept.provenance.step == "segment.clean"
+    assert kept.provenance.step == "segment.clean_mask"
     with pytest.warns(Tomo4DWarning, match="Nothing is left"):
         clean_mask(mask, min_diameter_px=30)

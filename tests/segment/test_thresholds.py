@@ -124,7 +124,7 @@ def test_all_times_share_a_level_or_have_their_own():
     assert 1.5 < shared[0].metadata["level"] < 2.0
     own = threshold_volumes(times, one_level=False)
     assert [m.metadata["level"] for m in own] == pytest.approx([1.5, 2.0], abs=0.02)
-    assert own.provenance.step == "segment.threshold"
+    assert own.provenance.step == "segment.threshold_volumes"
     assert sum(n.startswith("Threshold:") for n in own.provenance.notes) == 2
 
 

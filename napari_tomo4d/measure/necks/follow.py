@@ -50,7 +50,7 @@ def follow_pairs(
     Parameters
     ----------
     label_volumes : TimeSeries of Labels, or sequence of Labels or integer arrays (z, y, x)
-        One per time; a particle has the same number at all times (see `segment.follow`).
+        One per time; a particle has the same number at all times (see `segment.follow_particles`).
     times_s : sequence of float, optional
         Time of each volume in seconds; by default those of the time series. Need not be sorted.
     pixel_size_nm : float or three floats (z, y, x), optional

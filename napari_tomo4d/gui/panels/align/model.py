@@ -19,7 +19,7 @@ from napari_tomo4d.pipeline import run_step
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import Provenance
 
-FIND, LEAVE_OUT = "align.translations", "align.leave_out"
+FIND, LEAVE_OUT = "align.align_series", "align.leave_out"
 _NOTES_SHOWN = 1
 
 

@@ -36,7 +36,7 @@ from napari_tomo4d.pipeline.tuning import (
 )
 from napari_tomo4d.progress import Progress
 
-_STEP = "denoise.series"
+_STEP = "denoise.denoise_series"
 _AVERAGE = "preprocess.average_frames"
 
 

@@ -26,8 +26,8 @@ from napari_tomo4d.segment import (
 )
 from napari_tomo4d.whole_files import replacing
 
-SEPARATE, FOLLOW = "segment.particles", "segment.follow"
-_MASKS = ("segment.threshold", "segment.clean", "segment.classify")
+SEPARATE, FOLLOW = "segment.separate_particles", "segment.follow_particles"
+_MASKS = ("segment.threshold_volumes", "segment.clean_mask", "segment.classify_voxels")
 BY_HAND = "By hand, "
 
 COLUMNS = {

@@ -28,11 +28,11 @@ from napari_tomo4d.gui.panels.reconstruct.region_box import PreparationBox
 from napari_tomo4d.gui.widgets.form import ParameterForm, ignore_wheel
 from napari_tomo4d.gui.widgets.plots import CurveBox, ImageBox
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_bytes, format_seconds
-from napari_tomo4d.pipeline import STEPS, run_in_slabs, run_step, run_steps
+from napari_tomo4d.pipeline import STEPS, run_in_slabs, run_step, run_steps, steps_of
 from napari_tomo4d.progress import Progress, Snapshot
 from napari_tomo4d.reconstruct import estimate, ray_sums_per_second, slices_of
 
-_METHODS = [s for s in STEPS.values() if s.stage == "reconstruct"]
+_METHODS = steps_of("reconstruct")
 _PREVIEW_ITERATIONS = 30
 _PREVIEW_WEIGHT = 0.03
 _SHARE_OF_MEMORY = 0.5

@@ -25,7 +25,11 @@ from napari_tomo4d.segment.levels import (
     smoothed,
 )
 
-THRESHOLD, CLASSIFY, CLEAN = "segment.threshold", "segment.classify", "segment.clean"
+THRESHOLD, CLASSIFY, CLEAN = (
+    "segment.threshold_volumes",
+    "segment.classify_voxels",
+    "segment.clean_mask",
+)
 HALF, OTSU, MULTI, LEVEL, HYSTERESIS = "half-density", "otsu", "multi-otsu", "level", "hysteresis"
 CLASSIFIER = "classifier"
 METHODS = {

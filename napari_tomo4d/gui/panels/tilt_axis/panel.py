@@ -37,7 +37,7 @@ from napari_tomo4d.pipeline import run_steps
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import collecting, noting
 
-_STEP = "align.set_axis"
+_STEP = "align.apply_axis"
 
 
 class TiltAxisPanel(FrontPanel, RecipePanel):
