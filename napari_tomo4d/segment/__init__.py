@@ -7,6 +7,7 @@ from napari_tomo4d.segment.corrections import (
     split_by_seeds,
     split_particle,
 )
+from napari_tomo4d.segment.edits import Delete, Edits, Merge, Paint, Renumber, Split, correct
 from napari_tomo4d.segment.follow import EVENTS, follow_particles, particle_events, relabel
 from napari_tomo4d.segment.morphology import clean_mask
 from napari_tomo4d.segment.particles import (
@@ -28,9 +29,16 @@ from napari_tomo4d.segment.thresholds import (
 __all__ = [
     "EVENTS",
     "THRESHOLDS",
+    "Delete",
+    "Edits",
+    "Merge",
+    "Paint",
     "PixelClassifier",
+    "Renumber",
+    "Split",
     "classify_voxels",
     "clean_mask",
+    "correct",
     "count_particles",
     "delete_particle",
     "follow_particles",

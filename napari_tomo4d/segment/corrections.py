@@ -44,21 +44,9 @@ def split_particle(
     ParameterError
         If line and view span no plane.
     """
-    where = _particle(labels, label)
-    points = np.asarray(line, dtype=np.float64)
-    direction = np.asarray(view, dtype=np.float64)
-    if points.shape != (2, 3) or direction.shape != (3,):
-        raise ParameterError("A cut needs two points (z, y, x) and a direction (z, y, x).")
-    normal = np.cross(points[1] - points[0], direction)
-    length = float(np.linalg.norm(normal))
-    if not np.isfinite(length) or length <= 1e-9 * float(np.linalg.norm(direction)):
-        raise ParameterError(
-            "The two points of the cut lie on one line of sight; draw the line across the view."
-        )
-    side = (where - points[0]) @ (normal / length) > 0
-    if side.all() or not side.any():
-        raise DataError(f"The cut misses particle {label}; draw it across the particle.")
-    return _renumbered(labels, label, where, side.astype(int))
+    array = np.asarray(labels.data)
+    where, numbers = cut_voxels(array, label, line, view, int(array.max()) + 1)
+    return _with_numbers(labels, where, numbers)
 
 
 def split_by_seeds(labels: Labels, label: int, seeds: np.ndarray) -> Labels:
@@ -86,13 +74,14 @@ def split_by_seeds(labels: Labels, label: int, seeds: np.ndarray) -> Labels:
     ParameterError
         If there are fewer than two points.
     """
-    where = _particle(labels, label)
+    array = np.asarray(labels.data)
+    where = voxels_of(array, label)
     points = np.asarray(seeds, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 3 or len(points) < 2:
         raise ParameterError("Dividing a particle needs at least two points (z, y, x) inside it.")
     corner = np.maximum(where.min(axis=0) - 1, 0)
     box = tuple(slice(int(a), int(b)) for a, b in zip(corner, where.max(axis=0) + 2, strict=True))
-    own = np.asarray(labels.data)[box] == label
+    own = array[box] == label
     depth = np.sqrt(squared_distance(own))
     markers = np.zeros(own.shape, np.int32)
     for i, point in enumerate(points):
@@ -105,7 +94,8 @@ def split_by_seeds(labels: Labels, label: int, seeds: np.ndarray) -> Labels:
         markers[place] = i + 1
     # from single voxels: the flood would else stop at the nearest step of the distance
     parts = watershed(-ndimage.gaussian_filter(depth, 1), markers, mask=own)
-    return _renumbered(labels, label, where, parts[tuple((where - corner).T)] - 1)
+    part = parts[tuple((where - corner).T)] - 1
+    return _with_numbers(labels, where, _numbers(part, label, int(array.max()) + 1))
 
 
 def merge_particles(labels: Labels, a: int, b: int) -> Labels:
@@ -116,12 +106,8 @@ def merge_particles(labels: Labels, a: int, b: int) -> Labels:
     DataError
         If one of them is not there, or both are the same.
     """
-    if a == b:
-        raise DataError(f"Particle {a} can't be joined with itself; choose two particles.")
-    _particle(labels, a)
-    _particle(labels, b)
-    data = np.asarray(labels.data)
-    return dataclasses.replace(labels, data=np.where(data == b, np.int32(a), data))
+    array = np.asarray(labels.data)
+    return _with_numbers(labels, merged_voxels(array, a, b), a)
 
 
 def delete_particle(labels: Labels, a: int) -> Labels:
@@ -132,25 +118,62 @@ def delete_particle(labels: Labels, a: int) -> Labels:
     DataError
         If it is not there.
     """
-    _particle(labels, a)
-    data = np.asarray(labels.data)
-    return dataclasses.replace(labels, data=np.where(data == a, np.int32(0), data))
+    return _with_numbers(labels, voxels_of(np.asarray(labels.data), a), 0)
 
 
-def _particle(labels: Labels, label: int) -> np.ndarray:
-    """Return the voxels (n, 3) of a particle."""
-    found = np.argwhere(np.asarray(labels.data) == label)
-    if label <= 0 or not len(found):
-        raise DataError(f"There is no particle {label} in {labels.name!r}.")
+def voxels_of(array: np.ndarray, label: int) -> np.ndarray:
+    """Return the voxels (n, 3) as (z, y, x) of a particle; `DataError` if it has none."""
+    found = np.argwhere(array == label) if label > 0 else np.empty((0, 3), np.int64)
+    if not len(found):
+        raise DataError(f"There is no particle {label} here; choose one that is there.")
     return found
 
 
-def _renumbered(labels: Labels, label: int, where: np.ndarray, part: np.ndarray) -> Labels:
-    """Give all but the largest part new numbers."""
-    data = np.array(labels.data)
+def cut_voxels(
+    array: np.ndarray,
+    label: int,
+    line: Sequence[Sequence[float]] | np.ndarray,
+    view: Sequence[float] | np.ndarray,
+    free: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a particle's voxels (n, 3) and their numbers (n,) after a cut as in `split_particle`.
+
+    The smaller part gets the number `free`.
+    """
+    where = voxels_of(array, label)
+    points = np.asarray(line, dtype=np.float64)
+    direction = np.asarray(view, dtype=np.float64)
+    if points.shape != (2, 3) or direction.shape != (3,):
+        raise ParameterError("A cut needs two points (z, y, x) and a direction (z, y, x).")
+    normal = np.cross(points[1] - points[0], direction)
+    length = float(np.linalg.norm(normal))
+    if not np.isfinite(length) or length <= 1e-9 * float(np.linalg.norm(direction)):
+        raise ParameterError(
+            "The two points of the cut lie on one line of sight; draw the line across the view."
+        )
+    side = (where - points[0]) @ (normal / length) > 0
+    if side.all() or not side.any():
+        raise DataError(f"The cut misses particle {label}; draw it across the particle.")
+    return where, _numbers(side.astype(np.int64), label, free)
+
+
+def merged_voxels(array: np.ndarray, a: int, b: int) -> np.ndarray:
+    """Return the voxels (n, 3) of `b`, which are to become part of `a`."""
+    if a == b:
+        raise DataError(f"Particle {a} can't be merged with itself; choose two particles.")
+    voxels_of(array, a)
+    return voxels_of(array, b)
+
+
+def _numbers(part: np.ndarray, label: int, free: int) -> np.ndarray:
+    """Return the number of each voxel: the largest part keeps `label`, others start at `free`."""
     order = np.argsort(-np.bincount(part), kind="stable")
-    free = int(data.max()) + 1
     numbers = np.empty(len(order), np.int32)
     numbers[order] = [label, *range(free, free + len(order) - 1)]
-    data[tuple(where.T)] = numbers[part]
+    return numbers[part]
+
+
+def _with_numbers(labels: Labels, where: np.ndarray, numbers: np.ndarray | int) -> Labels:
+    data = np.array(labels.data)
+    data[tuple(where.T)] = numbers
     return dataclasses.replace(labels, data=data)
