@@ -13,7 +13,7 @@ import numpy as np
 from napari_tomo4d.data import Labels, TimeSeries
 from napari_tomo4d.errors import DataError, ParameterError, Tomo4DError
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import recorded
+from napari_tomo4d.registry import step
 from napari_tomo4d.segment.corrections import cut_voxels, merged_voxels, voxels_of
 
 Point = tuple[float, float, float]
@@ -350,7 +350,7 @@ def as_edits(edits: Edits | Iterable[Edit]) -> Edits:
     return edits if isinstance(edits, Edits) else Edits(tuple(edits))
 
 
-@recorded("segment.correct")
+@step("segment.correct", title="Correct by hand", takes=Labels, gives=Labels, together=True)
 def correct(
     labels: Labels | TimeSeries[Labels],
     edits: Edits | Sequence[Edit],
