@@ -2,18 +2,35 @@
 
 All are immutable and check themselves when they are made. Arrays may be NumPy arrays or
 lazy Dask arrays; `TiltSeries.load` turns the lazy ones into memory.
+
+No object shares memory with somebody who can write to it: its NumPy arrays are read-only, and
+copies of those given where these could be written to. An array just made is handed over without
+a copy by `frozen`; memory-mapped files are shared if they are mapped read-only. Of a Dask array
+only the recipe is kept: what it computes from, such as an array given to
+``dask.array.from_array``, has to stay as it is.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeGuard, TypeVar, overload
 
 import numpy as np
 
-from napari_tomo4d.errors import DataError, NotEnoughMemoryError
+from napari_tomo4d.checks import (
+    check_images,
+    check_values,
+    check_volume,
+    kept,
+    numbers,
+    positive,
+    require_memory,
+    stack_frames,
+)
+from napari_tomo4d.errors import DataError
+from napari_tomo4d.immutable import Immutable, ReadOnlyDict, frozen, read_only, read_only_dict
 from napari_tomo4d.provenance import Provenance
 
 if TYPE_CHECKING:
@@ -23,7 +40,7 @@ TiltAxis = Literal["y", "x"]
 
 
 @dataclass(frozen=True, eq=False)
-class TiltSeries:
+class TiltSeries(Immutable):
     """Images of one object at several tilt angles.
 
     Parameters
@@ -61,18 +78,20 @@ class TiltSeries:
     axis_shift_px: float = 0.0
     dose_e_per_nm2: float | None = None
     name: str = "tilt series"
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=ReadOnlyDict)
     provenance: Provenance | None = None
 
     def __post_init__(self) -> None:
         images = self.images
         if isinstance(images, (list, tuple)):
-            images = _stack_frames(images)
+            images = stack_frames(images)
         elif not hasattr(images, "ndim") or not hasattr(images, "dtype"):
             images = np.asarray(images)
-        _check_images(images)
+        images = tuple(map(kept, images)) if isinstance(images, tuple) else kept(images)
+        check_images(images)
         object.__setattr__(self, "images", images)
-        angles = _numbers(self.angles_deg, "The tilt angles")
+        object.__setattr__(self, "metadata", read_only_dict(self.metadata))
+        angles = numbers(self.angles_deg, "The tilt angles")
         if angles.ndim != 1 or len(angles) != len(images):
             raise DataError(
                 f"There are {len(images)} tilt images but {angles.size} tilt angles; "
@@ -83,11 +102,10 @@ class TiltSeries:
                 f"The tilt angle {angles[np.argmax(np.abs(angles))]:g} is outside -180 to 180 "
                 "degrees; check the unit of the angles."
             )
-        angles.setflags(write=False)
         object.__setattr__(self, "angles_deg", angles)
-        object.__setattr__(self, "pixel_size_nm", _positive(self.pixel_size_nm, "pixel size", "nm"))
-        object.__setattr__(self, "dose_e_per_nm2", _positive(self.dose_e_per_nm2, "dose", "e/nm2"))
-        shift = _numbers(self.axis_shift_px, "The position of the tilt axis")
+        object.__setattr__(self, "pixel_size_nm", positive(self.pixel_size_nm, "pixel size", "nm"))
+        object.__setattr__(self, "dose_e_per_nm2", positive(self.dose_e_per_nm2, "dose", "e/nm2"))
+        shift = numbers(self.axis_shift_px, "The position of the tilt axis")
         object.__setattr__(self, "axis_shift_px", float(shift))
         if self.tilt_axis not in ("y", "x"):
             raise DataError(f"tilt_axis is {self.tilt_axis!r}; it has to be 'y' or 'x'.")
@@ -138,10 +156,10 @@ class TiltSeries:
         return not isinstance(first, np.ndarray)
 
     def frames(self, tilt: int) -> np.ndarray:
-        """Return the frames (frame, y, x) of one tilt in memory as float32."""
+        """Return the frames (frame, y, x) of one tilt in memory as float32, read-only."""
         part = self.images[tilt]
         part = part if part.ndim == 3 else part[None]
-        result = np.asarray(part, dtype=np.float32)
+        result = read_only(np.asarray(part, dtype=np.float32))
         if not np.isfinite(result.sum(dtype=np.float64)):
             raise DataError(
                 f"The image at {self.angles_deg[tilt]:g} deg of {self.name!r} holds NaN or "
@@ -150,7 +168,7 @@ class TiltSeries:
         return result
 
     def image(self, tilt: int) -> np.ndarray:
-        """Return the image (y, x) of one tilt as float32.
+        """Return the image (y, x) of one tilt as float32, read-only.
 
         Raises
         ------
@@ -171,7 +189,7 @@ class TiltSeries:
             )
 
     def load(self) -> np.ndarray:
-        """Return all images (tilt, y, x) in memory as float32, checked for NaN.
+        """Return all images (tilt, y, x) in memory as float32, read-only and checked for NaN.
 
         Raises
         ------
@@ -184,7 +202,7 @@ class TiltSeries:
         if isinstance(self.images, np.ndarray) and self.images.dtype == np.float32:
             return self.images.reshape(len(self), *self.image_shape)
         require_memory(4 * len(self) * self.image_shape[0] * self.image_shape[1], "These images")
-        return np.stack([self.image(i) for i in range(len(self))])
+        return frozen(np.stack([self.image(i) for i in range(len(self))]))
 
     def replace(self, **changes: Any) -> TiltSeries:
         """Return a copy with some fields changed; everything is checked again."""
@@ -198,92 +216,14 @@ class TiltSeries:
         """
         images: Any = tuple(parts)
         if not self.has_frames:
-            images = np.concatenate(parts)
+            images = frozen(np.concatenate(parts))
         elif len({len(p) for p in parts}) == 1:
-            images = np.stack(parts)
+            images = frozen(np.stack(parts))
         return self.replace(images=images, **changes)
 
 
-def _stack_frames(frames: Sequence[Any]) -> Any:
-    """Return a tuple of frame stacks, or one array where all have equally many."""
-    parts = tuple(f if hasattr(f, "ndim") else np.asarray(f) for f in frames)
-    if not parts:
-        raise DataError("There are no images in this tilt series.")
-    if all(p.ndim == 2 for p in parts):
-        if len({p.shape for p in parts}) > 1:
-            raise DataError("The images of this tilt series differ in size; all must be equal.")
-        return np.stack(parts)
-    if any(p.ndim != 3 for p in parts):
-        raise DataError("Every tilt needs a stack of frames (frame, y, x).")
-    if len({p.shape[1:] for p in parts}) > 1:
-        raise DataError("The frames of this tilt series differ in size; all must be equal.")
-    return parts
-
-
-def _check_images(images: Any) -> None:
-    parts = images if isinstance(images, tuple) else (images,)
-    for part in parts:
-        wanted = (3,) if isinstance(images, tuple) else (3, 4)
-        if part.ndim not in wanted:
-            raise DataError(
-                f"Images have {part.ndim} dimensions; expected (tilt, y, x) or (tilt, frame, y, x)."
-            )
-        if 0 in part.shape:
-            raise DataError(f"Images of shape {tuple(part.shape)} are empty.")
-        check_values(part, "The images")
-
-
-def check_values(array: Any, what: str) -> None:
-    """Raise `DataError` unless an array is real and, when in memory, finite."""
-    kind = np.dtype(array.dtype).kind
-    if kind not in "biuf":
-        raise DataError(f"{what} are of type {array.dtype}; expected real numbers.")
-    if kind == "f" and isinstance(array, np.ndarray):
-        for part in array:
-            if not np.isfinite(np.sum(part, dtype=np.float64)):
-                raise DataError(
-                    f"{what} hold NaN or infinite values; replace them before going on."
-                )
-
-
-def _numbers(values: Any, what: str) -> np.ndarray:
-    try:
-        result = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{what} are missing or not numbers.") from error
-    if not np.isfinite(result).all():
-        raise DataError(f"{what} hold NaN or infinite values.")
-    return result
-
-
-def _positive(value: Any, what: str, unit: str) -> float | None:
-    if value is None:
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"The {what} is {value!r}, which is not a number in {unit}.") from error
-    if not (np.isfinite(number) and number > 0):
-        raise DataError(
-            f"The {what} is {number:g} {unit}; it has to be positive, or None if unknown."
-        )
-    return number
-
-
-def require_memory(n_bytes: float, what: str) -> None:
-    """Raise `NotEnoughMemoryError` if `n_bytes` more would not fit into memory."""
-    import psutil
-
-    available = psutil.virtual_memory().available
-    if n_bytes > 0.9 * available:
-        raise NotEnoughMemoryError(
-            f"{what} need {n_bytes / 1e9:.1f} GB, but only {available / 1e9:.1f} GB of memory are "
-            "free; choose a smaller region, a larger binning or fewer images."
-        )
-
-
 @dataclass(frozen=True, eq=False)
-class Volume:
+class Volume(Immutable):
     """A reconstructed volume.
 
     Parameters
@@ -302,25 +242,24 @@ class Volume:
     pixel_size_nm: float | None = None
     residuals: np.ndarray = field(default_factory=lambda: np.empty(0))
     name: str = "volume"
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=ReadOnlyDict)
     provenance: Provenance | None = None
 
     def __post_init__(self) -> None:
         data = self.data if hasattr(self.data, "ndim") else np.asarray(self.data)
-        _check_volume(data)
+        check_volume(data)
         check_values(data, "The voxels")
-        if data.dtype != np.float32:
-            data = data.astype(np.float32)
-        object.__setattr__(self, "data", data)
-        object.__setattr__(self, "residuals", _numbers(self.residuals, "The residuals"))
-        object.__setattr__(self, "pixel_size_nm", _positive(self.pixel_size_nm, "voxel size", "nm"))
+        object.__setattr__(self, "data", kept(data, np.float32))
+        object.__setattr__(self, "metadata", read_only_dict(self.metadata))
+        object.__setattr__(self, "residuals", numbers(self.residuals, "The residuals"))
+        object.__setattr__(self, "pixel_size_nm", positive(self.pixel_size_nm, "voxel size", "nm"))
 
     def __repr__(self) -> str:
         return _describe(self)
 
 
 @dataclass(frozen=True, eq=False)
-class Labels:
+class Labels(Immutable):
     """Particles or pores as numbered voxels; 0 is background.
 
     Parameters
@@ -334,28 +273,22 @@ class Labels:
     data: np.ndarray
     pixel_size_nm: float | None = None
     name: str = "labels"
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=ReadOnlyDict)
     provenance: Provenance | None = None
 
     def __post_init__(self) -> None:
         data = self.data if hasattr(self.data, "ndim") else np.asarray(self.data)
-        _check_volume(data)
+        check_volume(data)
         if np.dtype(data.dtype).kind not in "biu":
             raise DataError(f"Labels are of type {data.dtype}; expected whole numbers.")
         if isinstance(data, np.ndarray) and data.min() < 0:
             raise DataError("Labels hold negative numbers; background is 0, particles count up.")
-        if data.dtype != np.int32:
-            data = data.astype(np.int32)
-        object.__setattr__(self, "data", data)
-        object.__setattr__(self, "pixel_size_nm", _positive(self.pixel_size_nm, "voxel size", "nm"))
+        object.__setattr__(self, "data", kept(data, np.int32))
+        object.__setattr__(self, "metadata", read_only_dict(self.metadata))
+        object.__setattr__(self, "pixel_size_nm", positive(self.pixel_size_nm, "voxel size", "nm"))
 
     def __repr__(self) -> str:
         return _describe(self)
-
-
-def _check_volume(data: Any) -> None:
-    if data.ndim != 3 or 0 in data.shape:
-        raise DataError(f"A volume needs three axes (z, y, x); this has shape {tuple(data.shape)}.")
 
 
 def _describe(item: Volume | Labels) -> str:
@@ -364,32 +297,56 @@ def _describe(item: Volume | Labels) -> str:
     return f"<{type(item).__name__} {item.name!r}: {shape} (z, y, x), {size}>"
 
 
+class _Copied:
+    """A field that holds a copy of the table it is given, and gives out copies."""
+
+    @overload
+    def __get__(self, table: None, owner: type) -> _Copied: ...
+    @overload
+    def __get__(self, table: object, owner: type) -> pd.DataFrame: ...
+    def __get__(self, table: object | None, owner: type) -> pd.DataFrame | _Copied:
+        if table is None:  # the class is asked whether the field has a default
+            raise AttributeError
+        return table.__dict__["_frame"].copy()
+
+    def __set__(self, table: object, frame: pd.DataFrame) -> None:
+        table.__dict__["_frame"] = frame.copy()
+
+
 @dataclass(frozen=True, eq=False)
-class Table:
+class Table(Immutable):
     """Measured values, a row each.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        Columns carry their unit: ``neck_radius_nm``.
+        Columns carry their unit: ``neck_radius_nm``. Each look at it gives a new copy.
     name, metadata, provenance
         As in `TiltSeries`.
     """
 
-    frame: pd.DataFrame
+    frame: _Copied = _Copied()
     name: str = "table"
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=ReadOnlyDict)
     provenance: Provenance | None = None
 
-    def __repr__(self) -> str:
-        return f"<Table {self.name!r}: {len(self.frame)} rows, {len(self.frame.columns)} columns>"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "metadata", read_only_dict(self.metadata))
 
+    def __repr__(self) -> str:
+        frame = self.frame
+        return f"<Table {self.name!r}: {len(frame)} rows, {len(frame.columns)} columns>"
+
+
+Data = TiltSeries | Volume | Labels
+"""What may be there at one time, or at several in a `TimeSeries`."""
 
 Item = TypeVar("Item", TiltSeries, Volume, Labels)
+Other = TypeVar("Other", TiltSeries, Volume, Labels)
 
 
 @dataclass(frozen=True, eq=False)
-class TimeSeries(Sequence[Item], Generic[Item]):
+class TimeSeries(Immutable, Sequence[Item], Generic[Item]):
     """The same sample at several times: tilt series, or what was made from them.
 
     Parameters
@@ -425,12 +382,11 @@ class TimeSeries(Sequence[Item], Generic[Item]):
             values = getattr(self, key)
             if values is None:
                 continue
-            values = _numbers(values, f"The {what}")
+            values = numbers(values, f"The {what}")
             if values.shape != (len(items),):
                 raise DataError(
                     f"There are {len(items)} time points but {values.size} {what}; give one each."
                 )
-            values.setflags(write=False)
             object.__setattr__(self, key, values)
         if self.times_s is not None and np.any(np.diff(self.times_s) <= 0):
             raise DataError("The times have to increase from one time point to the next.")
@@ -458,7 +414,7 @@ class TimeSeries(Sequence[Item], Generic[Item]):
         sizes = {s.pixel_size_nm for s in self.series}
         return sizes.pop() if len(sizes) == 1 else None
 
-    def with_items(self, items: Sequence[Any], name: str | None = None) -> TimeSeries[Any]:
+    def with_items(self, items: Sequence[Other], name: str | None = None) -> TimeSeries[Other]:
         """Return the same times and temperatures with other items, one per time."""
         return TimeSeries(items, self.times_s, self.temperatures_c, name or self.name)
 
@@ -478,3 +434,39 @@ class TimeSeries(Sequence[Item], Generic[Item]):
         if self.temperatures_c is not None:
             parts.append(f"{self.temperatures_c[index]:g} °C")
         return ", ".join(parts) or f"time {index + 1}"
+
+
+def is_series(item: Item | TimeSeries[Item]) -> TypeGuard[TimeSeries[Item]]:
+    """Return whether there may be several times; a time series of one time counts."""
+    return isinstance(item, TimeSeries)
+
+
+def times_of(item: Item | TimeSeries[Item]) -> tuple[Item, ...]:
+    """Return what there is at each time, in order; one thing where there is no series."""
+    return tuple(item) if isinstance(item, TimeSeries) else (item,)
+
+
+def at_time(item: Item | TimeSeries[Item], t: int) -> Item:
+    """Return what there is at one time, counted from 0; of no series, the thing itself."""
+    return item[t] if isinstance(item, TimeSeries) else item
+
+
+def kind_of(item: Item | TimeSeries[Item]) -> type[Item]:
+    """Return the class of what there is at each time."""
+    return type(at_time(item, 0))
+
+
+def like(item: Data | TimeSeries[Any], items: Sequence[Other]) -> Other | TimeSeries[Other]:
+    """Return things made of each time of an item as what the item is: a series, or the only one.
+
+    Parameters
+    ----------
+    item : TiltSeries, Volume or Labels, or a TimeSeries of them
+        Its times and temperatures are kept.
+    items : sequence
+        One for each time.
+    """
+    if isinstance(item, TimeSeries):
+        return item.with_items(items)
+    (one,) = items
+    return one

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_tomo4d.data import Labels, TiltSeries, TimeSeries, Volume, require_memory
+from napari_tomo4d.checks import require_memory
+from napari_tomo4d.data import Labels, TiltSeries, TimeSeries, Volume
 from napari_tomo4d.errors import DataError, MissingAnglesError, ReadError
 from napari_tomo4d.io.formats import format_of, known_suffixes
 from napari_tomo4d.io.header import item_from

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import numpy as np
 from scipy import ndimage, stats
 
-from napari_tomo4d.data import TiltSeries, require_memory
+from napari_tomo4d.checks import require_memory
+from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.preprocess.registration import Smoothing, check_frames, register_frames

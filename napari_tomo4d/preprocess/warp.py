@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from napari_tomo4d.data import check_values
+from napari_tomo4d.checks import check_values
 from napari_tomo4d.errors import DataError, ReadError, WriteError
 
 SCHEMA_VERSION = 1

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import numpy as np
 
-from napari_tomo4d.data import TiltSeries, require_memory
+from napari_tomo4d.checks import require_memory
+from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.processors import usable_threads

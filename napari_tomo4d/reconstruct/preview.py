@@ -10,6 +10,7 @@ from scipy import fft
 
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError
+from napari_tomo4d.immutable import frozen
 from napari_tomo4d.reconstruct.projector import Projector
 from napari_tomo4d.reconstruct.wbp import angle_weights, filter_response
 
@@ -44,7 +45,8 @@ class SlicePreview:
         self._angles = series.angles_deg
         self._tilt_axis = series.tilt_axis
         if self._tilt_axis == "x":
-            self._images = np.ascontiguousarray(self._images.transpose(0, 2, 1))
+            # read-only as well, so that `_sample` is compiled once
+            self._images = frozen(np.ascontiguousarray(self._images.transpose(0, 2, 1)))
         self._axis_shift = series.axis_shift_px
         self._thickness, self._threads = thickness, threads
         self._weights = angle_weights(series.angles_deg).astype(np.float32)[:, None, None]
