@@ -15,7 +15,8 @@ from napari_tomo4d.whole_files import write_whole
 _HEADINGS = {
     # pairs over time
     "pair": "pair",
-    "time": "time index",
+    # of the volume; files count from 1, as people do, tables from 0
+    "time": "time point",
     "time_s": "time (s)",
     "temperature_c": "temperature (°C)",
     "a": "particle a",
@@ -80,6 +81,19 @@ _HEADINGS = {
     "event": "event",
     "other": "other particle",
 }
+# what earlier versions wrote; their time index counted from 0
+_TIME_FROM_0 = "time index"
+_FORMER = {
+    _TIME_FROM_0: "time",
+    "number": "label",
+    "diameter (nm)": "equivalent_diameter_nm",
+    "axis 1 (nm)": "axis_1_nm",
+    "axis 2 (nm)": "axis_2_nm",
+    "axis 3 (nm)": "axis_3_nm",
+    "coordination": "coordination",
+    "volume (nm^3)": "volume_nm3",
+    "surface (nm^2)": "surface_nm2",
+}
 _TEXTS = ("pair", "remarks", "verdict", "mechanism", "event")
 # many programs take a CSV for ASCII or Latin and would garble these
 _PLAIN = str.maketrans({"²": "2", "³": "3", "°": "deg"})
@@ -128,7 +142,7 @@ def write_table(table: pd.DataFrame, path: str | Path, overwrite: bool = False) 
     Notes
     -----
     Numbers are written with as many digits as it takes to read back the same number; what is
-    missing is an empty cell.
+    missing is an empty cell. Time points are counted from 1 in the file, from 0 in the table.
     """
     return write_whole(csv_text(table).encode("utf-8"), path, overwrite=overwrite)
 
@@ -142,6 +156,8 @@ def csv_text(table: pd.DataFrame) -> str:
     if len(set(names)) < len(names):
         twice = sorted({n for n in names if names.count(n) > 1})
         raise DataError(f"Two columns of the table have the same heading, {twice[0]!r}.")
+    if "time" in table:
+        table = table.assign(time=table.time + 1)
     return table.set_axis(names, axis=1).to_csv(index=False, lineterminator="\n")
 
 
@@ -169,9 +185,12 @@ def read_table(path: str | Path) -> pd.DataFrame:
         reason = getattr(error, "strerror", None) or error
         raise ReadError(f"{path} can't be read as a table: {reason}.") from error
     own = {text.translate(_PLAIN): name for name, text in headers().items()}
-    own |= {text: name for name, text in headers().items()}
-    columns = {own.get(c, c): cells[c] for c in cells.columns}
-    return pd.DataFrame({n: _values(n, c) for n, c in columns.items()}, columns=list(columns))
+    own |= {text: name for name, text in headers().items()} | _FORMER
+    columns = {own.get(c, c): _values(own.get(c, c), cells[c]) for c in cells.columns}
+    table = pd.DataFrame(columns, columns=list(columns))
+    if "time" in table and _TIME_FROM_0 not in cells:
+        table["time"] -= 1
+    return table
 
 
 def _values(name: str, cells: pd.Series) -> Any:

@@ -15,9 +15,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from napari_tomo4d.errors import DataError, ParameterError, WriteError
-from napari_tomo4d.measure import figures
+from napari_tomo4d.measure.report import figures
 from napari_tomo4d.measure.report.growth import growth_table
-from napari_tomo4d.measure.report.style import time_unit
 from napari_tomo4d.two_spheres import two_sphere_curve_as_measured
 
 
@@ -140,13 +139,6 @@ def test_every_pair_has_its_own_look():
     from napari_tomo4d.measure.report.style import style_of
 
     assert len({tuple(style_of(i).values()) for i in range(63)}) == 63
-
-
-@pytest.mark.parametrize(
-    ("span", "unit"), [(0, "s"), (300, "s"), (301, "min"), (10800, "min"), (10801, "h")]
-)
-def test_time_has_the_unit_that_suits_its_span(span, unit):
-    assert time_unit([0.0, span])[1] == unit
 
 
 def test_the_model_plot_has_both_published_curves_and_the_points():

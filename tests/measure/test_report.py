@@ -17,7 +17,6 @@ from sintered import digitised_pair
 import napari_tomo4d as t4
 from napari_tomo4d import measure
 from napari_tomo4d.errors import Cancelled, DataError, ParameterError, WriteError
-from napari_tomo4d.measure.report.html import number
 from napari_tomo4d.measure.report.pictures import pair_views, scale_bar_nm
 from napari_tomo4d.measure.report.report import write_report
 from napari_tomo4d.measure.tables import headers, read_table
@@ -300,19 +299,3 @@ def test_what_does_not_belong_together_is_refused(tmp_path):
     with pytest.raises(DataError, match="volumes of 2"):
         write_report(path, labels, volumes=t4.TimeSeries([volume] * 2))
     assert not list(tmp_path.iterdir())
-
-
-def test_numbers_are_written_for_people():
-    cases = {
-        (47.8221, 2.0823): "47.8 ± 2.1",
-        (0.29330, 0.0269): "0.293 ± 0.027",
-        (7103.54, 622.3): "7104 ± 622",
-        (float("nan"), 1.0): "–",
-        (25033390.0, None): "25033390",
-        (7.63e-5, None): "7.63 × 10⁻⁵",
-        (0.0, None): "0",
-        (176.04, None): "176",
-        (-0.12431, None): "-0.1243",
-    }
-    for (value, error), text in cases.items():
-        assert number(value, error) == text

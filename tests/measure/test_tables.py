@@ -55,7 +55,7 @@ def test_every_table_comes_back_exactly(pairs, tmp_path):
 def test_headings_have_units_and_are_unique(pairs, tmp_path):
     path = tables.write_table(pairs, tmp_path / "pairs.csv")
     first = path.read_text(encoding="utf-8").splitlines()[0].split(",")
-    assert first[:4] == ["pair", "time index", "time (s)", "temperature (degC)"]
+    assert first[:4] == ["pair", "time point", "time (s)", "temperature (degC)"]
     assert "neck radius (nm)" in first and "neck radius uncertainty (nm)" in first
     known = tables.headers()
     assert len(set(known.values())) == len(known)
@@ -66,6 +66,17 @@ def test_headings_have_units_and_are_unique(pairs, tmp_path):
         if "_" in name and end in unit:
             assert known[name].endswith(unit[end]), name
         assert name in known
+
+
+def test_times_are_counted_from_1_in_files_and_from_0_in_tables(pairs, tmp_path):
+    path = tables.write_table(pairs, tmp_path / "pairs.csv")
+    assert pd.read_csv(path)["time point"].tolist() == [1, 2, 1, 2]
+    assert tables.read_table(path).time.tolist() == [0, 1, 0, 1]
+    # files of before counted from 0
+    path.write_text("time index,number,volume (nm^3),diameter (nm)\n0,3,8.5,2.5\n")
+    old = tables.read_table(path)
+    assert old.columns.tolist() == ["time", "label", "volume_nm3", "equivalent_diameter_nm"]
+    assert old.time.tolist() == [0] and old.label.tolist() == [3]
 
 
 def test_nothing_is_overwritten_or_left_half_written(pairs, tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 
 from napari_tomo4d.errors import DataError, ParameterError, WriteError
 from napari_tomo4d.measure.necks.growth import GrowthFit, correlations
+from napari_tomo4d.measure.quantities import time_axis, time_unit
 from napari_tomo4d.measure.report.growth import growth_fits
 from napari_tomo4d.measure.report.style import (
     WARNING_COLOUR,
@@ -23,8 +24,6 @@ from napari_tomo4d.measure.report.style import (
     new_figure,
     plain_log_ticks,
     style_of,
-    time_axis,
-    time_unit,
     whole_ticks,
 )
 from napari_tomo4d.measure.tables import headers

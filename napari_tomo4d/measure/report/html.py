@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-import math
 from collections.abc import Iterable, Sequence
 from html import escape as escape
 
-MISSING = "–"
-_UP = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+from napari_tomo4d.measure.quantities import MISSING
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -41,31 +39,6 @@ img { max-width: 100%; height: auto; } figure > img { max-height: 26rem; }
 }
 @page { size: A4; margin: 14mm; }
 """
-
-
-def number(value: float, error: float | None = None) -> str:
-    """Return a number as a person writes it.
-
-    Parameters
-    ----------
-    value : float
-        NaN gives a dash.
-    error : float, optional
-        Standard uncertainty: both are rounded to its second digit.
-    """
-    if value is None or not math.isfinite(value):
-        return MISSING
-    if error is not None and math.isfinite(error) and error > 0:
-        digits = max(0, 1 - math.floor(math.log10(error)))
-        if digits <= 6:
-            return f"{value:.{digits}f} ± {error:.{digits}f}"
-    if float(value).is_integer() and abs(value) < 1e9:
-        return f"{value:.0f}"
-    size = abs(value)
-    if size >= 1e9 or size < 1e-3:
-        mantissa, power = f"{value:.2e}".split("e")
-        return f"{mantissa} × 10{str(int(power)).translate(_UP)}"
-    return f"{value:.0f}" if size >= 1000 else f"{value:.4g}"
 
 
 def table(

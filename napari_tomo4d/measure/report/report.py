@@ -18,13 +18,13 @@ from napari_tomo4d.measure.necks.growth import correlations
 from napari_tomo4d.measure.necks.pair import spacing_of
 from napari_tomo4d.measure.necks.uncertainty import surface_uncertainty
 from napari_tomo4d.measure.particles.shapes import particle_table, totals
+from napari_tomo4d.measure.quantities import MISSING, time_names, with_error
 from napari_tomo4d.measure.report import html
 from napari_tomo4d.measure.report.figures import all_figures, image_of
 from napari_tomo4d.measure.report.growth import growth_table
-from napari_tomo4d.measure.report.html import number
 from napari_tomo4d.measure.report.pictures import draw_pair, pair_views
 from napari_tomo4d.measure.report.tables import tables_html
-from napari_tomo4d.measure.report.text import summary, time_texts
+from napari_tomo4d.measure.report.text import summary
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import Provenance, jsonable, software_version
 from napari_tomo4d.whole_files import check_free, write_whole
@@ -101,7 +101,7 @@ def write_report(
     known = labels.times_s if isinstance(labels, TimeSeries) else None
     surfaces = _surfaces(items, shown) if table is None else None
     table = _table(labels, items, table, section, surfaces, progress.part(0, 3))
-    times = time_texts(_times(table, known, len(items)), len(items))
+    times = time_names(_times(table, known, len(items)), len(items))
     tables = _tables(labels, items, table, progress.part(1, 3))
     pictures = _pictures(table, items, shown, section, times, progress.part(2, 3))
     name = labels.name
@@ -293,8 +293,7 @@ def _caption(row: Any, time: str) -> str:
     for name, symbol in (("neck_radius_nm", "r_n"), ("distance_nm", "d")):
         value = getattr(row, name, float("nan"))
         error = getattr(row, f"{name}_error", None)
-        unit = "" if np.isnan(value) else " nm"
-        values.append(f"{symbol} = {number(value, error)}{unit}")
+        values.append(f"{symbol} = {with_error(value, error, 'nm')}")
     return "; ".join([f"{time}: {', '.join(values)}", *([row.remarks] if row.remarks else [])])
 
 
@@ -306,7 +305,7 @@ def _events(items: list[Labels], times: list[str]) -> str:
             times[e["time"]] if 0 <= e["time"] < len(times) else str(e["time"]),
             str(e["event"]),
             str(e["label"]),
-            str(e.get("other") or html.MISSING),
+            str(e.get("other") or MISSING),
         ]
         for item in items
         for e in item.metadata.get("events", ())

@@ -55,31 +55,6 @@ def add_legend(figure: Figure, handles: list[Any], labels: list[str]) -> None:
     )
 
 
-def time_axis(times_s: Any, index: Any) -> tuple[np.ndarray, str]:
-    """Return times in the unit that suits their span, and the label of their axis.
-
-    Parameters
-    ----------
-    times_s : array (value,)
-        Seconds; NaN where times are not known.
-    index : array (value,)
-        Numbers of the volumes, used where times are not known.
-    """
-    times = np.asarray(times_s, dtype=np.float64)
-    if not np.isfinite(times).any():
-        return np.asarray(index, dtype=np.float64) + 1, "time point"
-    seconds, unit = time_unit(times)
-    return times / seconds, f"time ({unit})"
-
-
-def time_unit(times_s: Any) -> tuple[float, str]:
-    """Return the seconds in the unit that suits the span of times, and its name."""
-    span = float(np.nanmax(np.abs(np.asarray(times_s, dtype=np.float64)), initial=0.0))
-    if span <= 300:
-        return 1.0, "s"
-    return (60.0, "min") if span <= 3 * 3600 else (3600.0, "h")
-
-
 def whole_ticks(axis: Any) -> None:
     """Put ticks of an axis at whole numbers only."""
     axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from napari_tomo4d.measure.quantities import MISSING, number, with_error
 from napari_tomo4d.measure.report import html
-from napari_tomo4d.measure.report.html import number
 from napari_tomo4d.measure.report.text import limit
 from napari_tomo4d.measure.tables import csv_text, headers
 
@@ -79,7 +79,7 @@ def _pair_rows(table: pd.DataFrame, wanted: Any, times: list[str], remarks: bool
     rows = []
     for row in table.itertuples():
         cells = [str(row.pair), f"{row.a}, {row.b}", times[row.time]]
-        cells += [number(getattr(row, c), getattr(row, f"{c}_error", None)) for c in columns]
+        cells += [with_error(getattr(row, c), getattr(row, f"{c}_error", None)) for c in columns]
         rows.append([*cells, str(row.remarks)] if remarks else cells)
     headings = ["pair", "particles", "time", *(known[c] for c in columns)]
     headings += ["remarks"] if remarks else []
@@ -97,13 +97,13 @@ def _growth_rows(growth: pd.DataFrame) -> str:
             [
                 str(row.pair),
                 number(row.exponent),
-                span if fitted else html.MISSING,
-                row.mechanism or html.MISSING,
+                span if fitted else MISSING,
+                row.mechanism or MISSING,
                 number(row.rate_per_s),
-                rates if fitted else html.MISSING,
+                rates if fitted else MISSING,
                 number(row.start),
                 number(row.rms),
-                str(row.times) if fitted else html.MISSING,
+                str(row.times) if fitted else MISSING,
                 row.remarks,
             ]
         )

@@ -7,20 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_tomo4d.measure.report.html import number
-from napari_tomo4d.measure.report.style import time_unit
+from napari_tomo4d.measure.quantities import number, plural
 
 _FEW = 8
 # sintering moves material but does not make or lose any
 _VOLUME_CHANGE = 0.05
-
-
-def time_texts(times_s: np.ndarray | None, count: int) -> list[str]:
-    """Return the name of each time, such as "12 min"; "time 1" where times are not known."""
-    if times_s is None or not np.isfinite(times_s).all():
-        return [f"time {i + 1}" for i in range(count)]
-    seconds, unit = time_unit(times_s)
-    return [f"{t / seconds:.4g} {unit}" for t in times_s]
 
 
 def summary(
@@ -93,7 +84,7 @@ def limit(value: float) -> str:
 
 
 def _sample(name: str, times: list[str], temperatures: Any, size: float | None) -> str:
-    text = f"{name}: {_plural(len(times), 'time point')}"
+    text = f"{name}: {plural(len(times), 'time point')}"
     if len(times) > 1 and times[0] != "time 1":
         text += f" from {times[0]} to {times[-1]}"
     if temperatures is not None:
@@ -104,12 +95,12 @@ def _sample(name: str, times: list[str], temperatures: Any, size: float | None) 
 
 def _counts(totals: pd.DataFrame, several: bool) -> str:
     first, last = totals.iloc[0], totals.iloc[-1]
-    text = f"{_plural(int(first.particles), 'particle')} and {_plural(int(first.necks), 'neck')}"
+    text = f"{plural(int(first.particles), 'particle')} and {plural(int(first.necks), 'neck')}"
     if not several:
         return f"{text}; total surface {number(first.surface_nm2)} nm²."
     return (
-        f"{text} at the beginning, {_plural(int(last.particles), 'particle')} and "
-        f"{_plural(int(last.necks), 'neck')} at the end."
+        f"{text} at the beginning, {plural(int(last.particles), 'particle')} and "
+        f"{plural(int(last.necks), 'neck')} at the end."
     )
 
 
@@ -128,10 +119,10 @@ def _pairs(table: pd.DataFrame, several: bool) -> str:
     times = sorted(table.time.unique(), key=lambda t: float(_time_of(table, t)))
     first, last = (table[table.time == t] for t in (times[0], times[-1]))
     if not several:
-        return f"{_plural(count, 'pair')}: r_n/r is {_span(first.neck_ratio)}."
+        return f"{plural(count, 'pair')}: r_n/r is {_span(first.neck_ratio)}."
     contact = [int((part.neck_ratio > 0).sum()) for part in (first, last)]
     return (
-        f"{_plural(count, 'pair')} followed, {contact[0]} in contact at the beginning and "
+        f"{plural(count, 'pair')} followed, {contact[0]} in contact at the beginning and "
         f"{contact[1]} at the end; r_n/r is {_span(first.neck_ratio)} at the beginning and "
         f"{_span(last.neck_ratio)} at the end."
     )
@@ -194,7 +185,3 @@ def _broken_text(row: Any) -> str:
         f"{text}d/2r changes by {row.distance_change:+.3f}, where two free spheres with these "
         f"necks would change it by {row.expected_change:+.3f}."
     )
-
-
-def _plural(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +26,7 @@ from napari_tomo4d.gui.canvas.layer_picker import NO_IMAGE, ImagePicker
 from napari_tomo4d.gui.canvas.session import Session
 from napari_tomo4d.gui.widgets.form import ignore_wheel
 from napari_tomo4d.gui.widgets.run_bar import RunBar
+from napari_tomo4d.measure.quantities import plural, with_error
 from napari_tomo4d.preprocess import CorrectionMap, PixelSize
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import collecting
@@ -186,13 +186,8 @@ class LatticeDialog(MeasureDialog):
     def describe(self, result: PixelSize) -> str:
         """Return the result in words."""
         n = len(result.spots)
-        value, off = result.pixel_size_nm, result.uncertainty_nm
-        size = f"{value:.6g}"
-        if off > 0:
-            # as many decimals as give the uncertainty two digits
-            decimals = max(0, 1 - math.floor(math.log10(off)))
-            size = f"{value:.{decimals}f} ± {off:.{decimals}f}"
-        return f"Pixel size {size} nm, from {n} pair{'s' * (n > 1)} of spots."
+        size = with_error(result.pixel_size_nm, result.uncertainty_nm, "nm")
+        return f"Pixel size {size}, from {plural(n, 'pair')} of spots."
 
     def take(self, result: PixelSize) -> None:
         """Hand the pixel size to the panel."""

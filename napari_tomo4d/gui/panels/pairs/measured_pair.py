@@ -17,7 +17,7 @@ from napari_tomo4d.gui.panels.pairs.section_view import SectionPicture, section_
 from napari_tomo4d.measure import Neck, find_pairs, neck, surface_uncertainty
 from napari_tomo4d.progress import Progress
 
-NO_LABELS = "No labelled particles yet: make them in the Segment panel, or drop a file of labels."
+NO_LABELS = "No labelled particles yet: make them in the Particles panel, or drop a file of labels."
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
 from napari_tomo4d.gui.panels.pairs.section_view import DISTANCE_COLOUR, NECK_COLOUR
-from napari_tomo4d.gui.panels.pairs.text import with_error
+from napari_tomo4d.measure.quantities import MISSING, with_error
 
 _ROWS = (
     ("Neck radius", "neck_radius_nm", "neck_radius_3d_nm", "nm", NECK_COLOUR),
@@ -63,7 +62,7 @@ class NumbersBox(QWidget):
         grid.addLayout(rest, len(_ROWS) + 1, 0, 1, 3)
 
     def _value(self, key: str) -> QLabel:
-        label = QLabel("–")
+        label = QLabel(MISSING)
         label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.values[key] = label
         return label
@@ -73,7 +72,7 @@ class NumbersBox(QWidget):
         units = {key: unit for _, *keys, unit, _ in _ROWS for key in keys}
         units |= {key: unit for _, key, unit, _ in _PROTOCOL_ONLY}
         for key, label in self.values.items():
-            text = "–"
+            text = MISSING
             if row is not None:
-                text = with_error(row[key], row.get(f"{key}_error", math.nan), units[key])
+                text = with_error(row[key], row.get(f"{key}_error"), units[key])
             label.setText(text)

@@ -23,6 +23,7 @@ from napari_tomo4d.gui.panels.pairs.plots import PairPlots
 from napari_tomo4d.gui.panels.pairs.results_tabs import ResultsBox
 from napari_tomo4d.gui.panels.pairs.save_buttons import SaveRow
 from napari_tomo4d.gui.widgets.run_bar import RunBar
+from napari_tomo4d.measure.quantities import NOTHING_MEASURED
 from napari_tomo4d.progress import Progress
 
 
@@ -228,7 +229,7 @@ class PairsPanel(FrontPanel):
             problem or "Then click one particle and the other in the picture. Esc cancels."
         )
         wait = "A run is under way." if running else ""
-        self.save.set_blocked(wait if self._places() else "Nothing has been measured yet.")
+        self.save.set_blocked(wait if self._places() else NOTHING_MEASURED)
 
     # -- suggestions -----------------------------------------------------------------------
 

@@ -12,8 +12,8 @@ import pyqtgraph as pg
 from qtpy.QtCore import QPointF, QSize, Qt, Signal
 
 from napari_tomo4d.gui.panels.pairs.model import RowKey
-from napari_tomo4d.gui.panels.pairs.text import time_unit
 from napari_tomo4d.measure import two_sphere_curve, two_sphere_curve_as_measured
+from napari_tomo4d.measure.quantities import time_axis
 
 NECK, DISTANCE = "r<sub>n</sub>/r", "d/2r"
 
@@ -54,7 +54,6 @@ class PairPlots(pg.GraphicsLayoutWidget):
         self.ci.setContentsMargins(2, 2, 6, 2)
         self._places: list[RowKey] = []
         self._table = pd.DataFrame()
-        self._scale, self._unit = 1.0, "s"
         self._times_known = True
         self._time = 0
         self._selected: RowKey | None = None
@@ -149,14 +148,13 @@ class PairPlots(pg.GraphicsLayoutWidget):
             for line in self._here:
                 line.setVisible(False)
             return
-        times = table.time_s.to_numpy(float)
-        self._scale, self._unit = time_unit(times) if times_known else (1.0, "")
+        seconds = table.time_s.to_numpy(float)
+        at, label = time_axis(seconds if times_known else np.nan * seconds, table.time)
         for plot in self.over_time:
-            plot.setLabel("bottom", f"time ({self._unit})" if times_known else "time point")
+            plot.setLabel("bottom", label)
             numbers: Any = [] if times_known else np.unique(table.time.to_numpy() + 1)
             ticks = [[(float(n), str(int(n))) for n in numbers]]
             plot.getAxis("bottom").setTicks(None if times_known else ticks)
-        at = times / self._scale if times_known else table.time.to_numpy(float) + 1
         neck, distance = table.neck_ratio.to_numpy(float), table.distance_ratio.to_numpy(float)
         neck_error = table.neck_ratio_error.fillna(0).to_numpy(float)
         distance_error = table.distance_ratio_error.fillna(0).to_numpy(float)

@@ -12,6 +12,7 @@ from napari_tomo4d.gui.panels.pairs.numbers_box import NumbersBox
 from napari_tomo4d.gui.panels.pairs.rows_box import RowsBox
 from napari_tomo4d.gui.panels.pairs.section_view import NO_PAIR, SectionBox
 from napari_tomo4d.measure.necks.follow import row_of
+from napari_tomo4d.measure.quantities import NO_GROWTH
 
 
 class ResultsBox(QTabWidget):
@@ -67,4 +68,4 @@ class ResultsBox(QTabWidget):
     def show_growth(self, lines: Sequence[str]) -> None:
         """Show what the growth laws say."""
         text = "\n\n".join(lines)
-        self.growth.setText(text or "The law of growth is fitted to pairs measured at four times.")
+        self.growth.setText(text or NO_GROWTH)

@@ -11,8 +11,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from napari_tomo4d.gui.panels.pairs.model import PairBook
 from napari_tomo4d.gui.panels.pairs.table import PairTable
 from napari_tomo4d.gui.work.undo import UndoStack
-
-_EMPTY = "Nothing has been measured yet."
+from napari_tomo4d.measure.quantities import NOTHING_MEASURED
 
 
 class RowsBox(QWidget):
@@ -73,7 +72,7 @@ class RowsBox(QWidget):
             (self.pair_button, "Removes the pairs of the selected rows with all their rows."),
         ):
             button.setEnabled(rows)
-            button.setToolTip(tip if rows else _EMPTY)
+            button.setToolTip(tip if rows else NOTHING_MEASURED)
         undo = self.undo_stack.undo_text
         self.undo_button.setEnabled(bool(undo))
         self.undo_button.setToolTip(f"Takes back: {undo}." if undo else "Nothing to take back.")

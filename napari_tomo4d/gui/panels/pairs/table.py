@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QColor, QKeyEvent
@@ -11,7 +12,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableW
 
 from napari_tomo4d.gui.panels.pairs.model import RowKey
 from napari_tomo4d.gui.panels.pairs.plots import colour_of
-from napari_tomo4d.gui.panels.pairs.text import time_unit, with_error
+from napari_tomo4d.measure.quantities import as_known, time_axis, with_error
 
 _COLUMNS = ("", "neck\nradius\n(nm)", "dis-\ntance\n(nm)", "rₙ/r", "d/2r", "H/W", "re-\nmarks")
 _TIPS = (
@@ -78,17 +79,15 @@ class PairTable(QTableWidget):
         with QSignalBlocker(self):
             self._places = list(places)
             self.setRowCount(len(places))
-            scale, unit = 1.0, ""
+            times, heading = np.empty(0), "time"
             if len(places):
-                scale, unit = time_unit(table.time_s.to_numpy(float))
-            self._set_headers(f"time\n({unit})" if times_known and unit else "time")
+                seconds = table.time_s.to_numpy(float)
+                times, heading = time_axis(seconds if times_known else np.nan * seconds, table.time)
+            self._set_headers(heading.replace(" ", "\n"))
             for row, values in enumerate(table.to_dict("records")):
-                time = values["time_s"] / scale if times_known else values["time"] + 1
-                texts = [values["pair"], f"{time:.4g}"]
+                texts = [values["pair"], f"{times[row]:.4g}"]
                 texts += [
-                    with_error(values[v], values[f"{v}_error"])
-                    if v.endswith("_nm")
-                    else with_error(values[v])
+                    (with_error if v.endswith("_nm") else as_known)(values[v], values[f"{v}_error"])
                     for v in _VALUES
                 ]
                 texts.append(values["remarks"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -11,44 +10,6 @@ import pandas as pd
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.measure import compare_mechanisms, correlations, fit_growth
 from napari_tomo4d.progress import Progress
-
-_DIGITS = 3
-
-
-def with_error(value: float, error: float = math.nan, unit: str = "") -> str:
-    """Return a value with three significant digits, and its uncertainty to the same decimal.
-
-    An uncertainty that would vanish like that gets one digit of its own.
-    """
-    if not math.isfinite(value):
-        return "–"
-    decimals = _decimals(value, _DIGITS)
-    known = math.isfinite(error) and error > 0
-    if known:
-        decimals = max(decimals, _decimals(error, 1))
-    text = f"{value:.{decimals}f}"
-    if known:
-        text += f" ± {error:.{decimals}f}"
-    return f"{text} {unit}".strip()
-
-
-def _decimals(value: float, digits: int) -> int:
-    if value == 0:
-        return digits - 1
-    return max(0, digits - 1 - math.floor(math.log10(abs(value))))
-
-
-def time_unit(times_s: np.ndarray) -> tuple[float, str]:
-    """Return seconds per unit and the unit in which times are best read: s, min or h."""
-    longest = float(np.nanmax(np.abs(times_s))) if np.size(times_s) else 0.0
-    if longest <= 180:
-        return 1.0, "s"
-    return (60.0, "min") if longest <= 3 * 3600 else (3600.0, "h")
-
-
-def time_text(seconds: float, scale: float, unit: str) -> str:
-    """Return a time as table and titles show it."""
-    return f"{seconds / scale:.4g} {unit}"
 
 
 def growth_lines(

@@ -14,6 +14,7 @@ from napari_tomo4d.data import TiltSeries, TimeSeries
 from napari_tomo4d.gui.canvas.layer_picker import NO_SERIES
 from napari_tomo4d.gui.panels.tilt_axis.axis_line import AxisFrame
 from napari_tomo4d.gui.widgets.form import ignore_wheel
+from napari_tomo4d.measure.quantities import with_error
 
 
 @dataclasses.dataclass
@@ -71,13 +72,6 @@ def in_nm(pixels: float, size: float | None) -> str:
     return f"= {pixels * size:.2f} nm" if size else ""
 
 
-def with_error(value: float, error: float, unit: str) -> str:
-    """Return a number with its uncertainty, if that is known."""
-    # NaN is not equal to itself
-    said = f" ± {max(error, 0.01):.2f}" if error == error else ""
-    return f"{value:.2f}{said}{unit}"
-
-
 def problem_of(series: TiltSeries | None) -> str:
     """Return why the axis of a series can't be set, or nothing."""
     if series is None:
@@ -111,7 +105,7 @@ def titles_of(series: TiltSeries, positions: Sequence[float]) -> list[str]:
 
 def found_text(found: TiltAxis, size: float | None) -> str:
     """Return in words where the axis was found, with uncertainties."""
-    shift = with_error(found.shift_px, found.shift_uncertainty_px, " px")
+    shift = with_error(found.shift_px, found.shift_uncertainty_px, "px")
     if size:
         shift += f" ({found.shift_px * size:.4g} nm)"
     turn = with_error(found.rotation_deg, found.rotation_uncertainty_deg, "°")

@@ -14,8 +14,8 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
 from napari_tomo4d.align import TiltAxis
 from napari_tomo4d.gui.panels.tilt_axis.axis_line import AXIS_COLOUR, SLICE_COLOURS, AxisFrame
 from napari_tomo4d.gui.panels.tilt_axis.live_slices import Slices
-from napari_tomo4d.gui.panels.tilt_axis.model import with_error
 from napari_tomo4d.gui.widgets.plots import ImageBox
+from napari_tomo4d.measure.quantities import with_error
 
 _NUDGES: dict[Any, tuple[int, int]] = {
     Qt.Key.Key_Left: (-1, 0),
@@ -140,7 +140,7 @@ class MetricPlot(pg.PlotWidget):
         known = bool(np.isfinite(error))
         self.band.setVisible(known)
         self.band.setRegion((best - error, best + error) if known else (best, best))
-        self.setTitle(f"{self._what} {with_error(best, error, self._unit)}", size="9pt")
+        self.setTitle(f"{self._what} {with_error(best, error, self._unit.strip())}", size="9pt")
 
     def _clicked(self, event: Any) -> None:
         if self.has_curve:
