@@ -7,32 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from magicgui.widgets import CheckBox, ComboBox, FileEdit, FloatSpinBox, LineEdit
-from qtpy.QtCore import QEvent, QObject, Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_tomo4d.errors import ParameterError
+from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 from napari_tomo4d.parameters import Parameter
 from napari_tomo4d.pipeline import Step
 
 _LARGE = 10_000_000
-
-
-class NoWheel(QObject):
-    """Keeps the mouse wheel from changing values while a panel is scrolled."""
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Hand wheel events on to the scroll area."""
-        if event.type() == QEvent.Type.Wheel:
-            event.ignore()
-            return True
-        return super().eventFilter(watched, event)
-
-
-def ignore_wheel(widget: QWidget) -> None:
-    """Make a spin box or combo box ignore the mouse wheel."""
-    widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    widget.installEventFilter(NoWheel(widget))
 
 
 class ParameterForm(QWidget):

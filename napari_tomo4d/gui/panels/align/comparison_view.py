@@ -26,7 +26,6 @@ from napari_tomo4d.align.comparison import (
     pair_of,
 )
 from napari_tomo4d.data import TiltSeries
-from napari_tomo4d.gui.panels.align.correction_box import NudgeKeys
 from napari_tomo4d.gui.panels.align.model import State
 from napari_tomo4d.gui.panels.align.sum_of_aligned import SumOfAligned
 from napari_tomo4d.gui.widgets.plots import ImageBox
@@ -251,8 +250,6 @@ class AlignmentView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 2)
         layout.addWidget(split)
-        self.keys = NudgeKeys(self)
-        self.keys.watch(self)
         self._timer = QTimer(self)
         self._timer.setInterval(_FLIP_EVERY_MS)
         self._timer.timeout.connect(self._flip)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from qtpy.QtCore import QEvent, QObject, Qt, Signal
-from qtpy.QtGui import QKeyEvent
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QGridLayout,
@@ -20,58 +17,10 @@ from qtpy.QtWidgets import (
 
 from napari_tomo4d.gui.panels.align.model import State
 
-_ARROWS = {
-    Qt.Key.Key_Up: (-1, 0),
-    Qt.Key.Key_Down: (1, 0),
-    Qt.Key.Key_Left: (0, -1),
-    Qt.Key.Key_Right: (0, 1),
-}
-_STEPS_PX = (1.0, 0.1)
+STEPS_PX = (1.0, 0.1)
+"""By how much one press moves a tilt, and one with Shift."""
+
 _BUTTONS = {"←": (0, -1), "→": (0, 1), "↑": (-1, 0), "↓": (1, 0)}
-
-
-class NudgeKeys(QObject):
-    """Arrow keys and undo for a widget and all in it, whatever has the focus there.
-
-    Signals
-    -------
-    nudged(dy, dx)
-        In pixels.
-    undo, redo
-    """
-
-    nudged = Signal(float, float)
-    undo = Signal()
-    redo = Signal()
-
-    def watch(self, widget: QWidget) -> None:
-        """Listen to the keys of a widget and of all that is in it now."""
-        for part in (widget, *widget.findChildren(QWidget)):
-            part.installEventFilter(self)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Take the keys before anyone else, shortcuts of the viewer included."""
-        if event.type() == QEvent.Type.ShortcutOverride and self._meaning(event) is not None:
-            event.accept()
-            return True
-        if event.type() == QEvent.Type.KeyPress:
-            meaning = self._meaning(event)
-            if meaning is not None:
-                meaning[0].emit(*meaning[1])
-                return True
-        return super().eventFilter(watched, event)
-
-    def _meaning(self, event: Any) -> tuple[Any, tuple[float, ...]] | None:
-        assert isinstance(event, QKeyEvent)
-        shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-        control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
-        if event.key() in _ARROWS and not control:
-            dy, dx = _ARROWS[Qt.Key(event.key())]
-            step = 0.1 if shift else 1.0
-            return self.nudged, (step * dy, step * dx)
-        if event.key() == Qt.Key.Key_Z and control:
-            return (self.redo if shift else self.undo), ()
-        return None
 
 
 class CorrectionBox(QGroupBox):
@@ -102,7 +51,7 @@ class CorrectionBox(QGroupBox):
         self.arrows: dict[tuple[str, float], QPushButton] = {}
         grid = QGridLayout()
         grid.setSpacing(4)
-        for row, step in enumerate(_STEPS_PX):
+        for row, step in enumerate(STEPS_PX):
             grid.addWidget(QLabel(f"Move by {step:g} px"), row, 0)
             for column, (arrow, (dy, dx)) in enumerate(_BUTTONS.items(), 1):
                 button = QPushButton(arrow)

@@ -25,7 +25,7 @@ from napari_tomo4d.data import TiltSeries, TimeSeries
 from napari_tomo4d.errors import Tomo4DError
 from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.panels.align.comparison_view import AlignmentView
-from napari_tomo4d.gui.panels.align.correction_box import CorrectionBox
+from napari_tomo4d.gui.panels.align.correction_box import STEPS_PX, CorrectionBox
 from napari_tomo4d.gui.panels.align.model import (
     APPLY,
     FIND,
@@ -44,6 +44,7 @@ from napari_tomo4d.gui.panels.align.model import (
 from napari_tomo4d.gui.panels.align.shifts_box import ShiftsBox
 from napari_tomo4d.gui.panels.base import RecipePanel
 from napari_tomo4d.gui.panels.clean.summary import times_of
+from napari_tomo4d.gui.widgets.keys import REDO, UNDO, Keys, arrow_keys
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
 from napari_tomo4d.pipeline import STEPS
 from napari_tomo4d.progress import Progress
@@ -97,11 +98,12 @@ class AlignPanel(RecipePanel):
 
     def _build_correction(self) -> None:
         self.correction = CorrectionBox("2. Check, and correct by hand")
-        self.view.keys.watch(self.correction)
-        for source in (self.correction, self.view.keys):
-            source.nudged.connect(self.nudge)
-            source.undo.connect(self._undo)
-            source.redo.connect(self._redo)
+        self.correction.nudged.connect(self.nudge)
+        self.correction.undo.connect(self._undo)
+        self.correction.redo.connect(self._redo)
+        keys = Keys(self, {UNDO: self._undo, REDO: self._redo, **arrow_keys(self._press_arrow)})
+        for widget in (self.correction, self.view):
+            keys.watch(widget)
         self.correction.bridged.connect(self._take_from_neighbours)
         self.correction.left_out.connect(self._leave_out)
         self.correction.next_suspect.connect(self._next_suspect)
@@ -283,6 +285,11 @@ class AlignPanel(RecipePanel):
             dims = self.viewer.dims
             dims.set_current_step(dims.ndim - 4, place[0])
             self.go_to(place[1])
+
+    def _press_arrow(self, down: int, right: int, fine: bool) -> None:
+        coarse_px, fine_px = STEPS_PX
+        step = fine_px if fine else coarse_px
+        self.nudge(step * down, step * right)
 
     def nudge(self, dy: float, dx: float) -> None:
         """Move the tilt that is looked at by (dy, dx) pixels."""

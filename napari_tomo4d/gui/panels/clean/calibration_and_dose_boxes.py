@@ -11,7 +11,8 @@ from qtpy.QtWidgets import QCheckBox, QFormLayout, QGroupBox, QHBoxLayout, QLabe
 from napari_tomo4d import preprocess
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.gui.canvas.session import Session
-from napari_tomo4d.gui.panels.clean.calibration_dialogs import LatticeDialog, NumberBox
+from napari_tomo4d.gui.panels.clean.calibration_dialogs import LatticeDialog
+from napari_tomo4d.gui.widgets.number_box import number_box
 
 _Steps = list[tuple[str, dict[str, Any]]]
 
@@ -33,8 +34,16 @@ class CalibrationBox(QGroupBox):
         self.known = QLabel()
         self.tick = QCheckBox("Set pixel size to")
         self.tick.setToolTip("Gives the result this pixel size; the images stay the same.")
-        self.nm = NumberBox(0, 1e6, 0, "nm", 6, "Edge of a pixel of the tilt series.")
-        self.nm.setSpecialValueText("not given")
+        self.nm = number_box(
+            0,
+            0,
+            1e6,
+            "nm",
+            "Edge of a pixel of the tilt series.",
+            decimals=6,
+            step=0.1,
+            word_at_low="not given",
+        )
         self.measure_button = QPushButton("Measure on lattice image...")
         self.measure_button.setToolTip("Finds the pixel size from a lattice of known spacing.")
         self.dialog = LatticeDialog(session, self)
@@ -105,10 +114,19 @@ class DoseBox(QGroupBox):
         super().__init__("Dose")
         self.setCheckable(True)
         self.setChecked(False)
-        self.current = NumberBox(0, 1e6, 0, "pA", 3, "Probe current.")
-        self.current.setSpecialValueText("not given")
-        self.dwell = NumberBox(0, 1e9, 500, "ns", 1, "Time the probe stays on each pixel.")
-        self.dwell.setSpecialValueText("not given")
+        self.current = number_box(
+            0, 0, 1e6, "pA", "Probe current.", decimals=3, word_at_low="not given"
+        )
+        self.dwell = number_box(
+            500,
+            0,
+            1e9,
+            "ns",
+            "Time the probe stays on each pixel.",
+            decimals=1,
+            step=10,
+            word_at_low="not given",
+        )
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.text.setToolTip("Counts every frame that was recorded, also those not used later.")

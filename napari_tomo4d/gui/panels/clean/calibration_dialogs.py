@@ -11,7 +11,6 @@ from qtpy.QtGui import QCloseEvent, QShowEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QDialog,
-    QDoubleSpinBox,
     QFileDialog,
     QFormLayout,
     QLabel,
@@ -24,30 +23,15 @@ from qtpy.QtWidgets import (
 from napari_tomo4d import preprocess
 from napari_tomo4d.gui.canvas.layer_picker import NO_IMAGE, ImagePicker
 from napari_tomo4d.gui.canvas.session import Session
-from napari_tomo4d.gui.widgets.form import ignore_wheel
+from napari_tomo4d.gui.widgets.number_box import number_box
 from napari_tomo4d.gui.widgets.run_bar import RunBar
+from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 from napari_tomo4d.measure.quantities import plural, with_error
 from napari_tomo4d.preprocess import CorrectionMap, PixelSize
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import collecting
 
 SILICON_111_NM = 0.31356
-
-
-class NumberBox(QDoubleSpinBox):
-    """A number with its unit; the mouse wheel leaves it alone."""
-
-    def __init__(
-        self, low: float, high: float, value: float, unit: str, decimals: int, tip: str
-    ) -> None:
-        super().__init__()
-        self.setRange(low, high)
-        self.setDecimals(decimals)
-        self.setValue(value)
-        self.setSuffix(f" {unit}" if unit else "")
-        self.setKeyboardTracking(False)
-        self.setToolTip(tip)
-        ignore_wheel(self)
 
 
 class MeasureDialog(QDialog):
@@ -164,8 +148,14 @@ class LatticeDialog(MeasureDialog):
         page = QWidget()
         form = QFormLayout(page)
         self.image = ImagePicker(self.session, "Of a stack, the image that the viewer shows.")
-        self.spacing = NumberBox(
-            0.01, 100, SILICON_111_NM, "nm", 5, "Of the planes that make the brightest spots."
+        self.spacing = number_box(
+            SILICON_111_NM,
+            0.01,
+            100,
+            "nm",
+            "Of the planes that make the brightest spots.",
+            decimals=5,
+            step=0.01,
         )
         self.spacing.valueChanged.connect(self._outdated)
         form.addRow("Lattice image", self.image)
@@ -245,11 +235,16 @@ class MapDialog(MeasureDialog):
         page = QWidget()
         form = QFormLayout(page)
         self.lattice = ImagePicker(self.session, "One perfect crystal that fills the image.")
-        self.angle = NumberBox(
-            1, 90, 90, "°", 2, "Between the two strongest sets of planes; 70.53 for Si {111}."
+        self.angle = number_box(
+            90, 1, 90, "°", "Between the two strongest sets of planes; 70.53 for Si {111}."
         )
-        self.ratio = NumberBox(
-            0.1, 10, 1, "", 3, "Spacing of one set of planes over that of the other."
+        self.ratio = number_box(
+            1,
+            0.1,
+            10,
+            tip="Spacing of one set of planes over that of the other.",
+            decimals=3,
+            step=0.01,
         )
         for box in (self.angle, self.ratio):
             box.valueChanged.connect(self._outdated)

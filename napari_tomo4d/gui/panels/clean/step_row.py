@@ -15,7 +15,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_tomo4d.gui.widgets.form import ParameterForm, ignore_wheel
+from napari_tomo4d.gui.widgets.form import ParameterForm
+from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 from napari_tomo4d.pipeline import STEPS
 
 

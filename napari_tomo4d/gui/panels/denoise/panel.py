@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSpinBox,
 )
 
 from napari_tomo4d.data import TiltSeries, TimeSeries
@@ -23,7 +22,8 @@ from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.panels.base import LayerPicker, LivePreview, RecipePanel
 from napari_tomo4d.gui.panels.denoise.tuning_view import TuningView
 from napari_tomo4d.gui.widgets.before_after import BeforeAfter
-from napari_tomo4d.gui.widgets.form import ParameterForm, ignore_wheel
+from napari_tomo4d.gui.widgets.form import ParameterForm
+from napari_tomo4d.gui.widgets.number_box import count_box
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
 from napari_tomo4d.gui.work.runner import Runner
 from napari_tomo4d.pipeline import STEPS, run_step, run_steps
@@ -82,11 +82,7 @@ class DenoisePanel(RecipePanel):
             "frame of a tilt is compared with the mean of its others."
         )
         self.frames.picked.connect(self._frames_changed)
-        self.tilts = QSpinBox()
-        self.tilts.setRange(1, 20)
-        self.tilts.setValue(2)
-        self.tilts.setToolTip("Number of tilts that scores are averaged over.")
-        ignore_wheel(self.tilts)
+        self.tilts = count_box(2, 1, 20, tip="Number of tilts that scores are averaged over.")
         self.measure_button = QPushButton("Measure")
         self.tune_button = QPushButton("Tune")
         self.tune_button.setToolTip(

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_tomo4d.gui.widgets.form import ignore_wheel
+from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 
 SCORES = {"PSNR (dB)": ("psnr_db", "{:.1f}"), "SSIM": ("ssim", "{:.2f}"), "FRC": ("frc", "{:.2f}")}
 

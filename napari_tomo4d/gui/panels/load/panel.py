@@ -11,7 +11,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QDoubleSpinBox,
     QFileDialog,
     QFormLayout,
     QGroupBox,
@@ -28,8 +27,9 @@ from napari_tomo4d.data import TiltSeries, TimeSeries
 from napari_tomo4d.dose import dose_e_per_nm2, electrons_per_pixel
 from napari_tomo4d.errors import MissingAnglesError
 from napari_tomo4d.gui.panels.base import Panel
-from napari_tomo4d.gui.widgets.form import ignore_wheel
+from napari_tomo4d.gui.widgets.number_box import number_box
 from napari_tomo4d.gui.widgets.run_bar import RunBar
+from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 from napari_tomo4d.pipeline import run_step
 from napari_tomo4d.progress import Progress
 
@@ -94,15 +94,21 @@ class LoadPanel(Panel):
         self.angle_source = QComboBox()
         self.angle_source.addItems(["as in the files", "even steps", "from a table file"])
         self.angle_source.setToolTip("Where the tilt angles come from.")
-        self.start, self.step = _number(-180, 180, -40, "°"), _number(-90, 90, 2, "°")
-        self.start.setToolTip("Tilt angle of the first image.")
-        self.step.setToolTip("Angle from one image to the next.")
+        self.start = number_box(-40, -180, 180, "°", "Tilt angle of the first image.")
+        self.step = number_box(2, -90, 90, "°", "Angle from one image to the next.")
         self.table_button = QPushButton("Choose table...")
         self.table_button.setToolTip("A .rawtlt, .tlt, .csv, .mdoc or .mat file with the angles.")
         self._table_path = ""
-        self.pixel_size = _number(0, 1e6, 0, " nm", decimals=4)
-        self.pixel_size.setSpecialValueText("as in the files")
-        self.pixel_size.setToolTip("Edge of a pixel; overrides what the files say.")
+        self.pixel_size = number_box(
+            0,
+            0,
+            1e6,
+            "nm",
+            "Edge of a pixel; overrides what the files say.",
+            decimals=4,
+            step=0.1,
+            word_at_low="as in the files",
+        )
         self.axis = QComboBox()
         self.axis.addItems(["as in the files", "vertical (y)", "horizontal (x)"])
         self.axis.setToolTip("Direction of the tilt axis in the images.")
@@ -137,11 +143,18 @@ class LoadPanel(Panel):
     def _build_dose(self) -> None:
         box = QGroupBox("Dose")
         form = QFormLayout(box)
-        self.current = _number(0, 1e6, 0, " pA", decimals=3)
-        self.current.setSpecialValueText("not given")
-        self.current.setToolTip("Probe current; with the dwell time it gives the dose.")
-        self.dwell = _number(1, 1e9, 500, " ns", decimals=1)
-        self.dwell.setToolTip("Time the probe stays on each pixel.")
+        self.current = number_box(
+            0,
+            0,
+            1e6,
+            "pA",
+            "Probe current; with the dwell time it gives the dose.",
+            decimals=3,
+            word_at_low="not given",
+        )
+        self.dwell = number_box(
+            500, 1, 1e9, "ns", "Time the probe stays on each pixel.", decimals=1, step=10
+        )
         self.dose = QLabel()
         self.dose.setWordWrap(True)
         form.addRow("Probe current", self.current)
@@ -410,17 +423,6 @@ def _with_dose(item: Any, current_pa: float, dwell_ns: float) -> Any:
 
 def _one_line(value: str | list[str]) -> str:
     return value if isinstance(value, str) else " ".join(value)
-
-
-def _number(low: float, high: float, value: float, suffix: str, decimals: int = 2) -> Any:
-    spin = QDoubleSpinBox()
-    spin.setRange(low, high)
-    spin.setDecimals(decimals)
-    spin.setValue(value)
-    spin.setSuffix(suffix)
-    spin.setKeyboardTracking(False)
-    ignore_wheel(spin)
-    return spin
 
 
 def _table(*headers: str) -> QTableWidget:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, Qt, Signal
-from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QApplication, QComboBox, QGridLayout, QLabel, QPushButton, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QPushButton, QWidget
 
 from napari_tomo4d.data import Volume
 from napari_tomo4d.gui.canvas.layer_picker import LayerPicker
 from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.canvas.session import Session
-from napari_tomo4d.gui.panels.clean.calibration_dialogs import NumberBox
 from napari_tomo4d.gui.panels.pairs.measured_pair import Suggestions, as_items
 from napari_tomo4d.gui.panels.pairs.model import PairBook, PairKey, spans
-from napari_tomo4d.gui.widgets.form import ignore_wheel
+from napari_tomo4d.gui.widgets.keys import CANCEL, Keys
+from napari_tomo4d.gui.widgets.number_box import number_box
+from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 
 
 class _Nothing:
@@ -87,10 +87,16 @@ class ChoiceBox(QWidget):
         self.list.setToolTip("Pairs that touch, or nearly do, at any time. Choose one to see it.")
         self.list.activated.connect(self._activated)
         ignore_wheel(self.list)
-        self.gap = NumberBox(
-            0, 1000, 0, "nm", 1, "Largest gap between two particles that still counts as a pair."
+        self.gap = number_box(
+            0,
+            0,
+            1000,
+            "nm",
+            "Largest gap between two particles that still counts as a pair.",
+            decimals=1,
         )
         self.gap.valueChanged.connect(lambda _: self.gap_changed.emit())
+        self._keys = Keys(self, {CANCEL: self.escaped.emit})
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.addWidget(self.click_button, 0, 0, 1, 2)
@@ -105,27 +111,11 @@ class ChoiceBox(QWidget):
         self.click_button.setChecked(False)
 
     def _toggled(self, on: bool) -> None:
-        application = QApplication.instance()
-        if on and application is not None:
-            # the canvas has the keys, and the viewer shortcuts of its own
-            application.installEventFilter(self)
-        elif application is not None:
-            application.removeEventFilter(self)
+        self._keys.unwatch()
+        if on:
+            self._keys.watch(self)
+            self._keys.watch_canvas(self)
         self.picking.emit(on)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Take Esc while clicks choose particles, before anyone else."""
-        kind = event.type()
-        if kind not in (QEvent.Type.KeyPress, QEvent.Type.ShortcutOverride):
-            return False
-        elsewhere = QApplication.activePopupWidget() or QApplication.activeModalWidget()
-        if not isinstance(event, QKeyEvent) or event.key() != Qt.Key.Key_Escape or elsewhere:
-            return False
-        if kind == QEvent.Type.ShortcutOverride:
-            event.accept()
-        else:
-            self.escaped.emit()
-        return True
 
     def _activated(self, index: int) -> None:
         pair = self.list.itemData(index)

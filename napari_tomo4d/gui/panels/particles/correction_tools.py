@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from qtpy.QtCore import QEvent, QObject, Qt, Signal
-from qtpy.QtGui import QKeyEvent
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QFormLayout,
@@ -14,13 +11,12 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_tomo4d.gui.canvas.layer_picker import LayerPicker
-from napari_tomo4d.gui.widgets.form import ignore_wheel
+from napari_tomo4d.gui.widgets.number_box import count_box
 
 SPLIT, MERGE, DELETE, NUMBER = "Split by a line", "Merge", "Delete", "Change number"
 _TIPS = {
@@ -30,44 +26,6 @@ _TIPS = {
     NUMBER: "Gives a particle another number; one that has it already gets the old one.",
 }
 _NOTHING = "Click a particle to find its row in the table, or choose what to correct."
-
-
-class UndoKeys(QObject):
-    """Ctrl+Z and Ctrl+Shift+Z for a widget and all in it, and Escape.
-
-    Signals
-    -------
-    undo, redo, escape
-    """
-
-    undo = Signal()
-    redo = Signal()
-    escape = Signal()
-
-    def watch(self, widget: QWidget) -> None:
-        """Listen to the keys of a widget and of all that is in it now."""
-        for part in (widget, *widget.findChildren(QWidget)):
-            part.installEventFilter(self)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Take the keys before anyone else, shortcuts of the viewer included."""
-        kind = event.type()
-        if kind in (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress):
-            signal = self._meaning(event)
-            if signal is not None:
-                if kind == QEvent.Type.KeyPress:
-                    signal.emit()
-                else:
-                    event.accept()
-                return True
-        return super().eventFilter(watched, event)
-
-    def _meaning(self, event: Any) -> Any:
-        assert isinstance(event, QKeyEvent)
-        shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-        if event.key() == Qt.Key.Key_Z and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            return self.redo if shift else self.undo
-        return self.escape if event.key() == Qt.Key.Key_Escape else None
 
 
 class CorrectionTools(QGroupBox):
@@ -98,10 +56,7 @@ class CorrectionTools(QGroupBox):
             button.clicked.connect(lambda on, n=name: self.choose(n if on else ""))
             self.tools[name] = button
             grid.addWidget(button, i // 2, i % 2)
-        self.number = QSpinBox()
-        self.number.setRange(1, 1_000_000)
-        self.number.setToolTip("The number that the clicked particle gets.")
-        ignore_wheel(self.number)
+        self.number = count_box(1, 1, 1_000_000, tip="The number that the clicked particle gets.")
         self.onward = QCheckBox("and later")
         self.onward.setChecked(True)
         self.onward.setToolTip("At all later times too, or at the time shown only.")

@@ -28,7 +28,6 @@ from napari_tomo4d.gui.panels.particles.correction_tools import (
     NUMBER,
     SPLIT,
     CorrectionTools,
-    UndoKeys,
 )
 from napari_tomo4d.gui.panels.particles.corrector import Corrector
 from napari_tomo4d.gui.panels.particles.model import (
@@ -48,6 +47,7 @@ from napari_tomo4d.gui.panels.particles.model import (
 )
 from napari_tomo4d.gui.panels.particles.separation_box import SeparationBox
 from napari_tomo4d.gui.widgets.form import ParameterForm
+from napari_tomo4d.gui.widgets.keys import CANCEL, REDO, UNDO, Keys
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
 from napari_tomo4d.gui.work.runner import Runner
 from napari_tomo4d.pipeline import STEPS, run_steps
@@ -98,12 +98,11 @@ class ParticlesPanel(FrontPanel, RecipePanel):
         self.run_bar.runner.finished.connect(self._finished)
         self.foot.addWidget(self.run_bar)
         self._connect_workers()
-        self.keys = UndoKeys(self)
+        self.keys = Keys(
+            self, {UNDO: self._undo, REDO: self._redo, CANCEL: lambda: self.tools.choose("")}
+        )
         for widget in (self, self.tables):
             self.keys.watch(widget)
-        self.keys.undo.connect(self._undo)
-        self.keys.redo.connect(self._redo)
-        self.keys.escape.connect(lambda: self.tools.choose(""))
         self._input_changed()
         self._particles_changed()
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
-    QDoubleSpinBox,
     QGroupBox,
     QHBoxLayout,
     QLabel,
@@ -19,7 +18,9 @@ from qtpy.QtWidgets import (
 from napari_tomo4d.data import Labels
 from napari_tomo4d.gui.panels.base import LivePreview
 from napari_tomo4d.gui.panels.particles.model import SEPARATE
-from napari_tomo4d.gui.widgets.form import ParameterForm, ignore_wheel
+from napari_tomo4d.gui.widgets.form import ParameterForm
+from napari_tomo4d.gui.widgets.number_box import number_box
+from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 from napari_tomo4d.pipeline import STEPS
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.segment import separation_depths
@@ -47,11 +48,8 @@ class SeparationBox(QGroupBox):
         self._at = ""
         self._known: tuple[Any, np.ndarray] = (None, np.empty(0))
         parameter = STEPS[SEPARATE].parameters["neck_depth"]
-        self.neck_depth, self.slider = QDoubleSpinBox(), QSlider(Qt.Orientation.Horizontal)
-        self.neck_depth.setRange(0, 0.9)
-        self.neck_depth.setSingleStep(0.01)
-        self.neck_depth.setValue(float(parameter.default))
-        self.neck_depth.setKeyboardTracking(False)
+        self.neck_depth = number_box(float(parameter.default), 0, 0.9, step=0.01)
+        self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, round(0.9 * _STEPS))
         self.slider.setValue(round(self.neck_depth.value() * _STEPS))
         row = QHBoxLayout()
@@ -60,7 +58,7 @@ class SeparationBox(QGroupBox):
         row.addWidget(self.neck_depth)
         for widget in (self.neck_depth, self.slider):
             widget.setToolTip(parameter.param.help)
-            ignore_wheel(widget)
+        ignore_wheel(self.slider)
         self.neck_depth.valueChanged.connect(self._depth_changed)
         self.slider.valueChanged.connect(lambda v: self.neck_depth.setValue(v / _STEPS))
         self.count = QLabel(_EMPTY)

@@ -25,9 +25,10 @@ from napari_tomo4d.data import TiltSeries, TimeSeries
 from napari_tomo4d.gui.canvas.layer_picker import NO_SERIES
 from napari_tomo4d.gui.panels.base import LivePreview, RecipePanel
 from napari_tomo4d.gui.panels.reconstruct.region_box import PreparationBox
-from napari_tomo4d.gui.widgets.form import ParameterForm, ignore_wheel
+from napari_tomo4d.gui.widgets.form import ParameterForm
 from napari_tomo4d.gui.widgets.plots import CurveBox, ImageBox
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_bytes, format_seconds
+from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 from napari_tomo4d.pipeline import STEPS, run_in_slabs, run_step, run_steps, steps_of
 from napari_tomo4d.progress import Progress, Snapshot
 from napari_tomo4d.reconstruct import estimate, ray_sums_per_second, slices_of

@@ -9,17 +9,15 @@ import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
-    QDoubleSpinBox,
     QFormLayout,
     QGroupBox,
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSpinBox,
     QWidget,
 )
 
-from napari_tomo4d.gui.widgets.form import ignore_wheel
+from napari_tomo4d.gui.widgets.number_box import count_box, number_box
 
 
 class PreparationBox(QGroupBox):
@@ -45,19 +43,10 @@ class PreparationBox(QGroupBox):
         draw = QPushButton("Draw it in the viewer")
         draw.setToolTip("Adds a rectangle to the viewer; drag its corners to set the region.")
         draw.clicked.connect(self.draw_region)
-        self.binning = QSpinBox()
-        self.binning.setRange(1, 16)
-        self.binning.setToolTip("Joins pixels: 2 is eight times smaller and faster.")
+        self.binning = count_box(1, 1, 16, tip="Joins pixels: 2 is eight times smaller and faster.")
         self.subtract = QCheckBox("Subtract background")
         self.subtract.setToolTip("Takes a percentile of each image as its background.")
-        self.percentile = QDoubleSpinBox()
-        self.percentile.setRange(0, 100)
-        self.percentile.setValue(50)
-        self.percentile.setSuffix(" %")
-        self.percentile.setToolTip("Share of pixels that are background.")
-        for widget in (self.binning, self.percentile):
-            ignore_wheel(widget)
-            widget.setKeyboardTracking(False)
+        self.percentile = number_box(50, 0, 100, "%", "Share of pixels that are background.")
         background = QHBoxLayout()
         background.addWidget(self.subtract)
         background.addWidget(self.percentile)
@@ -171,14 +160,10 @@ class RangeBox(QWidget):
         super().__init__()
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        self.first, self.last = QSpinBox(), QSpinBox()
+        self.first, self.last = count_box(0, 0, 99, tip=tip), count_box(0, 0, 99, tip=tip)
         layout.addWidget(self.first, 1)
         layout.addWidget(QLabel("to"))
         layout.addWidget(self.last, 1)
-        for spin in (self.first, self.last):
-            spin.setToolTip(tip)
-            spin.setKeyboardTracking(False)
-            ignore_wheel(spin)
         self.signals = self.first.valueChanged, self.last.valueChanged
         self._limit = 1
         self.first.valueChanged.connect(lambda v: self.last.setMinimum(v))

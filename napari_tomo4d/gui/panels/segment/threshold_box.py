@@ -8,11 +8,9 @@ import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QComboBox,
-    QDoubleSpinBox,
     QFormLayout,
     QGroupBox,
     QLabel,
-    QSpinBox,
     QVBoxLayout,
 )
 
@@ -26,7 +24,9 @@ from napari_tomo4d.gui.panels.segment.model import (
     THRESHOLD,
     Analysis,
 )
-from napari_tomo4d.gui.widgets.form import ParameterForm, ignore_wheel
+from napari_tomo4d.gui.widgets.form import ParameterForm
+from napari_tomo4d.gui.widgets.number_box import count_box, number_box
+from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 from napari_tomo4d.pipeline import STEPS
 
 _TIPS = {
@@ -59,10 +59,9 @@ class ThresholdBox(QGroupBox):
         self.method = QComboBox()
         for name, title in METHODS.items():
             self.method.addItem(title, name)
-        self.level, self.seed_level = QDoubleSpinBox(), QDoubleSpinBox()
-        self.classes = QSpinBox()
-        self.classes.setRange(2, 5)
-        self.classes.setValue(3)
+        ignore_wheel(self.method)
+        self.level, self.seed_level = number_box(0, -1e9, 1e9), number_box(0, -1e9, 1e9)
+        self.classes = count_box(3, 2, 5)
         self._fields = {
             "method": self.method,
             "level": self.level,
@@ -72,14 +71,11 @@ class ThresholdBox(QGroupBox):
         titles = ("Method", "Level", "Upper level", "Classes")
         form, self._labels = QFormLayout(), {}
         for (name, widget), title in zip(self._fields.items(), titles, strict=True):
-            ignore_wheel(widget)
             self._labels[name] = QLabel(title)
             for part in (widget, self._labels[name]):
                 part.setToolTip(_TIPS[name])
             form.addRow(self._labels[name], widget)
         for spin in (self.level, self.seed_level):
-            spin.setRange(-1e9, 1e9)
-            spin.setKeyboardTracking(False)
             spin.valueChanged.connect(self._edited)
         self.classes.valueChanged.connect(self._edited)
         self.method.currentIndexChanged.connect(self._choice_changed)

@@ -6,8 +6,9 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QGroupBox, QLabel, QPushButton
 
 from napari_tomo4d.align.tilt_axis import METHODS
-from napari_tomo4d.gui.panels.tilt_axis.model import decimal_box, in_nm, side_by_side
-from napari_tomo4d.gui.widgets.form import ignore_wheel
+from napari_tomo4d.gui.panels.tilt_axis.model import in_nm
+from napari_tomo4d.gui.widgets.number_box import number_box, side_by_side
+from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 
 
 class AxisBox(QGroupBox):
@@ -24,11 +25,12 @@ class AxisBox(QGroupBox):
     def __init__(self) -> None:
         super().__init__("Tilt axis")
         form = QFormLayout(self)
-        self.shift = decimal_box(
-            0.25, " px", "Position of the axis, counted from the image centre."
+        self.shift = number_box(
+            0, -1e5, 1e5, "px", "Position of the axis, counted from the image centre.", step=0.25
         )
-        self.rotation = decimal_box(0.05, "°", "Angle of the axis to the side of the image.")
-        self.rotation.setRange(-45, 45)
+        self.rotation = number_box(
+            0, -45, 45, "°", "Angle of the axis to the side of the image.", step=0.05
+        )
         self.shift_nm = QLabel()
         self.shift_nm.setMinimumWidth(self.shift_nm.fontMetrics().horizontalAdvance("-0000.00 nm"))
         for spin in (self.shift, self.rotation):

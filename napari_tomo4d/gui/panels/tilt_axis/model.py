@@ -7,13 +7,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QWidget
-
 from napari_tomo4d.align import TiltAxis
 from napari_tomo4d.data import TiltSeries, TimeSeries
 from napari_tomo4d.gui.canvas.layer_picker import NO_SERIES
 from napari_tomo4d.gui.panels.tilt_axis.axis_line import AxisFrame
-from napari_tomo4d.gui.widgets.form import ignore_wheel
 from napari_tomo4d.measure.quantities import with_error
 
 
@@ -45,26 +42,6 @@ def upright(frame: AxisFrame, point: tuple[float, float], place: Place) -> tuple
     u, v = point[1] - across - place.shift, point[0] - along
     turned = u * math.cos(angle) - v * math.sin(angle) + across
     return frame.position(point, place.shift, place.rotation), turned
-
-
-def decimal_box(step: float, suffix: str, tip: str) -> QDoubleSpinBox:
-    """Return a spin box for a number with two decimals."""
-    spin = QDoubleSpinBox()
-    spin.setDecimals(2)
-    spin.setSingleStep(step)
-    spin.setSuffix(suffix)
-    spin.setKeyboardTracking(False)
-    spin.setToolTip(tip)
-    ignore_wheel(spin)
-    return spin
-
-
-def side_by_side(first: QWidget, second: QWidget) -> QHBoxLayout:
-    """Return two widgets in a row, equally wide."""
-    row = QHBoxLayout()
-    row.addWidget(first, 1)
-    row.addWidget(second, 1)
-    return row
 
 
 def in_nm(pixels: float, size: float | None) -> str:

@@ -31,8 +31,8 @@ from napari_tomo4d.gui.panels.tilt_axis.model import (
 )
 from napari_tomo4d.gui.panels.tilt_axis.slices_box import SlicesBox
 from napari_tomo4d.gui.panels.tilt_axis.slices_view import AxisView
-from napari_tomo4d.gui.widgets.form import ignore_wheel
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
+from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 from napari_tomo4d.pipeline import run_steps
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import collecting, noting

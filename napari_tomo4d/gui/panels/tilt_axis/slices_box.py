@@ -11,12 +11,12 @@ from qtpy.QtWidgets import (
     QGroupBox,
     QLabel,
     QPushButton,
-    QSpinBox,
 )
 
 from napari_tomo4d.gui.panels.tilt_axis.axis_line import AxisFrame
-from napari_tomo4d.gui.panels.tilt_axis.model import Place, decimal_box, in_nm, side_by_side
-from napari_tomo4d.gui.widgets.form import ignore_wheel
+from napari_tomo4d.gui.panels.tilt_axis.model import Place, in_nm
+from napari_tomo4d.gui.widgets.number_box import count_box, number_box, side_by_side
+from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 
 N_SLICES = 3
 
@@ -56,8 +56,7 @@ class SlicesBox(QGroupBox):
         self.positions: list[QDoubleSpinBox] = []
         self._in_nm: list[QLabel] = []
         for k in range(N_SLICES):
-            spin = decimal_box(1, " px", "Where the slice is along the axis.")
-            spin.setDecimals(1)
+            spin = number_box(0, 0, 99, "px", "Where the slice is along the axis.", decimals=1)
             spin.valueChanged.connect(lambda value, k=k: self.typed.emit(k, value))
             label = QLabel()
             label.setMinimumWidth(label.fontMetrics().horizontalAdvance("-0000.00 nm"))
@@ -68,13 +67,11 @@ class SlicesBox(QGroupBox):
         self.kind.addItems(["weighted back-projection", "plain back-projection"])
         self.kind.setToolTip("Weighted shows edges and is sharper; plain is smoother in noise.")
         self.kind.currentIndexChanged.connect(lambda _: self.changed.emit())
-        self.thickness = QSpinBox()
-        self.thickness.setSuffix(" px")
-        self.thickness.setKeyboardTracking(False)
-        self.thickness.setToolTip("Size of the slices along the beam; thinner ones are larger.")
+        self.thickness = count_box(
+            8, 8, 99, "px", "Size of the slices along the beam; thinner ones are larger."
+        )
         self.thickness.valueChanged.connect(lambda _: self.changed.emit())
-        for widget in (self.kind, self.thickness):
-            ignore_wheel(widget)
+        ignore_wheel(self.kind)
         self.bright = QCheckBox("Brighten faint arcs")
         self.bright.setToolTip(
             "Shows what is faint much brighter than it is: arcs stand out, particles look larger."

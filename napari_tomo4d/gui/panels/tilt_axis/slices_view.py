@@ -8,21 +8,16 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QEvent, QObject, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
+from qtpy.QtGui import QFocusEvent, QResizeEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
 
 from napari_tomo4d.align import TiltAxis
 from napari_tomo4d.gui.panels.tilt_axis.axis_line import AXIS_COLOUR, SLICE_COLOURS, AxisFrame
 from napari_tomo4d.gui.panels.tilt_axis.live_slices import Slices
+from napari_tomo4d.gui.widgets.keys import Keys, arrow_keys
 from napari_tomo4d.gui.widgets.plots import ImageBox
 from napari_tomo4d.measure.quantities import with_error
 
-_NUDGES: dict[Any, tuple[int, int]] = {
-    Qt.Key.Key_Left: (-1, 0),
-    Qt.Key.Key_Right: (1, 0),
-    Qt.Key.Key_Down: (0, -1),
-    Qt.Key.Key_Up: (0, 1),
-}
 _COARSE, _FINE = (0.5, 0.1), (0.1, 0.02)
 """Pixels and degrees by which a key moves the axis."""
 
@@ -216,6 +211,7 @@ class AxisView(QWidget):
         layout.setSpacing(2)
         layout.addWidget(split, 1)
         layout.addLayout(foot)
+        Keys(self, arrow_keys(self._press_arrow)).watch(self)
         self._show_focus(False)
 
     def show_slices(self, slices: Slices, titles: Sequence[str]) -> None:
@@ -252,15 +248,9 @@ class AxisView(QWidget):
         self.shift_plot.here.setValue(shift)
         self.rotation_plot.here.setValue(rotation)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Move the axis by arrow keys."""
-        nudge = _NUDGES.get(event.key())
-        if nudge is None:
-            super().keyPressEvent(event)
-            return
-        fine = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+    def _press_arrow(self, down: int, right: int, fine: bool) -> None:
         shift, rotation = _FINE if fine else _COARSE
-        self.nudged.emit(nudge[0] * shift, nudge[1] * rotation)
+        self.nudged.emit(right * shift, -down * rotation)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Take the keys after a click on an image or a curve."""
