@@ -15,6 +15,7 @@ from napari_tomo4d.segment.particles import (
     separate_particles,
     separation_depths,
 )
+from napari_tomo4d.segment.preview import GreyLevels, MaskPreview, MaskSettings, noise_change
 from napari_tomo4d.segment.thresholds import (
     THRESHOLDS,
     half_density,
@@ -31,6 +32,9 @@ __all__ = [
     "THRESHOLDS",
     "Delete",
     "Edits",
+    "GreyLevels",
+    "MaskPreview",
+    "MaskSettings",
     "Merge",
     "Paint",
     "PixelClassifier",
@@ -46,6 +50,7 @@ __all__ = [
     "hysteresis",
     "merge_particles",
     "multi_otsu",
+    "noise_change",
     "otsu",
     "particle_events",
     "relabel",

@@ -123,7 +123,8 @@ class PixelClassifier:
             chosen.flat[places] = True
         samples, classes = [], []
         scales = tuple(float(s) for s in scales_px)
-        tiles = [box for box in _tiles(data.shape, _TILE) if chosen[box].any()]
+        whole = tuple(slice(0, n) for n in data.shape)
+        tiles = [box for box in _tiles(whole, _TILE) if chosen[box].any()]
         for i, box in enumerate(tiles):
             found = _features_of(data, box, scales, offset, scale)
             samples.append(found[:, chosen[box]].T)
@@ -134,13 +135,20 @@ class PixelClassifier:
         return cls(forest, kinds, scales, offset, scale, seed)
 
     def predict(
-        self, volume: Volume, *, tile: int = _TILE, progress: Progress | None = None
+        self,
+        volume: Volume,
+        *,
+        within: Box | None = None,
+        tile: int = _TILE,
+        progress: Progress | None = None,
     ) -> Labels:
         """Classify every voxel of a volume with grey values like those it was trained on.
 
         Parameters
         ----------
         volume : Volume (z, y, x)
+        within : tuple of three slices (z, y, x), optional
+            Only this part is classified and returned, as it is in the whole volume.
         tile : int
             Edge in voxels of the cubes that are worked on at a time; bounds the memory and
             does not change the result.
@@ -151,10 +159,15 @@ class PixelClassifier:
         Labels
             0 where it is like stroke 1 (background), 1 like stroke 2, and so on.
         """
-        result = np.zeros(volume.data.shape, np.int32)
+        whole = tuple(slice(0, n) for n in volume.data.shape)
+        part = whole if within is None else within
+        result = np.zeros([s.stop - s.start for s in part], np.int32)
         values = np.array(self.strokes, np.int32) - 1
-        for box, shares in self._shares(volume, tile, progress):
-            result[box] = values[np.argmax(shares, axis=0)]
+        for box, shares in self._shares(volume, part, tile, progress):
+            here = tuple(
+                slice(b.start - s.start, b.stop - s.start) for b, s in zip(box, part, strict=True)
+            )
+            result[here] = values[np.argmax(shares, axis=0)]
         return Labels(
             result, volume.pixel_size_nm, f"{volume.name} particles", dict(volume.metadata)
         )
@@ -181,7 +194,8 @@ class PixelClassifier:
             )
         result = np.zeros(volume.data.shape, np.float32)
         index = self.strokes.index(stroke)
-        for box, shares in self._shares(volume, tile, progress):
+        whole = tuple(slice(0, n) for n in volume.data.shape)
+        for box, shares in self._shares(volume, whole, tile, progress):
             result[box] = shares[index]
         return Volume(result, volume.pixel_size_nm, name=f"{volume.name} probability")
 
@@ -238,11 +252,11 @@ class PixelClassifier:
         return cls(forest, strokes, scales, *numbers)
 
     def _shares(
-        self, volume: Volume, tile: int, progress: Progress | None
+        self, volume: Volume, within: tuple[slice, ...], tile: int, progress: Progress | None
     ) -> Iterator[tuple[Box, np.ndarray]]:
         progress = progress or Progress()
         data = np.asarray(volume.data, np.float32)
-        tiles = list(_tiles(data.shape, tile))
+        tiles = list(_tiles(within, tile))
         for i, box in enumerate(tiles):
             found = _features_of(data, box, self.scales_px, self.offset, self.scale)
             shares = self.forest.predict(found.reshape(len(found), -1))
@@ -279,14 +293,14 @@ def classify_voxels(
     return PixelClassifier.load(classifier).predict(volume, progress=progress)
 
 
-def _tiles(shape: tuple[int, ...], edge: int) -> Iterator[Box]:
+def _tiles(part: tuple[slice, ...], edge: int) -> Iterator[Box]:
     if edge < 1:
         raise DataError(f"Tiles of {edge} voxels are not possible; take 1 or more.")
-    for z, y, x in itertools.product(*(range(0, n, edge) for n in shape)):
+    for z, y, x in itertools.product(*(range(s.start, s.stop, edge) for s in part)):
         yield (
-            slice(z, min(z + edge, shape[0])),
-            slice(y, min(y + edge, shape[1])),
-            slice(x, min(x + edge, shape[2])),
+            slice(z, min(z + edge, part[0].stop)),
+            slice(y, min(y + edge, part[1].stop)),
+            slice(x, min(x + edge, part[2].stop)),
         )
 
 

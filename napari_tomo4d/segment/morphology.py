@@ -90,12 +90,8 @@ def clean_mask(
     particle nor as background.
     """
     progress = progress or Progress()
-    data = np.asarray(mask.data) > 0
-    if opening_px:
-        data = _dilated(_eroded(data, opening_px), opening_px)
-    progress.report(1, 4, "Cleaning the mask")
-    if closing_px:
-        data = _eroded(_dilated(data, closing_px), closing_px)
+    progress.report(0, 4, "Cleaning the mask")
+    data = smoothed_mask(np.asarray(mask.data) > 0, opening_px, closing_px)
     progress.report(2, 4, "Cleaning the mask")
     if fill_holes:
         data = without_holes(data, max_hole_px)
@@ -106,6 +102,18 @@ def clean_mask(
         warn("Nothing is left of the mask; take a lower threshold or smaller radii.")
     progress.report(4, 4, "Cleaning the mask")
     return dataclasses.replace(mask, data=data.astype(np.int32))
+
+
+def smoothed_mask(mask: np.ndarray, opening_px: float, closing_px: float) -> np.ndarray:
+    """Return a bool array (z, y, x) after an opening and a closing, radii in voxels.
+
+    A voxel of the result depends on those up to twice the sum of both radii away.
+    """
+    if opening_px:
+        mask = _dilated(_eroded(mask, opening_px), opening_px)
+    if closing_px:
+        mask = _eroded(_dilated(mask, closing_px), closing_px)
+    return mask
 
 
 def without_holes(mask: np.ndarray, max_diameter_px: float | None = None) -> np.ndarray:

@@ -298,45 +298,98 @@ def _threshold(
     """Apply one threshold to all volumes."""
     progress = progress or Progress()
     arrays = as_arrays(volumes)
-    # with a level given by hand, the blur must not change on its own from volume to volume
-    if smoothing_px is None:
-        smoothing_px, enough = least_smoothing([arrays[0], arrays[-1]][: len(arrays)])
-        if not enough:
-            warn(
-                f"Even blurred by {smoothing_px:g} voxels, noise in the volume reaches the "
-                "threshold; a smoother reconstruction (TV) will give truer surfaces."
-            )
-        elif smoothing_px:
-            note(f"Volumes were blurred by {smoothing_px:g} voxels, as little as the noise allows.")
+    chosen = smoothing_px is None
+    smoothing_px, enough = blur_for(arrays, smoothing_px)
+    if not enough:
+        warn(
+            f"Even blurred by {smoothing_px:g} voxels, noise in the volume reaches the "
+            "threshold; a smoother reconstruction (TV) will give truer surfaces."
+        )
+    elif chosen and smoothing_px:
+        note(f"Volumes were blurred by {smoothing_px:g} voxels, as little as the noise allows.")
     progress.report(1, len(arrays) + 2, "Threshold")
-    if smoothing_px:
-        arrays = [smoothed(a, smoothing_px) for a in arrays]
-    levels = _levels(arrays, method, level, seed_level, classes)
+    arrays = [smoothed(a, smoothing_px) for a in arrays]
+    levels = find_levels(arrays, method, level, seed_level, classes)
     used = ", ".join(f"{v:.5g}" for v in levels)
     note(f"Threshold: {used} ({method}).")
     result = []
     for i, (volume, array) in enumerate(zip(volumes, arrays, strict=True)):
-        if method == "hysteresis":
-            data = apply_hysteresis_threshold(array, *levels).astype(np.int32)
-            kept: float | list[float] = levels[0]
-        else:
-            data = np.zeros(array.shape, np.int32)
-            for value in levels:
-                data += array > np.float32(value)
-            kept = levels if len(levels) > 1 else levels[0]
-        metadata = {**volume.metadata, "level": kept, "smoothing_px": smoothing_px}
+        # of a hysteresis the lower level is where the surface is
+        several = len(levels) > 1 and method != "hysteresis"
+        metadata = {
+            **volume.metadata,
+            "level": levels if several else levels[0],
+            "smoothing_px": smoothing_px,
+        }
+        data = apply_levels(array, method, levels)
         result.append(Labels(data, volume.pixel_size_nm, f"{volume.name} particles", metadata))
         progress.report(i + 3, len(arrays) + 2, "Threshold")
     return result
 
 
-def _levels(
-    arrays: list[np.ndarray],
+def blur_for(
+    arrays: Sequence[np.ndarray], smoothing_px: float | None = None
+) -> tuple[float, bool]:
+    """Return the blur of volumes that share one, and whether it is enough for their noise.
+
+    Parameters
+    ----------
+    arrays : sequence of float32 array (z, y, x)
+    smoothing_px : float, optional
+        A blur in voxels that is given, which is always enough; by default the least that the
+        noise of the first and the last volume allows.
+    """
+    if smoothing_px is not None:
+        return smoothing_px, True
+    return least_smoothing([arrays[0], arrays[-1]][: len(arrays)])
+
+
+def apply_levels(array: np.ndarray, method: str, levels: Sequence[float]) -> np.ndarray:
+    """Return the classes, 0 for the darkest, of grey values between levels.
+
+    Parameters
+    ----------
+    array : float32 array
+        After the blur. Any part of a volume, but for hysteresis, which looks at all of it.
+    method : str
+        One of `THRESHOLDS`.
+    levels : sequence of float
+        Rising; the lower and the upper one for hysteresis.
+
+    Returns
+    -------
+    int32 array
+    """
+    if method == "hysteresis":
+        return apply_hysteresis_threshold(array, *levels).astype(np.int32)
+    data = np.zeros(array.shape, np.int32)
+    for value in levels:
+        data += array > np.float32(value)
+    return data
+
+
+def find_levels(
+    arrays: Sequence[np.ndarray],
     method: str,
-    level: float | None,
-    seed_level: float | None,
-    classes: int,
+    level: float | None = None,
+    seed_level: float | None = None,
+    classes: int = 3,
 ) -> list[float]:
+    """Return the rising levels of volumes that share them, after the blur.
+
+    Parameters
+    ----------
+    arrays : sequence of float32 array (z, y, x)
+    method, level, seed_level, classes
+        As in `threshold_volumes`.
+
+    Raises
+    ------
+    DataError
+        If the method finds none in these volumes.
+    ParameterError
+        If the method needs a level that is not given, or there is no such method.
+    """
     if method == "half-density":
         return [plateaus(arrays).middle]
     if method == "otsu":
