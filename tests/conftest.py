@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests."""
+"""Fixtures and options shared by all tests."""
 
 from __future__ import annotations
 
@@ -8,6 +8,36 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+_left_out = pytest.StashKey[int]()
+
+
+def pytest_addoption(parser):
+    """Add the option that asks for everything."""
+    parser.addoption(
+        "--slow",
+        action="store_true",
+        help="run the tests marked slow too: what repeats a truth at another size, in minutes",
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what is marked slow, unless it is asked for."""
+    if config.getoption("--slow"):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    config.stash[_left_out] = len(slow)
+    if slow:
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Say how many slow tests were left out, and how to run them."""
+    n = config.stash.get(_left_out, 0)
+    if n:
+        terminalreporter.write_line(
+            f"{n} slow test{'s' if n > 1 else ''} left out; --slow adds them."
+        )
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,70 @@
+"""What a test with a window leaves behind: widgets, threads, timers, callbacks."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import weakref
+
+from napari.settings import get_settings
+from napari.utils.notifications import notification_manager
+from qtpy.compat import isalive
+from qtpy.QtCore import QCoreApplication, QEvent, QThread, QTimer
+from qtpy.QtWidgets import QApplication, QWidget
+
+# PyQt6 wants a number here, and PyQt5's kinds of events are numbers
+_DEFERRED_DELETE = int(getattr(QEvent.Type.DeferredDelete, "value", QEvent.Type.DeferredDelete))
+
+# what earlier tests left is theirs
+_known: weakref.WeakSet = weakref.WeakSet()
+
+
+def left_behind() -> list[str]:
+    """Return what has come to life since the last call and should be gone."""
+    # Qt deletes what was told to go only when it comes back to its own loop
+    QCoreApplication.sendPostedEvents(None, _DEFERRED_DELETE)
+    QApplication.processEvents()
+    gc.collect()
+    new = [o for o in gc.get_objects() if _is_ours_to_end(o) and o not in _known]
+    _known.update(new)
+    return [_name(o) for o in new]
+
+
+def _is_ours_to_end(o: object) -> bool:
+    kind = type(o)
+    if not issubclass(kind, (QWidget, QThread, QTimer)) or not isalive(o):
+        return False
+    if issubclass(kind, QWidget):
+        return o.isWindow() and o.isVisible()
+    return o.isRunning() if issubclass(kind, QThread) else o.isActive()
+
+
+def _name(o: object) -> str:
+    return f"{type(o).__module__}.{type(o).__name__} {o.objectName()!r}".removesuffix(" ''")
+
+
+def registered_callbacks() -> dict[str, int]:
+    """Return how many of our callbacks the parts of napari and Python that outlive a window hold."""
+    settings = get_settings()
+    emitters = {
+        "napari's notifications": notification_manager.notification_ready,
+        **{f"napari's {name}": e for name, e in settings.appearance.events.emitters.items()},
+        **{f"napari's {name}": e for name, e in settings.application.events.emitters.items()},
+    }
+    counts = {name: sum(map(_is_ours, e.callbacks)) for name, e in emitters.items()}
+    for logger in (logging.getLogger(), logging.getLogger("napari_tomo4d")):
+        counts[f"log {logger.name}"] = len(logger.handlers)
+    return counts
+
+
+def _is_ours(callback: object) -> bool:
+    # a method is kept as a weak reference to its object, and its name
+    if isinstance(callback, tuple):
+        callback = callback[0]()
+    module = getattr(callback, "__module__", None) or type(callback).__module__
+    return module.startswith("napari_tomo4d")
+
+
+def added(before: dict[str, int], after: dict[str, int]) -> list[str]:
+    """Return the places that hold more callbacks than before."""
+    return [f"a callback on {name}" for name, n in after.items() if n > before.get(name, 0)]
