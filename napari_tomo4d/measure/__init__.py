@@ -16,7 +16,8 @@ from napari_tomo4d.measure.necks.growth import (
     fit_arrhenius,
     fit_growth,
 )
-from napari_tomo4d.measure.necks.neck import Neck, Section, neck
+from napari_tomo4d.measure.necks.neck import neck
+from napari_tomo4d.measure.necks.neck_values import Neck, Section
 from napari_tomo4d.measure.necks.uncertainty import repeat_errors, surface_uncertainty
 from napari_tomo4d.measure.particles.shapes import particle_table, totals
 from napari_tomo4d.measure.steps import measure_pairs, measure_particles

@@ -11,7 +11,8 @@ import pandas as pd
 from napari_tomo4d.data import Labels, TimeSeries
 from napari_tomo4d.errors import DataError, ParameterError
 from napari_tomo4d.measure.necks.contacts import find_pairs
-from napari_tomo4d.measure.necks.neck import Neck, neck
+from napari_tomo4d.measure.necks.neck import neck
+from napari_tomo4d.measure.necks.neck_values import Neck
 from napari_tomo4d.measure.necks.pair import spacing_of
 from napari_tomo4d.progress import Progress
 

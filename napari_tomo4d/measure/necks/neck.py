@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 from napari_tomo4d.errors import ParameterError
 from napari_tomo4d.measure.necks.neck_errors import distance_error, neck_errors
 from napari_tomo4d.measure.necks.neck_shape import NeckShape, fit_neck
+from napari_tomo4d.measure.necks.neck_values import Neck, Section
 from napari_tomo4d.measure.necks.outline import Outline, outlines
 from napari_tomo4d.measure.necks.pair import Pair, cut_out, grown, rough_neck, spacing_of
 
@@ -18,115 +19,6 @@ SECTIONS = ("across-beam", "longest")
 _ROUNDS = 3
 _INTERRUPTED = 0.08
 _SMALL_VOXELS = 300
-
-
-@dataclass(frozen=True, eq=False)
-class Section:
-    """The section in which a pair is measured, to be drawn.
-
-    Parameters
-    ----------
-    origin_nm : array (3,)
-        Point (z, y, x) of the pair's axis at the neck.
-    axes : array (3, 3)
-        Unit vectors (z, y, x): along the pair from a to b, across it in the
-        section, normal to the section.
-    outlines_nm : tuple of two arrays (point, 3)
-        Projected outline of each particle, laid into the section.
-    neck_line_nm : array (2, 3)
-        Ends of the neck.
-    centres_nm : array (2, 3)
-        Centres from which the distance is counted.
-    neck_outline_nm : array (point, 3)
-        Edge of the narrowest section across the axis.
-    """
-
-    origin_nm: np.ndarray
-    axes: np.ndarray
-    outlines_nm: tuple[np.ndarray, np.ndarray]
-    neck_line_nm: np.ndarray
-    centres_nm: np.ndarray
-    neck_outline_nm: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class Neck:
-    """What was measured at a pair of particles.
-
-    Lengths are in nm; each value's standard uncertainty stands under the same name in `errors`.
-
-    Parameters
-    ----------
-    a, b : int
-        Labels of the particles.
-    neck_radius_nm : float
-        Half of the neck's width in the section; 0 without contact.
-    distance_nm, distance_xy_nm, distance_z_nm : float
-        Between the particles' centres; its parts across the beam and along it.
-    radii_nm : tuple of float
-        Of circles with the areas of the two projected particles.
-    aspect_ratios : tuple of float
-        Height over width of each particle in the section, width along the pair.
-    neck_radius_3d_nm : float
-        Of a circle with the area of the narrowest section across the axis.
-    distance_3d_nm : float
-        Between the centres of mass.
-    neck_area_nm2, contact_area_nm2 : float
-        Of the narrowest section, and of the border between the labels.
-    volumes_nm3 : tuple of float
-        Of the two particles, parted at the neck.
-    neck_curvature_per_nm : float
-        Of the surface along the axis at the neck, positive where it is hollow.
-    dihedral_deg : float
-        Angle between the two surfaces that meet at the neck; 180 where there is no groove.
-    gap_nm : float
-        Distance of the surfaces; 0 in contact.
-    errors : dict
-    flags : tuple of str
-        What is doubtful about this pair, each a short sentence.
-    section : Section, optional
-        None without contact.
-    """
-
-    a: int
-    b: int
-    neck_radius_nm: float
-    distance_nm: float
-    distance_xy_nm: float
-    distance_z_nm: float
-    radii_nm: tuple[float, float]
-    aspect_ratios: tuple[float, float]
-    neck_radius_3d_nm: float
-    distance_3d_nm: float
-    neck_area_nm2: float
-    contact_area_nm2: float
-    volumes_nm3: tuple[float, float]
-    neck_curvature_per_nm: float
-    dihedral_deg: float
-    gap_nm: float = 0.0
-    errors: dict[str, float] = field(default_factory=dict)
-    flags: tuple[str, ...] = ()
-    section: Section | None = None
-
-    @property
-    def radius_nm(self) -> float:
-        """Mean radius of the two particles."""
-        return (self.radii_nm[0] + self.radii_nm[1]) / 2
-
-    @property
-    def aspect_ratio(self) -> float:
-        """Mean height over width of the two particles."""
-        return (self.aspect_ratios[0] + self.aspect_ratios[1]) / 2
-
-    @property
-    def neck_ratio(self) -> float:
-        """Neck radius over mean particle radius, r_n / r."""
-        return self.neck_radius_nm / self.radius_nm
-
-    @property
-    def distance_ratio(self) -> float:
-        """Distance over twice the mean particle radius, d / 2r."""
-        return self.distance_nm / (2 * self.radius_nm)
 
 
 def neck(
@@ -199,7 +91,7 @@ def neck(
     corner = np.rint(pair.origin_nm / spacing).astype(int)
     box = tuple(slice(i, i + n) for i, n in zip(corner, pair.owner.shape, strict=True))
     contact = _contact_area(array[box], a, b, spacing)
-    shape, origin, axis = _narrowest(pair)
+    pair, shape, origin, axis = _narrowest(pair)
     unit = pair.unit_nm
     first, second = _across(axis)
     # `first` lies across the beam
@@ -246,20 +138,17 @@ def neck(
         section=_drawn(pair, origin, axes, shape, halves, centres, length * unit),
     )
     moved = distance_error(pair, surface)
-    result.errors.update(
-        neck_errors(result, shape.radius_error * unit, surface, moved, pixel_size_uncertainty)
-    )
-    return result
+    errors = neck_errors(result, shape.radius_error * unit, surface, moved, pixel_size_uncertainty)
+    return replace(result, errors=errors)
 
 
-def _narrowest(pair: Pair) -> tuple[NeckShape, np.ndarray, np.ndarray]:
-    """Part the pair at its neck; return the neck (voxels), origin (nm) and axis."""
+def _narrowest(pair: Pair) -> tuple[Pair, NeckShape, np.ndarray, np.ndarray]:
+    """Return the pair parted at its neck, the neck (voxels), and origin (nm) and axis it has."""
     unit = pair.unit_nm
     for _ in range(_ROUNDS):
-        axis, origin = pair.axis(), pair.middle()
-        along = pair.along(origin, axis)
+        along = pair.along(pair.middle(), pair.axis())
         position, area = rough_neck(pair, along)
-        pair.move_border(along, position, 0.5 * np.sqrt(area / np.pi) + unit)
+        pair = pair.parted(along, position, 0.5 * np.sqrt(area / np.pi) + unit)
     axis, origin = pair.axis(), pair.middle()
     along = pair.along(origin, axis)
     position, area = rough_neck(pair, along)
@@ -274,8 +163,8 @@ def _narrowest(pair: Pair) -> tuple[NeckShape, np.ndarray, np.ndarray]:
         area / unit**2,
         (0.9 * ends[0] + 0.1 * ends[1], 0.1 * ends[0] + 0.9 * ends[1]),
     )
-    pair.move_border(along, shape.position * unit, 0.5 * shape.radius * unit + unit)
-    return shape, origin, axis
+    parted = pair.parted(along, shape.position * unit, 0.5 * shape.radius * unit + unit)
+    return parted, shape, origin, axis
 
 
 def _across(axis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -400,5 +289,4 @@ def _apart(pair: Pair, a: int, b: int, flags: list[str], surface: float, relativ
         flags=(*flags, f"the particles do not touch, gap {gap:.3g} nm"),
     )
     moved = distance_error(pair, surface)
-    result.errors.update(neck_errors(result, 0.0, surface, moved, relative))
-    return result
+    return replace(result, errors=neck_errors(result, 0.0, surface, moved, relative))

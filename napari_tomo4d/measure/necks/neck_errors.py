@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from scipy import ndimage
 from scipy.special import ndtr
 
+from napari_tomo4d.measure.necks.neck_values import Neck
 from napari_tomo4d.measure.necks.pair import Pair
-
-if TYPE_CHECKING:
-    from napari_tomo4d.measure.necks.neck import Neck
 
 _WANDER = 0.5
 """Errors of distances and radii over that of the surface, which averages out around a particle."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,9 @@ _SAME = 1.06
 """Slabs count as equally wide up to this ratio; voxels make them differ by some percent."""
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Pair:
-    """Two particles in nanometres, others trimmed at their own necks.
+    """Two particles in nanometres, others trimmed at their own necks; it never changes.
 
     Parameters
     ----------
@@ -39,9 +40,19 @@ class Pair:
     others: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        self.owner = np.ascontiguousarray(self.owner)
-        self.flat = self.owner.ravel()
-        self._sides = [
+        owner = np.ascontiguousarray(self.owner).view()
+        owner.flags.writeable = False
+        object.__setattr__(self, "owner", owner)
+
+    @property
+    def flat(self) -> np.ndarray:
+        """`owner` as one row of voxels."""
+        return self.owner.reshape(-1)
+
+    @cached_property
+    def _sides(self) -> list[np.ndarray]:
+        """Positions (nm) of the voxels along each axis."""
+        return [
             o + s * np.arange(n)
             for o, s, n in zip(self.origin_nm, self.spacing_nm, self.owner.shape, strict=True)
         ]
@@ -88,15 +99,24 @@ class Pair:
         """Return the point halfway between the centres of mass."""
         return (self.centre(1) + self.centre(2)) / 2
 
-    def move_border(self, along: np.ndarray, position: float, reach: float) -> None:
-        """Part the two particles by the plane at `position` instead of where labels meet.
+    def parted(self, along: np.ndarray, position: float, reach: float) -> Pair:
+        """Return the two particles parted by a plane instead of where their labels meet.
 
-        Only within `reach` of the plane (nm): further away the labels are right, however the
-        particles may bend.
+        Parameters
+        ----------
+        along : array (voxel,)
+            Position of each voxel along the axis, in nm, as from `along`.
+        position : float
+            Of the plane, in nm.
+        reach : float
+            Only so near the plane (nm): further away the labels are right, however the particles
+            may bend.
         """
-        both = (self.flat > 0) & (np.abs(along - position) < reach)
-        self.flat[both & (along < position)] = 1
-        self.flat[both & (along >= position)] = 2
+        flat = self.flat.copy()
+        both = (flat > 0) & (np.abs(along - position) < reach)
+        flat[both & (along < position)] = 1
+        flat[both & (along >= position)] = 2
+        return replace(self, owner=flat.reshape(self.owner.shape))
 
 
 def spacing_of(labels: Any, pixel_size_nm: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,8 @@ from scipy import ndimage
 
 from napari_tomo4d.data import Labels, Volume
 from napari_tomo4d.errors import DataError
-from napari_tomo4d.measure.necks.neck import Section, neck
+from napari_tomo4d.measure.necks.neck import neck
+from napari_tomo4d.measure.necks.neck_values import Section
 from napari_tomo4d.measure.necks.pair import spacing_of
 from napari_tomo4d.measure.report.figures import image_of
 from napari_tomo4d.measure.report.style import new_figure
