@@ -9,8 +9,8 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from typing import Any
 
 from napari_tomo4d.errors import ParameterError
@@ -32,8 +32,8 @@ class Param:
         Inclusive range of a number.
     step : float, optional
         Increment of a spin box.
-    choices : tuple of str
-        Allowed values of a string.
+    choices : collection of str
+        Allowed values of a string; a table that grows, such as `THRESHOLDS`, stays live.
     advanced : bool
         Shown under *Advanced* in a form.
     empty : str
@@ -46,7 +46,7 @@ class Param:
     minimum: float | None = None
     maximum: float | None = None
     step: float | None = None
-    choices: tuple[str, ...] = ()
+    choices: Collection[str] = field(default=(), hash=False)
     advanced: bool = False
     empty: str = "automatic"
 

@@ -5,10 +5,12 @@ from napari_tomo4d.denoise.blind import estimate_variance, tune_blind
 from napari_tomo4d.denoise.bm3d_multiscale import fast_bm3d
 from napari_tomo4d.denoise.engines import (
     ENGINES,
+    METHODS,
     PROFILES,
     bm3d,
     bm4d,
     denoise_image,
+    denoiser,
     nonlocal_means,
     total_variation,
     wavelet,
@@ -31,7 +33,7 @@ from napari_tomo4d.denoise.scores import (
     ring_weights,
     ssim,
 )
-from napari_tomo4d.denoise.series import METHODS, denoise_series
+from napari_tomo4d.denoise.series import denoise_series
 from napari_tomo4d.denoise.tune import (
     STRENGTHS,
     Comparison,
@@ -62,6 +64,7 @@ __all__ = [
     "counting_noise",
     "denoise_image",
     "denoise_series",
+    "denoiser",
     "diagnose",
     "estimate_variance",
     "fast_bm3d",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
-from collections.abc import Callable, Iterator
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,9 +23,56 @@ PROFILES = ("lc", "np", "refilter", "vn", "high")
 _SMALLEST = 16
 """Pixels along an edge below which BM3D finds no blocks to compare."""
 
+Engine = Callable[..., np.ndarray]
+
+ENGINES: dict[str, Engine] = {}
+"""Methods for single images, by name: ``engine(image, noise)``, perhaps with a `profile`."""
+
+STACK_ENGINES: dict[str, Engine] = {}
+"""Methods for neighbouring tilts together, by name: ``engine(stack, noise)``."""
+
+METHODS: Mapping[str, Engine] = ChainMap(STACK_ENGINES, ENGINES)
+"""All methods: those of single images, then those of stacks."""
+
+OWN_THREADS: set[str] = set()
+"""Methods that use all processors for one image."""
+
 _entered = threading.Lock()
 
 
+def denoiser(
+    name: str, *, stack: bool = False, own_threads: bool = False
+) -> Callable[[Engine], Engine]:
+    """Make a function a method of the step *Denoise*.
+
+    Parameters
+    ----------
+    name : str
+        As in recipes and panels.
+    stack : bool
+        The function takes a stack (tilt, y, x) with the noise model of one image, not an image.
+    own_threads : bool
+        Whether one call uses all processors.
+    """
+
+    def decorate(function: Engine) -> Engine:
+        (STACK_ENGINES if stack else ENGINES)[name] = function
+        if own_threads:
+            OWN_THREADS.add(name)
+        return function
+
+    return decorate
+
+
+@denoiser("fast bm3d", own_threads=True)
+def fast(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
+    """Denoise by this project's own BM3D, see `fast_bm3d`; it is free for any use."""
+    image = _checked(image)
+    _check_size(image)
+    return fast_bm3d(image, noise)
+
+
+@denoiser("bm3d", own_threads=True)
 def bm3d(image: np.ndarray, noise: NoiseModel | float, profile: str = "lc") -> np.ndarray:
     """Denoise an image by BM3D for correlated noise, from the package `bm3d`.
 
@@ -81,6 +130,7 @@ def bm3d(image: np.ndarray, noise: NoiseModel | float, profile: str = "lc") -> n
     return (np.asarray(result) * span + low).astype(np.float32)
 
 
+@denoiser("bm4d", stack=True, own_threads=True)
 def bm4d(stack: np.ndarray, noise: NoiseModel) -> np.ndarray:
     """Denoise a stack by BM4D, from the package `bm4d`.
 
@@ -130,13 +180,6 @@ def bm4d(stack: np.ndarray, noise: NoiseModel) -> np.ndarray:
     return (np.moveaxis(np.asarray(result), -1, 0) * span + low).astype(np.float32)
 
 
-def fast(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
-    """Denoise by this project's own BM3D, see `fast_bm3d`; it is free for any use."""
-    image = _checked(image)
-    _check_size(image)
-    return fast_bm3d(image, noise)
-
-
 def _check_size(image: np.ndarray) -> None:
     if min(image.shape) < _SMALLEST:
         raise DataError(
@@ -181,6 +224,7 @@ def _package_call() -> Iterator[None]:
                 del module.trapz
 
 
+@denoiser("wiener")
 def wiener(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
     """Denoise by weakening each frequency by the share of noise in its surroundings."""
     image = _checked(image)
@@ -192,6 +236,7 @@ def wiener(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
     return (np.fft.ifft2(spectrum * np.maximum(1 - share, 0)).real + mean).astype(np.float32)
 
 
+@denoiser("non-local means")
 def nonlocal_means(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
     """Denoise by averaging patches that look alike (Buades, Coll & Morel 2005)."""
     from skimage.restoration import denoise_nl_means
@@ -202,6 +247,7 @@ def nonlocal_means(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
     ).astype(np.float32)
 
 
+@denoiser("total variation")
 def total_variation(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
     """Denoise to little total variation (Chambolle 2004)."""
     from skimage.restoration import denoise_tv_chambolle
@@ -210,6 +256,7 @@ def total_variation(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
     return denoise_tv_chambolle(image, weight=max(noise.sigma, 1e-12)).astype(np.float32)
 
 
+@denoiser("wavelet")
 def wavelet(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
     """Denoise by shrinking wavelet coefficients (BayesShrink, averaged over shifts)."""
     from skimage.restoration import cycle_spin, denoise_wavelet
@@ -225,15 +272,6 @@ def wavelet(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
     )
     return (result * span + low).astype(np.float32)
 
-
-ENGINES: dict[str, Callable[..., np.ndarray]] = {
-    "fast bm3d": fast,
-    "bm3d": bm3d,
-    "non-local means": nonlocal_means,
-    "total variation": total_variation,
-    "wavelet": wavelet,
-    "wiener": wiener,
-}
 
 _results = ResultCache()
 
@@ -259,7 +297,8 @@ def denoise_image(
     """
     if method not in ENGINES:
         raise ParameterError(f"There is no method {method!r}; choose one of {', '.join(ENGINES)}.")
-    options = (profile,) if method == "bm3d" else ()
+    takes_profile = "profile" in inspect.signature(ENGINES[method]).parameters
+    options = (profile,) if takes_profile else ()
     key = content_key(image, method, noise.kind, noise.variance, noise.spectrum, options)
     return _results.get(key, lambda: ENGINES[method](image, noise, *options))
 

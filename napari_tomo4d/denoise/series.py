@@ -10,7 +10,13 @@ import numpy as np
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.denoise.anscombe import stabilise, unstabilise
 from napari_tomo4d.denoise.blind import estimate_variance
-from napari_tomo4d.denoise.engines import ENGINES, PROFILES, bm4d, denoise_image
+from napari_tomo4d.denoise.engines import (
+    METHODS,
+    OWN_THREADS,
+    PROFILES,
+    STACK_ENGINES,
+    denoise_image,
+)
 from napari_tomo4d.denoise.measure_noise import CountingNoise
 from napari_tomo4d.denoise.noise_model import KINDS, NoiseModel
 from napari_tomo4d.errors import DataError, ParameterError
@@ -19,12 +25,6 @@ from napari_tomo4d.processors import usable_threads
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note, warn
 from napari_tomo4d.registry import step
-
-METHODS = (*ENGINES, "bm4d")
-"""Of single images, and BM4D of the stack."""
-
-_THREADED = ("bm3d", "fast bm3d")
-"""Methods with threads of their own."""
 
 _SLAB = 12
 _OVERLAP = 2
@@ -148,8 +148,8 @@ def denoise_series(
     sigmas = [float(m.sigma) for m in models]
     if sigma is None:
         note(f"Noise of the images, taken for {noise}: {np.mean(sigmas):.4g} (mean sigma).")
-    if method == "bm4d":
-        result = _stack(prepared, models, progress)
+    if method in STACK_ENGINES:
+        result = _stack(prepared, models, method, progress)
     else:
         result = _one_by_one(prepared, models, method, profile, progress)
     if counts:
@@ -195,7 +195,7 @@ def _one_by_one(
         return denoise_image(images[index], method, models[index], profile)
 
     done = []
-    workers = 1 if method in _THREADED else usable_threads()
+    workers = 1 if method in OWN_THREADS else usable_threads()
     with ThreadPoolExecutor(workers) as pool:
         for result in pool.map(one, range(len(images))):
             done.append(result)
@@ -203,7 +203,9 @@ def _one_by_one(
     return np.stack(done)
 
 
-def _stack(images: np.ndarray, models: list[NoiseModel], progress: Progress) -> np.ndarray:
+def _stack(
+    images: np.ndarray, models: list[NoiseModel], method: str, progress: Progress
+) -> np.ndarray:
     """Denoise groups of neighbouring tilts, which overlap, so that cancel is heard."""
     result = np.empty_like(images)
     n = len(images)
@@ -211,7 +213,7 @@ def _stack(images: np.ndarray, models: list[NoiseModel], progress: Progress) -> 
         progress.report(start, n, f"Denoising images {start + 1} to {min(start + _SLAB, n)}")
         low, high = max(0, start - _OVERLAP), min(n, start + _SLAB + _OVERLAP)
         variance = float(np.mean([m.variance for m in models[low:high]]))
-        part = bm4d(images[low:high], models[start].with_variance(variance))
+        part = STACK_ENGINES[method](images[low:high], models[start].with_variance(variance))
         stop = min(start + _SLAB, n)
         result[start:stop] = part[start - low : stop - low]
     progress.report(n, n, "Denoising done")

@@ -1,18 +1,24 @@
-"""The one table of formats that can be read."""
+"""The one table of formats that can be read or written: a line each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from napari_tomo4d.data import TiltSeries
+from napari_tomo4d.io.imod import write_rawtlt
 from napari_tomo4d.io.matlab import read_matlab
 from napari_tomo4d.io.microscopes import read_microscope
-from napari_tomo4d.io.mrc import read_mrc
+from napari_tomo4d.io.mrc import read_mrc, write_mrc
 from napari_tomo4d.io.numpy_files import read_numpy
 from napari_tomo4d.io.raw import Raw
-from napari_tomo4d.io.tiff import read_tiff
-from napari_tomo4d.io.zarr_store import read_zarr
+from napari_tomo4d.io.tiff import read_tiff, write_ome_tiff
+from napari_tomo4d.io.zarr_store import read_zarr, write_zarr
+from napari_tomo4d.progress import Progress
+
+Writer = Callable[[Any, Path, Progress], None]
 
 
 @dataclass(frozen=True)
@@ -27,24 +33,58 @@ class Format:
         Lower case, with the dot.
     reader : callable
         ``reader(path, lazy)`` returns a `Raw`.
+    writer : callable, optional
+        ``writer(item, path, progress)`` writes a tilt series, a volume or labels.
+    written : str
+        Extension to write, as a person is told it.
+    also_written : tuple of str
+        Other extensions that will do.
+    whole : bool
+        Whether time series and several frames per tilt can be written.
+    beside : callable, optional
+        ``beside(item, path)`` writes what else belongs to the file, when that is complete.
     """
 
     name: str
     suffixes: tuple[str, ...]
     reader: Callable[[Path, bool | None], Raw]
+    writer: Writer | None = None
+    written: str = ""
+    also_written: tuple[str, ...] = ()
+    whole: bool = False
+    beside: Callable[[Any, Path], None] | None = None
+
+    @property
+    def write_suffixes(self) -> tuple[str, ...]:
+        """Extensions that can be written, as `Path.suffix` has them."""
+        return (Path(f"a{self.written}").suffix, *self.also_written) if self.writer else ()
 
 
-FORMATS = (
-    Format("MRC (IMOD, SerialEM, FEI)", (".mrc", ".mrcs", ".ali", ".rec", ".st", ".map"), read_mrc),
+def _angles_beside(item: Any, path: Path) -> None:
+    if isinstance(item, TiltSeries):
+        write_rawtlt(item.angles_deg, path.with_suffix(".rawtlt"))
+
+
+FORMATS = [
+    Format(
+        "MRC (IMOD, SerialEM, FEI)",
+        (".mrc", ".mrcs", ".ali", ".rec", ".st", ".map"),
+        read_mrc,
+        write_mrc,
+        ".mrc",
+        (".rec", ".st", ".ali"),
+        beside=_angles_beside,
+    ),
     Format("DigitalMicrograph", (".dm3", ".dm4"), read_microscope),
     Format("TIA", (".emi", ".ser"), read_microscope),
     Format("EMD (Velox, NCEM)", (".emd",), read_microscope),
     Format("HyperSpy", (".hspy",), read_microscope),
-    Format("TIFF", (".tif", ".tiff"), read_tiff),
+    Format("TIFF", (".tif", ".tiff"), read_tiff, write_ome_tiff, ".ome.tif", (".tiff",)),
     Format("MATLAB", (".mat",), read_matlab),
     Format("NumPy", (".npy", ".npz"), read_numpy),
-    Format("OME-Zarr", (".zarr",), read_zarr),
-)
+    Format("OME-Zarr", (".zarr",), read_zarr, write_zarr, ".ome.zarr", whole=True),
+]
+"""Formats in the order in which a person is told them."""
 
 
 def format_of(path: Path) -> Format | None:
@@ -59,6 +99,11 @@ def is_readable(path: str | Path) -> bool:
     if format_of(path) is not None:
         return True
     return path.is_dir() and any(format_of(p) or p.is_dir() for p in path.iterdir())
+
+
+def writable() -> list[Format]:
+    """Return the formats that can be written, those that hold everything first."""
+    return sorted((f for f in FORMATS if f.writer is not None), key=lambda f: not f.whole)
 
 
 def known_suffixes() -> str:

@@ -9,9 +9,11 @@ from typing import Any
 import mrcfile
 import numpy as np
 
+from napari_tomo4d.data import Labels, TiltSeries, Volume
 from napari_tomo4d.errors import ReadError
 from napari_tomo4d.io.imod import read_mdoc
 from napari_tomo4d.io.raw import Raw, lazy_images, use_lazy
+from napari_tomo4d.progress import Progress
 
 _MODES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
 _FEI_RECORD = 128
@@ -153,8 +155,11 @@ def _add_mdoc(raw: Raw, path: Path, n: int) -> None:
         return
 
 
-def write_mrc(data: np.ndarray, path: Path, pixel_size_nm: float | None, volume: bool) -> None:
+def write_mrc(item: TiltSeries | Volume | Labels, path: Path, _: Progress) -> None:
     """Write images (tilt, y, x) or a volume (z, y, x) as MRC, one by one."""
+    volume = not isinstance(item, TiltSeries)
+    data = item.images if isinstance(item, TiltSeries) else item.data
+    pixel_size_nm = item.pixel_size_nm
     supported = {"i1", "i2", "f4", "u2"}
     dtype = np.dtype(data.dtype)
     mode = dtype if dtype.str[1:] in supported else np.dtype("f4")

@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 import tifffile
 
+from napari_tomo4d.data import Labels, TiltSeries, Volume
 from napari_tomo4d.errors import ReadError
+from napari_tomo4d.io.header import header_of
 from napari_tomo4d.io.raw import Raw, lazy_images, to_nm, use_lazy
+from napari_tomo4d.progress import Progress
 
 
 def read_tiff(path: Path, lazy: bool | None = None) -> Raw:
@@ -74,13 +77,14 @@ def _add_ome(raw: Raw, xml: str) -> None:
             raw.metadata["napari_tomo4d"] = json.loads(element.text or "{}")
 
 
-def write_ome_tiff(
-    data: Any, path: Path, pixel_size_nm: float | None, header: dict[str, Any], volume: bool
-) -> None:
-    """Write images or a volume plane by plane as OME-TIFF; `header` goes to the description."""
+def write_ome_tiff(item: TiltSeries | Volume | Labels, path: Path, _: Progress) -> None:
+    """Write images or a volume plane by plane as OME-TIFF; all else goes to the description."""
+    volume = not isinstance(item, TiltSeries)
+    data = item.images if isinstance(item, TiltSeries) else item.data
+    pixel_size_nm = item.pixel_size_nm
     metadata: dict[str, Any] = {
         "axes": "ZYX" if volume else "TYX",
-        "Description": json.dumps(header),
+        "Description": json.dumps(header_of(item)),
     }
     if pixel_size_nm is not None:
         for axis in "XYZ" if volume else "XY":

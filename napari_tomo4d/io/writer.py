@@ -5,19 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from napari_tomo4d.data import TiltSeries, TimeSeries
 from napari_tomo4d.errors import WriteError
-from napari_tomo4d.io.header import KINDS, header_of
-from napari_tomo4d.io.imod import write_rawtlt
-from napari_tomo4d.io.mrc import write_mrc
-from napari_tomo4d.io.tiff import write_ome_tiff
-from napari_tomo4d.io.zarr_store import write_zarr
+from napari_tomo4d.io.formats import writable
+from napari_tomo4d.io.header import KINDS
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.whole_files import check_free, replacing
-
-_ZARR, _MRC, _TIFF = (".zarr",), (".mrc", ".rec", ".st", ".ali"), (".tif", ".tiff")
 
 
 def write(
@@ -50,18 +43,16 @@ def write(
     progress = progress or Progress()
     if not isinstance(item, tuple(KINDS.values())):
         raise WriteError(f"A {type(item).__name__} can't be written as a data file.")
-    suffix = path.suffix.lower()
+    target = next(f for f in writable() if path.suffix.lower() in f.write_suffixes)
     frames = isinstance(item, TiltSeries) and item.has_frames
-    if suffix not in _ZARR and (isinstance(item, TimeSeries) or frames):
+    if not target.whole and (isinstance(item, TimeSeries) or frames):
         what = "several frames per tilt" if frames else "several time points"
         raise WriteError(f"{path} can't hold {what}; write {path.stem}.ome.zarr instead.")
+    assert target.writer is not None
     with replacing(path) as temporary:
-        if suffix in _ZARR:
-            write_zarr(item, temporary, progress)
-        else:
-            _write_plain(item, temporary, suffix)
-    if suffix in _MRC and isinstance(item, TiltSeries):
-        write_rawtlt(item.angles_deg, path.with_suffix(".rawtlt"))
+        target.writer(item, temporary, progress)
+    if target.beside is not None:
+        target.beside(item, path)
     return path
 
 
@@ -69,8 +60,8 @@ def check_target(
     path: str | Path,
     *,
     overwrite: bool = False,
-    suffixes: tuple[str, ...] = (*_ZARR, *_MRC, *_TIFF),
-    advice: str = ".ome.zarr, .mrc or .ome.tif",
+    suffixes: tuple[str, ...] = (),
+    advice: str = "",
 ) -> Path:
     """Return the path if something can be written there, before any work is done.
 
@@ -79,7 +70,7 @@ def check_target(
     path : str or Path
     overwrite : bool
     suffixes : tuple of str
-        Extensions that will do.
+        Extensions that will do; by default those of all formats that can be written.
     advice : str
         How to name those to a person.
 
@@ -90,15 +81,10 @@ def check_target(
         exists and may not be replaced.
     """
     path = Path(path)
+    if not suffixes:
+        suffixes = tuple(s for f in writable() for s in f.write_suffixes)
+        *first, last = [f.written for f in writable()]
+        advice = f"{', '.join(first)} or {last}"
     if path.suffix.lower() not in suffixes:
         raise WriteError(f"{path} has an extension that can't be written; use {advice}.")
     return check_free(path, overwrite=overwrite)
-
-
-def _write_plain(item: Any, path: Path, suffix: str) -> None:
-    volume = not isinstance(item, TiltSeries)
-    data = item.data if volume else item.images
-    if suffix in _MRC:
-        write_mrc(data, path, item.pixel_size_nm, volume)
-    else:
-        write_ome_tiff(np.asanyarray(data), path, item.pixel_size_nm, header_of(item), volume)

@@ -16,8 +16,12 @@ from napari_tomo4d.segment.particles import (
     separation_depths,
 )
 from napari_tomo4d.segment.preview import GreyLevels, MaskPreview, MaskSettings, noise_change
-from napari_tomo4d.segment.thresholds import (
+from napari_tomo4d.segment.threshold_methods import (
     THRESHOLDS,
+    ThresholdMethod,
+    threshold_method,
+)
+from napari_tomo4d.segment.thresholds import (
     half_density,
     hysteresis,
     multi_otsu,
@@ -40,6 +44,7 @@ __all__ = [
     "PixelClassifier",
     "Renumber",
     "Split",
+    "ThresholdMethod",
     "classify_voxels",
     "clean_mask",
     "correct",
@@ -59,6 +64,7 @@ __all__ = [
     "split_by_seeds",
     "split_particle",
     "threshold",
+    "threshold_method",
     "threshold_noise",
     "threshold_volumes",
 ]

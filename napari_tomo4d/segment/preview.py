@@ -13,6 +13,7 @@ from napari_tomo4d.progress import Progress
 from napari_tomo4d.segment.classifier import PixelClassifier
 from napari_tomo4d.segment.levels import as_arrays, plateaus, smoothed
 from napari_tomo4d.segment.morphology import smoothed_mask
+from napari_tomo4d.segment.threshold_methods import THRESHOLDS
 from napari_tomo4d.segment.thresholds import (
     apply_levels,
     blur_for,
@@ -23,11 +24,8 @@ from napari_tomo4d.segment.thresholds import (
 THRESHOLD, CLASSIFY = "segment.threshold_volumes", "segment.classify_voxels"
 CLEAN = "segment.clean_mask"
 """The steps that make a mask."""
-LEVEL, HYSTERESIS = "level", "hysteresis"
 CLASSIFIER = "classifier"
 """The method that is no threshold."""
-BY_HAND = (LEVEL, HYSTERESIS)
-"""The thresholds whose levels a person gives."""
 
 _BINS = 256
 _MOST_IN_HISTOGRAM = 2_000_000
@@ -64,17 +62,23 @@ class MaskSettings:
     cleaning: dict[str, Any] | None = field(default_factory=dict)
     classifier: str = ""
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person says what particles are, by levels or by strokes."""
+        return self.method == CLASSIFIER or THRESHOLDS[self.method].by_hand
+
     def steps(self) -> list[tuple[str, dict[str, Any]]]:
         """Return names and parameters of the steps that make the mask."""
         if self.method == CLASSIFIER:
             first: tuple[str, dict[str, Any]] = (CLASSIFY, {"classifier": self.classifier})
         else:
+            uses = THRESHOLDS[self.method].uses
             first = (
                 THRESHOLD,
                 {
                     "method": self.method,
-                    "level": self.level if self.method in BY_HAND else None,
-                    "seed_level": self.seed_level if self.method == HYSTERESIS else None,
+                    "level": self.level if "level" in uses else None,
+                    "seed_level": self.seed_level if "seed_level" in uses else None,
                     "classes": self.classes,
                     "smoothing_px": self.smoothing_px,
                     "one_level": self.one_level,
@@ -157,7 +161,7 @@ class MaskPreview:
         progress.check()
         arrays = [smoothed(a, smoothing_px) for a in arrays]
         progress.check()
-        if settings.method in (CLASSIFIER, *BY_HAND):
+        if settings.by_hand:
             levels = [plateaus(arrays).middle]
         else:
             levels = find_levels(arrays, settings.method, classes=settings.classes)
@@ -221,7 +225,7 @@ class MaskPreview:
 
     def _key(self, settings: MaskSettings, time: int) -> tuple[Any, ...]:
         together = settings.one_level or settings.method == CLASSIFIER
-        by_hand = settings.method in (CLASSIFIER, *BY_HAND)
+        by_hand = settings.by_hand
         return (
             -1 if together else time,
             "" if by_hand else settings.method,
@@ -241,11 +245,11 @@ class MaskPreview:
         """Return the mask of the slices around one."""
         found, method = self.levels(settings, time, progress), settings.method
         levels: tuple[float, ...] = found.levels
-        if method in BY_HAND:
+        if settings.by_hand:
             levels = tuple(find_levels([], method, settings.level, settings.seed_level))
         data, blur = self.volumes[time].data, found.smoothing_px
         box, _ = _slab(data.shape, axis, index, margin)
-        if method == HYSTERESIS:
+        if not THRESHOLDS[method].local:
             # seeds may be anywhere in the volume
             return apply_levels(self._whole(time, blur), method, levels)[box]
         reach = int(np.ceil(4 * blur)) + 1

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
-from skimage.filters import apply_hysteresis_threshold
 
 from napari_tomo4d.data import Labels, TimeSeries, Volume
 from napari_tomo4d.errors import DataError, ParameterError
@@ -17,14 +16,10 @@ from napari_tomo4d.registry import step
 from napari_tomo4d.segment.levels import (
     as_arrays,
     least_smoothing,
-    multi_otsu_levels,
-    otsu_level,
     plateaus,
     smoothed,
 )
-
-THRESHOLDS = ("half-density", "otsu", "multi-otsu", "level", "hysteresis")
-"""How the step *Threshold* finds its level."""
+from napari_tomo4d.segment.threshold_methods import THRESHOLDS
 
 
 def otsu(volume: Volume) -> Labels:
@@ -315,7 +310,7 @@ def _threshold(
     result = []
     for i, (volume, array) in enumerate(zip(volumes, arrays, strict=True)):
         # of a hysteresis the lower level is where the surface is
-        several = len(levels) > 1 and method != "hysteresis"
+        several = len(levels) > 1 and THRESHOLDS[method].local
         metadata = {
             **volume.metadata,
             "level": levels if several else levels[0],
@@ -350,7 +345,7 @@ def apply_levels(array: np.ndarray, method: str, levels: Sequence[float]) -> np.
     Parameters
     ----------
     array : float32 array
-        After the blur. Any part of a volume, but for hysteresis, which looks at all of it.
+        After the blur. Any part of a volume where the method is `local`, else all of it.
     method : str
         One of `THRESHOLDS`.
     levels : sequence of float
@@ -360,12 +355,7 @@ def apply_levels(array: np.ndarray, method: str, levels: Sequence[float]) -> np.
     -------
     int32 array
     """
-    if method == "hysteresis":
-        return apply_hysteresis_threshold(array, *levels).astype(np.int32)
-    data = np.zeros(array.shape, np.int32)
-    for value in levels:
-        data += array > np.float32(value)
-    return data
+    return THRESHOLDS[method].mark(array, levels)
 
 
 def find_levels(
@@ -390,18 +380,8 @@ def find_levels(
     ParameterError
         If the method needs a level that is not given, or there is no such method.
     """
-    if method == "half-density":
-        return [plateaus(arrays).middle]
-    if method == "otsu":
-        return [otsu_level(arrays)]
-    if method == "multi-otsu":
-        if not 2 <= classes <= 5:
-            raise ParameterError(f"classes is {classes}; it has to be between 2 and 5.")
-        return multi_otsu_levels(arrays, classes)
-    if level is None:
-        raise ParameterError(f"The method {method!r} needs a level in grey values.")
-    if method == "level":
-        return [float(level)]
-    if seed_level is None or seed_level < level:
-        raise ParameterError("Hysteresis needs a seed level that is at least the level.")
-    return [float(level), float(seed_level)]
+    if method not in THRESHOLDS:
+        raise ParameterError(
+            f"There is no threshold {method!r}; choose one of {', '.join(THRESHOLDS)}."
+        )
+    return THRESHOLDS[method].levels(arrays, level=level, seed_level=seed_level, classes=classes)

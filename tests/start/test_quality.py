@@ -86,3 +86,6 @@ def test_patterns_of_the_manifest_are_the_formats():
     manifest = yaml.safe_load((ROOT / "napari_tomo4d" / "napari.yaml").read_text())
     patterns = manifest["contributions"]["readers"][0]["filename_patterns"]
     assert sorted(patterns) == sorted(f"*{s}" for f in FORMATS for s in f.suffixes)
+    written = [f.written for f in sorted(FORMATS, key=lambda f: not f.whole) if f.writer]
+    for writer in manifest["contributions"]["writers"]:
+        assert writer["filename_extensions"] == written

@@ -84,7 +84,7 @@ def _make_widget(parameter: Parameter) -> Any:
     if kind is bool:
         widget: Any = CheckBox(value=bool(default))
     elif param.choices:
-        widget = ComboBox(choices=list(param.choices), value=default or param.choices[0])
+        widget = ComboBox(choices=list(param.choices), value=default or next(iter(param.choices)))
     elif kind in (int, float):
         widget = _number_widget(parameter, default)
     elif typing.get_origin(kind) is tuple:
