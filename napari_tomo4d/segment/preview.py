@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_tomo4d.data import Labels, TimeSeries, Volume
+from napari_tomo4d.data import Labels, TimeSeries, Volume, times_of
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.segment.classifier import PixelClassifier
@@ -123,8 +123,7 @@ class MaskPreview:
     """
 
     def __init__(self, volumes: Volume | TimeSeries[Volume]) -> None:
-        several = isinstance(volumes, TimeSeries)
-        self.volumes: list[Volume] = list(volumes) if several else [volumes]
+        self.volumes: tuple[Volume, ...] = times_of(volumes)
         self._found: tuple[Any, GreyLevels] | None = None
         self._blurred: tuple[Any, np.ndarray] | None = None
 

@@ -322,9 +322,7 @@ def _threshold(
     return result
 
 
-def blur_for(
-    arrays: Sequence[np.ndarray], smoothing_px: float | None = None
-) -> tuple[float, bool]:
+def blur_for(arrays: Sequence[np.ndarray], smoothing_px: float | None = None) -> tuple[float, bool]:
     """Return the blur of volumes that share one, and whether it is enough for their noise.
 
     Parameters

@@ -16,7 +16,6 @@ from napari_tomo4d.segment import (
     noise_change,
     threshold_volumes,
 )
-from napari_tomo4d.segment.preview import BY_HAND
 
 NOISE = 0.06
 SLICES = [(0, 0), (0, 17), (1, 30), (2, 47)]
@@ -48,7 +47,7 @@ def assert_same_as_the_steps(volumes, settings, classifier=None):
 @pytest.mark.parametrize("one_level", [True, False])
 @pytest.mark.parametrize("smoothing_px", [None, 0.0, 1.3])
 def test_the_slice_is_that_of_the_step(volumes, method, one_level, smoothing_px):
-    by_hand = {"level": 0.45, "seed_level": 0.9} if method in BY_HAND else {}
+    by_hand = {"level": 0.45, "seed_level": 0.9} if THRESHOLDS[method].by_hand else {}
     settings = MaskSettings(
         method, **by_hand, smoothing_px=smoothing_px, one_level=one_level, cleaning=None
     )
