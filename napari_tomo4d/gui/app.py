@@ -7,37 +7,81 @@ import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_tomo4d.errors import Tomo4DError
 
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from napari_tomo4d.gui.panels.base import Panel
+
+DISPLAY_NAME = "4D electron tomography"
+"""Of the plugin, as in its manifest."""
+
+_IN_MENU = "napari_tomo4d"
 _SCREENSHOT_TIMEOUT_S = 180
 
 
-def add_panels(viewer: Any) -> dict[str, Any]:
-    """Dock all panels as tabs on the right; returns them by title."""
-    from qtpy.QtCore import Qt, QTimer
-    from qtpy.QtWidgets import QTabWidget
+def add_panels(napari_viewer: napari.viewer.Viewer) -> dict[str, Panel]:
+    """Dock all panels as tabs on the right, those already open included; returns them by title.
 
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        napari looks for this name and type; it may hand over a proxy.
+
+    Returns
+    -------
+    dict of str to Panel
+    """
+    from qtpy.QtCore import QTimer
+
+    from napari_tomo4d.gui.canvas.session import unwrapped
     from napari_tomo4d.gui.panels import PANELS
+    from napari_tomo4d.gui.work.live_preview import dock_of
 
-    docks: list[Any] = []
-    panels = {}
-    for cls in PANELS:
-        panel = cls(viewer)
-        docks.append(
-            viewer.window.add_dock_widget(
-                panel, name=cls.title, area="right", add_vertical_stretch=False, tabify=bool(docks)
-            )
-        )
-        panels[cls.title] = panel
-    # nine names side by side would be cut to their first letters
-    docks[0].window().setTabPosition(
-        Qt.DockWidgetArea.RightDockWidgetArea, QTabWidget.TabPosition.East
-    )
+    viewer = unwrapped(napari_viewer)
+    panels = {cls.title: cls(viewer) for cls in PANELS}
+    known = viewer.window.window_menu.property(_IN_MENU) is not None
+    for panel in panels.values():
+        if dock_of(panel) is None:
+            _dock(viewer, panel)
+        if not known:
+            _offer(viewer, panel)
+    viewer.window.window_menu.setProperty(_IN_MENU, True)
     # a dock can be brought to the front only after the window has laid it out
-    QTimer.singleShot(0, docks[0].raise_)
+    QTimer.singleShot(0, panels["Load"].bring_to_front)
     return panels
+
+
+def _dock(viewer: napari.viewer.Viewer, panel: Panel) -> None:
+    """Dock a panel under the name that napari's menu of plugins knows it by."""
+    from napari_tomo4d.gui.panels.base import Panel
+
+    others = any(isinstance(w, Panel) for w in viewer.window.dock_widgets.values())
+    dock = viewer.window.add_dock_widget(
+        panel,
+        name=f"{panel.title} ({DISPLAY_NAME})",
+        area="right",
+        add_vertical_stretch=False,
+        tabify=others,
+    )
+    # what the tab says
+    dock.setWindowTitle(panel.title)
+
+
+def _offer(viewer: napari.viewer.Viewer, panel: Panel) -> None:
+    """Put a panel into the Window menu, from where it can be opened again."""
+    from napari_tomo4d.gui.work.live_preview import dock_of
+
+    def show() -> None:
+        if dock_of(panel) is None:
+            _dock(viewer, panel)
+        panel.bring_to_front()
+
+    action = viewer.window.window_menu.addAction(panel.title)
+    action.triggered.connect(show)
 
 
 def open_application(

@@ -183,7 +183,7 @@ def test_found_shifts_are_applied_as_the_step_does(qtbot, panel, viewer, spoilt)
     panel.form.set_values({"method": "reprojection"})
     panel._update()
     assert "The form has changed" in panel.source.text()
-    click(qtbot, panel.refill_button)
+    click(qtbot, panel.recipe.refill_button)
     assert panel.form.values()["method"] == "phase-correlation"
     assert "changed" not in panel.source.text()
 
@@ -227,8 +227,8 @@ def test_saved_shifts_are_loaded_for_another_series(
     assert result.provenance.parameters == {"path": str(path)}
     recipe = tmp_path / "recipe.toml"
     save_to(monkeypatch, recipe)
-    click(qtbot, panel.save_button)
     assert read_recipe(recipe).steps[-1][0] == "align.apply_file"
+    click(qtbot, panel.recipe.save_button)
 
 
 def test_a_file_that_does_not_fit_is_refused(qtbot, panel, monkeypatch, tmp_path):

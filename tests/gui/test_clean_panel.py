@@ -403,21 +403,21 @@ def test_recipe_and_parameters_of_a_result(qtbot, panel, viewer, tmp_path, monke
     target = str(tmp_path / "r.toml")
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (target, ""))
     viewer.layers.selection.active = viewer.layers["from file clean"]
-    click(qtbot, panel.save_button)
+    click(qtbot, panel.recipe.save_button)
     assert [name for name, _ in read_recipe(target).steps] == [OUTLIERS, BACKGROUND]
     np.testing.assert_array_equal(t4.run_recipe(target).images, clean.images)
 
     type_into(qtbot, field(panel, OUTLIERS, "threshold"), 5)
     tick(qtbot, panel, BACKGROUND)
     tick(qtbot, panel, BRIGHTNESS)
-    click(qtbot, panel.refill_button)
-    assert panel.run_bar.status.text() == "Filled in as it was for the selected layer."
+    click(qtbot, panel.recipe.refill_button)
+    assert panel.run_bar.status.text() == "Filled in as it was for “from file clean”."
     assert [name for name, _ in panel.steps()] == [OUTLIERS, BACKGROUND]
     assert panel.steps()[0][1]["threshold"] == 11.5
     assert panel.steps()[1][1]["percentile"] == 30
     viewer.layers.selection.active = viewer.layers["grains"]
-    click(qtbot, panel.refill_button)
-    assert panel.run_bar.status.text().startswith("The selected layer was not cleaned here")
+    assert not panel.recipe.refill_button.isEnabled()
+    assert panel.recipe.refill_button.toolTip() == "Select a layer that was made here first."
 
 
 def test_all_time_points_with_the_same_parameters(qtbot, panel, viewer, picture):

@@ -205,7 +205,7 @@ def test_recipe_and_parameters_of_a_result(qtbot, loaded, viewer, tmp_path, monk
         "napari_tomo4d.gui.panels.reconstruct.panel.QFileDialog.getSaveFileName",
         lambda *a, **k: (target, ""),
     )
-    click(qtbot, loaded.save_button)
+    click(qtbot, loaded.recipe.save_button)
     recipe = read_recipe(target)
     assert [name for name, _ in recipe.steps] == [
         "preprocess.crop",
@@ -219,7 +219,7 @@ def test_recipe_and_parameters_of_a_result(qtbot, loaded, viewer, tmp_path, monk
     click(qtbot, loaded.preparation.subtract)
     loaded.preparation.rows.set_value(0, 48)
     viewer.layers.selection.active = viewer.layers[-1]
-    click(qtbot, loaded.refill_button)
+    click(qtbot, loaded.recipe.refill_button)
     assert form.values()["iterations"] == 7
     assert loaded.preparation.rows.value == (0, 40)
     assert loaded.preparation.subtract.isChecked()

@@ -184,7 +184,7 @@ def test_drag_the_threshold_and_run(qtbot, panel, viewer, volumes, picture):
     type_into(qtbot, panel.level, 0.4)
     wait_outline(qtbot, panel)
     assert PREVIEW_LAYER in viewer.layers
-    click(qtbot, panel.refill_button)
+    click(qtbot, panel.recipe.refill_button)
     assert panel.level.value() == level
 
 

@@ -54,7 +54,7 @@ def test_n6_from_file_to_particles(qtbot, viewer, panels, picture, reference_dat
     assert len(reconstruct.curve.values) == 60
     qtbot.wait(400)
     reconstruct.views.setCurrentIndex(1)
-    reconstruct.scroll_area.ensureWidgetVisible(reconstruct.save_button)
+    reconstruct.scroll_area.ensureWidgetVisible(reconstruct.recipe.save_button)
     picture("5-volume-2d")
     viewer.dims.ndisplay = 3
     viewer.scene.camera.angles = (10, 25, 70)

@@ -252,7 +252,7 @@ def test_place_move_suggest_accept(qtbot, panel, viewer, series, picture, tmp_pa
     assert layer.visible and not viewer.layers["sample axis"].visible
     panel.picker.choose(viewer.layers["sample axis"])
     viewer.layers.selection.active = viewer.layers["sample axis"]
-    click(qtbot, panel.refill_button)
+    click(qtbot, panel.recipe.refill_button)
     assert panel.shift.value() == given["shift_px"]
 
 

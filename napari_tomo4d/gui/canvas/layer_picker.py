@@ -13,8 +13,9 @@ from qtpy.QtWidgets import QComboBox
 
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.gui.canvas.layers import item_of
-from napari_tomo4d.gui.canvas.session import Session
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
+from napari_tomo4d.gui.canvas.place import shown_index
+from napari_tomo4d.gui.canvas.session import Session, same_layer
 
 NO_SERIES = "No tilt series yet: open one in the Load panel, or drop a file on the viewer."
 NO_IMAGE = "No image yet: drop a file on the viewer first."
@@ -58,7 +59,7 @@ class LayerPicker(QComboBox):
         layers = self._layers()
         chosen = self.layer
         known = [self.itemData(i) for i in range(self.count())]
-        appeared = [x for x in layers if not any(x is k for k in known)]
+        appeared = [x for x in layers if not any(same_layer(x, k) for k in known)]
         self.blockSignals(True)
         self.clear()
         for layer in layers:
@@ -67,7 +68,7 @@ class LayerPicker(QComboBox):
         keep = appeared[0] if appeared and self.follows_new else chosen
         self.setCurrentIndex(max(0, self._index(keep)) if layers else -1)
         self.blockSignals(False)
-        if self.layer is not chosen:
+        if not same_layer(self.layer, chosen):
             self.picked.emit()
 
     def choose(self, layer: Any) -> None:
@@ -79,7 +80,7 @@ class LayerPicker(QComboBox):
         return self._session.layers(*self._kinds)
 
     def _index(self, layer: Any) -> int:
-        return next((i for i in range(self.count()) if self.itemData(i) is layer), -1)
+        return next((i for i in range(self.count()) if same_layer(self.itemData(i), layer)), -1)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Follow the layers only while visible: a closed dock is just hidden."""
@@ -114,11 +115,10 @@ class ImagePicker(LayerPicker):
         return [x for x in self._session.viewer.layers if isinstance(x, Image) and not x.rgb][::-1]
 
     def reader(self) -> Callable[[], np.ndarray]:
-        """Return what reads the image that the viewer shows of the layer, in a thread."""
+        """Return a function that loads the displayed image; call it in a thread."""
         layer = self.layer
         if layer is None:
             raise DataError(NO_IMAGE)
-        dims = self._session.viewer.dims
-        position = tuple(dims.current_step[dims.ndim - layer.ndim :][: layer.ndim - 2])
+        position = shown_index(self._session.viewer, layer)[: layer.ndim - 2]
         data = layer.data[0] if layer.multiscale else layer.data
         return lambda: np.asarray(data[position], dtype=np.float64)

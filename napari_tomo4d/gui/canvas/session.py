@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 from napari_tomo4d.data import TimeSeries
 from napari_tomo4d.gui.canvas.layers import caption, item_of, to_layers
+from napari_tomo4d.gui.canvas.place import shown_index
 from napari_tomo4d.pipeline import recipe_from, write_recipe
+
+_sessions: weakref.WeakValueDictionary[int, Session] = weakref.WeakValueDictionary()
+
+
+def unwrapped(thing: Any) -> Any:
+    """Return the viewer or layer itself; napari gives plugins proxies, another one each time."""
+    return getattr(thing, "__wrapped__", thing)
+
+
+def same_layer(one: Any, other: Any) -> bool:
+    """Return whether two layers are the same, be they proxies or not."""
+    return unwrapped(one) is unwrapped(other)
+
+
+def session_of(viewer: Any) -> Session:
+    """Return the one session of a viewer, whichever proxy of it is given."""
+    viewer = unwrapped(viewer)
+    session = _sessions.get(id(viewer))
+    if session is None:
+        session = _sessions[id(viewer)] = Session(viewer)
+    return session
 
 
 class Session:
@@ -17,13 +40,25 @@ class Session:
     Parameters
     ----------
     viewer : napari.Viewer or napari.components.ViewerModel
+        Itself, not a proxy; it keeps the session alive.
     """
 
     def __init__(self, viewer: Any) -> None:
         self.viewer = viewer
-        viewer.dims.events.current_step.connect(self.update_caption)
-        viewer.layers.selection.events.active.connect(self.update_caption)
-        viewer.layers.events.inserted.connect(self.update_caption)
+        self.panels: dict[type, Any] = {}
+        """The panels of this viewer, by their class."""
+
+        def update(_event: Any = None) -> None:
+            # napari holds methods weakly but a function firmly: nothing else lives as long as
+            # the viewer, also while all panels are closed
+            self.update_caption()
+
+        for event in (
+            viewer.dims.events.current_step,
+            viewer.layers.selection.events.active,
+            viewer.layers.events.inserted,
+        ):
+            event.connect(update)
 
     def layers(self, *kinds: type) -> list[Any]:
         """Return the layers that show a data object of one of `kinds`, newest first."""
@@ -61,12 +96,14 @@ class Session:
             bar.visible = True
         return layer
 
-    def save_recipe(self, layer: Any, path: str, output: str | None = None) -> None:
-        """Write the recipe that repeats how a layer's data was made."""
+    def save_recipe(self, layer: Any, path: str, output: str | None = None) -> int:
+        """Write the recipe that repeats how a layer's data was made; returns its steps' number."""
         item = item_of(layer)
-        write_recipe(recipe_from(getattr(item, "provenance", None), output), path)
+        recipe = recipe_from(getattr(item, "provenance", None), output)
+        write_recipe(recipe, path)
+        return len(recipe.steps)
 
-    def update_caption(self, _event: Any = None) -> None:
+    def update_caption(self) -> None:
         """Write the angle and time of what is shown onto the canvas."""
         if not hasattr(self.viewer, "canvas"):
             return
@@ -74,8 +111,7 @@ class Session:
         item = None if layer is None else item_of(layer)
         text = ""
         if item is not None and self.viewer.dims.ndisplay == 2:
-            step = self.viewer.dims.current_step[self.viewer.dims.ndim - layer.ndim :]
-            text = caption(item, tuple(step))
+            text = caption(item, shown_index(self.viewer, layer))
         overlay = self.viewer.canvas.overlays.text
         overlay.text = text
         overlay.position = "top_left"

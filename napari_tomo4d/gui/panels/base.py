@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QDockWidget,
-    QFileDialog,
     QFormLayout,
-    QHBoxLayout,
     QLabel,
     QPushButton,
     QScrollArea,
@@ -21,43 +19,60 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tomo4d.data import TiltSeries
-from napari_tomo4d.errors import Tomo4DError
 from napari_tomo4d.gui.canvas.layer_picker import LayerPicker
-from napari_tomo4d.gui.canvas.layers import item_of
-from napari_tomo4d.gui.canvas.session import Session
+from napari_tomo4d.gui.canvas.session import Session, session_of
+from napari_tomo4d.gui.panels.recipe_buttons import RecipeButtons
 from napari_tomo4d.gui.widgets.run_bar import RunBar
+from napari_tomo4d.gui.work.live_preview import dock_of
 from napari_tomo4d.gui.work.runner import Runner
 
-__all__ = ["LayerPicker", "LivePreview", "Panel", "RecipePanel", "session_of"]
-
-_PREVIEW_DELAY_MS = 200
-
-_sessions: weakref.WeakValueDictionary[int, Session] = weakref.WeakValueDictionary()
+if TYPE_CHECKING:
+    import napari
 
 
-def session_of(viewer: Any) -> Session:
-    """Return the one session of a viewer; panels keep it alive."""
-    session = _sessions.get(id(viewer))
-    if session is None or session.viewer is not viewer:
-        session = Session(viewer)
-        _sessions[id(viewer)] = session
-    return session
+class _OnePerViewer(type(QWidget)):  # type: ignore[misc]
+    """Makes each panel once for a viewer.
+
+    napari's menu, its scripts and this program's window each make the widget they show; all
+    of them get the same one, with all that was done in it.
+    """
+
+    def __call__(cls, napari_viewer: Any) -> Any:
+        panels = session_of(napari_viewer).panels
+        if cls not in panels:
+            panels[cls] = super().__call__(napari_viewer)
+        return panels[cls]
 
 
-class Panel(QWidget):
+class Panel(QWidget, metaclass=_OnePerViewer):
     """One stage of the work.
 
     Subclasses add to `body`, which scrolls, and to `foot`, which always stays in view;
-    `title` and `sentence` say what the panel does and needs.
+    `title` and `sentence` say what the panel does and needs. What draws on the canvas or
+    listens to it does so between `came_to_front` and `went_behind`.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        napari looks for this name; it may hand over a proxy.
     """
 
     title = ""
     sentence = ""
+    refill_steps: tuple[str, ...] = ()
+    """Names of steps whose parameters the form can be filled with again."""
 
-    def __init__(self, viewer: Any) -> None:
+    run_bar: RunBar
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
-        self.viewer = viewer
-        self.session = session_of(viewer)
+        self.session = session_of(napari_viewer)
+        self.viewer = self.session.viewer
+        self.recipe: RecipeButtons | None = None
+        self.result: Any = None
+        """The layer of this panel's last result, or None."""
+        self.in_front = self._closed = False
+        self._dock: QDockWidget | None = None
         self.setMinimumWidth(390)
         content, foot = QWidget(), QWidget()
         self.body, self.foot = QVBoxLayout(content), QVBoxLayout(foot)
@@ -76,6 +91,8 @@ class Panel(QWidget):
         layout.addWidget(foot)
         foot.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
 
+    # -- parts -----------------------------------------------------------------------------
+
     def build_series_input(self, changed: Callable[[], None]) -> QFormLayout:
         """Add the choice of a tilt series, `picker`, and a line about it, `hint`.
 
@@ -91,128 +108,130 @@ class Panel(QWidget):
         self.body.addWidget(self.hint)
         return form
 
-    def bring_to_front(self) -> None:
-        """Show this panel's tab."""
-        dock = self.parentWidget()
-        if dock is not None:
-            dock.show()
-            dock.raise_()
-
-    def dock_below(self, widget: QWidget, name: str) -> Any:
-        """Dock a wide widget below the canvas; panels keep their height. Returns the dock."""
-        dock = self.viewer.window.add_dock_widget(widget, name=name, area="bottom", tabify=True)
-        dock.window().setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
-        return dock
-
-    def close_work(self) -> None:
-        """Cancel whatever runs and wait until no thread is left."""
-        for runner in self.findChildren(Runner):
-            runner.drop()
-            runner.wait()
-
-
-class LivePreview(Runner):
-    """A runner for previews: `due` comes once nothing has changed for a moment.
-
-    A panel behind another tab is spared them until it comes to the front.
-    """
-
-    due = Signal()
-
-    def __init__(self, panel: QWidget) -> None:
-        super().__init__(panel)
-        self._panel = panel
-        self._dock: QDockWidget | None = None
-        self._put_off = False
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_PREVIEW_DELAY_MS)
-        self._timer.timeout.connect(self._ask)
-
-    @property
-    def busy(self) -> bool:
-        """Whether the preview is not up to date yet."""
-        return self.running or self._timer.isActive()
-
-    def request(self) -> None:
-        """Ask for a preview; an earlier wish for one is forgotten."""
-        self._timer.start()
-
-    def drop(self) -> None:
-        """Cancel the preview under way, and the wish for one."""
-        self._timer.stop()
-        self._put_off = False
-        super().drop()
-
-    def _ask(self) -> None:
-        # a widget behind another tab counts as visible, but no part of it is
-        if self._panel.visibleRegion().isEmpty() and self._find_dock() is not None:
-            self._put_off = True
-        else:
-            self.due.emit()
-
-    def _find_dock(self) -> QDockWidget | None:
-        if self._dock is None:
-            parent = self._panel.parentWidget()
-            while parent is not None and not isinstance(parent, QDockWidget):
-                parent = parent.parentWidget()
-            if parent is not None:
-                parent.visibilityChanged.connect(self._came_to_front)
-            self._dock = parent
-        return self._dock
-
-    def _came_to_front(self, visible: bool) -> None:
-        if visible and self._put_off:
-            self._put_off = False
-            self.request()
-
-
-class RecipePanel(Panel):
-    """A panel whose results can be repeated, by a recipe or from the form filled in again.
-
-    Subclasses make a `run_bar`, call `build_recipe_buttons` and have `refill`.
-    """
-
-    run_bar: RunBar
-
     def build_recipe_buttons(self, *before: QPushButton) -> None:
-        """Add the two buttons to the body, behind others in the same row."""
-        self.save_button = QPushButton("Save recipe...")
-        self.save_button.setToolTip("Writes how the selected layer was made, to repeat it later.")
-        self.save_button.clicked.connect(self._save_recipe)
-        self.refill_button = QPushButton("Parameters of layer")
-        self.refill_button.setToolTip("Fills this form as it was for the selected layer.")
-        self.refill_button.clicked.connect(self._refill)
-        row = QHBoxLayout()
-        for button in (*before, self.save_button, self.refill_button):
-            row.addWidget(button)
-        self.body.addLayout(row)
+        """Add *Save recipe* and *Parameters of layer* to the body, behind others in a row."""
+        self.recipe = RecipeButtons(
+            self.session,
+            lambda text: self.run_bar.say(text),
+            lambda: self.result,
+            self.refill,
+            self.refill_steps,
+            before,
+        )
+        self.body.addWidget(self.recipe)
 
     def refill(self, done: dict[str, dict[str, Any]]) -> str:
         """Fill the form with parameters of steps, by name; returns why it could not."""
         raise NotImplementedError
 
-    def _active(self) -> Any:
-        active = self.viewer.layers.selection.active
-        return None if active is None else item_of(active)
+    # -- input and result ------------------------------------------------------------------
 
-    def _save_recipe(self) -> None:
-        layer = self.viewer.layers.selection.active
-        if self._active() is None:
-            self.run_bar.say("Select the layer of a result first.")
+    def add_result(self, item: Any, name: str | None = None) -> Any:
+        """Show a data object that this panel made as a new layer, and return the layer."""
+        self.result = self.session.add(item, name)
+        if self.recipe is not None:
+            self.recipe.update_buttons()
+        return self.result
+
+    def input_changed(self) -> None:
+        """Empty what belongs to another input: the status of a run, and what subclasses show."""
+        self.run_bar.forget()
+
+    # -- in front or not -------------------------------------------------------------------
+
+    def came_to_front(self) -> None:
+        """Start to draw and to listen."""
+
+    def went_behind(self) -> None:
+        """Take away what was drawn on the canvas."""
+
+    def slider_moved(self, _event: Any = None) -> None:
+        """Follow the viewer's sliders."""
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Find the dock, which says when this panel comes to the front."""
+        super().showEvent(event)
+        dock = dock_of(self)
+        if dock is None or dock is self._dock:
             return
-        path, _ = QFileDialog.getSaveFileName(self, "Save recipe", "recipe.toml", "Recipe (*.toml)")
-        if not path:
+        self._leave_dock()
+        self._dock = dock
+        dock.visibilityChanged.connect(self._front_changed)
+        main = dock.parentWidget()
+        if main is not None:
+            _Closing.watch(main, self.session)
+
+    def _leave_dock(self) -> None:
+        """Take an empty dock away, from which this panel has been moved into another."""
+        if self._dock is not None and self._dock.widget() is None:
+            self.viewer.window.remove_dock_widget(self._dock)
+
+    def _front_changed(self, in_front: bool) -> None:
+        if in_front == self.in_front or self._closed:
             return
-        try:
-            self.session.save_recipe(layer, path, output=f"{layer.name}.ome.zarr".replace(" ", "_"))
-        except Tomo4DError as error:
-            self.run_bar.say(f"Error: {error}")
+        self.in_front = in_front
+        if in_front:
+            for event in self._slider_events():
+                event.connect(self.slider_moved)
+            self.came_to_front()
         else:
-            self.run_bar.say(f"Saved. Repeat it with: napari-tomo4d run {path}")
+            self._let_go()
 
-    def _refill(self) -> None:
-        item = self._active()
-        chain = [] if getattr(item, "provenance", None) is None else item.provenance.chain()
-        problem = self.refill({p.step: p.parameters for p in chain})
-        self.run_bar.say(problem or "Filled in as it was for the selected layer.")
+    def _slider_events(self) -> tuple[Any, ...]:
+        events = self.viewer.dims.events
+        return events.current_step, events.ndisplay, events.order
+
+    def _let_go(self) -> None:
+        for event in self._slider_events():
+            event.disconnect(self.slider_moved)
+        self.went_behind()
+
+    def bring_to_front(self) -> None:
+        """Show this panel's tab."""
+        dock = dock_of(self)
+        if dock is not None:
+            dock.show()
+            dock.raise_()
+
+    def dock_below(self, widget: QWidget, name: str) -> Any:
+        """Dock a wide widget below the canvas; returns the dock."""
+        return self.viewer.window.add_dock_widget(widget, name=name, area="bottom", tabify=True)
+
+    def close_work(self) -> None:
+        """Cancel whatever runs, wait for it, and leave the viewer alone from now on."""
+        if self.in_front:
+            self.in_front = False
+            self._let_go()
+        self._closed = True
+        for runner in self.findChildren(Runner):
+            runner.drop()
+            runner.wait()
+
+
+class _Closing(QObject):
+    """Ends the panels' work when their window closes: the widgets are deleted right after."""
+
+    def __init__(self, window: QWidget, session: Session) -> None:
+        super().__init__(window)
+        self._session = session
+        self._asked = False
+        window.installEventFilter(self)
+
+    @classmethod
+    def watch(cls, window: QWidget, session: Session) -> None:
+        """Watch a window, once."""
+        if not window.findChildren(cls, options=Qt.FindChildOption.FindDirectChildrenOnly):
+            cls(window, session)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """End the work once the window has been asked to close and has not refused."""
+        if event.type() == QEvent.Type.Close:
+            self._asked = True
+            QTimer.singleShot(0, self._forget)
+        elif event.type() == QEvent.Type.Hide and self._asked and not event.spontaneous():
+            for panel in self._session.panels.values():
+                panel.close_work()
+        return False
+
+    def _forget(self) -> None:
+        self._asked = False

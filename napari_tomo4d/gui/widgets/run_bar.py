@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
@@ -84,6 +83,11 @@ class RunBar(QWidget):
         """Show the last result's key numbers; stays until the next run ends."""
         self.status.setText(text)
 
+    def forget(self) -> None:
+        """Remove what a finished run has left, as it belongs to another input."""
+        self.status.clear()
+        self.status.setToolTip("")
+
     def _update(self) -> None:
         running = self.runner.running
         self.run_button.setEnabled(not running and not self._reason)
@@ -106,7 +110,6 @@ class RunBar(QWidget):
 
     def _show_failure(self, message: str) -> None:
         self.status.setText(f"Error: {message}")
-        show_error(message)
         self._update()
 
     def _show_cancelled(self) -> None:

@@ -24,6 +24,7 @@ from napari_tomo4d.align.shift_files import (
 from napari_tomo4d.data import TiltSeries, TimeSeries
 from napari_tomo4d.errors import Tomo4DError
 from napari_tomo4d.gui.canvas.layers import item_of
+from napari_tomo4d.gui.canvas.place import shown_index, time_shown
 from napari_tomo4d.gui.panels.align.comparison_view import AlignmentView
 from napari_tomo4d.gui.panels.align.correction_box import STEPS_PX, CorrectionBox
 from napari_tomo4d.gui.panels.align.model import (
@@ -42,7 +43,7 @@ from napari_tomo4d.gui.panels.align.model import (
     with_notes,
 )
 from napari_tomo4d.gui.panels.align.shifts_box import ShiftsBox
-from napari_tomo4d.gui.panels.base import RecipePanel
+from napari_tomo4d.gui.panels.base import Panel
 from napari_tomo4d.gui.panels.clean.summary import times_of
 from napari_tomo4d.gui.widgets.keys import REDO, UNDO, Keys, arrow_keys
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
@@ -54,18 +55,19 @@ _KEYS = "Click the picture; then arrow keys move this tilt by 1 px, with Shift b
 _FILES = "Alignment (*.json *.csv *.xf)"
 
 
-class AlignPanel(RecipePanel):
+class AlignPanel(Panel):
     """Find shifts, look at them, correct them by hand, and make the aligned layer."""
 
     title = "Align"
     sentence = "Moves the images of a tilt series onto each other. Needs one image per tilt."
+    refill_steps = (FIND, APPLY)
 
-    def __init__(self, viewer: napari.Viewer) -> None:
-        super().__init__(viewer)
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__(napari_viewer)
         # by data object, so that looking at another layer loses nothing
         self._works: weakref.WeakKeyDictionary[Any, Work] = weakref.WeakKeyDictionary()
         self._view_dock: Any = None
-        self._following = self._closed = False
+        self._following = False
         self.view = AlignmentView()
         self.view.seen.connect(self._follow)
         self.view.plot.chosen.connect(self.go_to)
@@ -133,13 +135,9 @@ class AlignPanel(RecipePanel):
         layer, times = self.picker.layer, times_of(self.picker.item)
         if layer is None:
             return 0, 0
-        steps = self.viewer.dims.current_step[self.viewer.dims.ndim - layer.ndim :]
-        if len(steps) < 3:
-            # the layer has just been removed, and the list of inputs is told last
-            return 0, 0
-        time = min(int(steps[0]), len(times) - 1) if len(steps) > 3 else 0
+        time = time_shown(self.viewer, layer)
         angles, shown = times[time].angles_deg, self._angles_shown(time)
-        tilt = min(int(steps[-3]), len(shown) - 1)
+        tilt = min(shown_index(self.viewer, layer)[-3], len(shown) - 1)
         if shown is not angles:
             tilt = int(np.argmin(np.abs(angles - shown[tilt])))
         return time, tilt
@@ -422,7 +420,7 @@ class AlignPanel(RecipePanel):
 
     def _show_result(self, source: Any, item: Any, seconds: float) -> None:
         notes = notes_of(item)
-        layer = self.session.add(item)
+        layer = self.add_result(item)
         # nobody aligns twice
         self.picker.choose(source)
         self._say(f"“{layer.name}” in {format_seconds(seconds)}. Next: Tilt axis.", notes)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import napari
-from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import (
     QGroupBox,
     QPushButton,
@@ -16,7 +15,8 @@ from qtpy.QtWidgets import (
 
 from napari_tomo4d.data import TiltSeries, TimeSeries
 from napari_tomo4d.gui.canvas.layers import caption
-from napari_tomo4d.gui.panels.base import LivePreview, RecipePanel
+from napari_tomo4d.gui.canvas.place import tilt_shown, time_shown
+from napari_tomo4d.gui.panels.base import Panel
 from napari_tomo4d.gui.panels.clean.calibration_and_dose_boxes import CalibrationBox, DoseBox
 from napari_tomo4d.gui.panels.clean.calibration_dialogs import MapDialog
 from napari_tomo4d.gui.panels.clean.step_row import StepRow
@@ -40,6 +40,7 @@ from napari_tomo4d.gui.panels.clean.summary import (
 from napari_tomo4d.gui.widgets.before_after import BeforeAfter
 from napari_tomo4d.gui.widgets.plots import ImageBox
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
+from napari_tomo4d.gui.work.live_preview import LivePreview
 from napari_tomo4d.pipeline import run_steps
 from napari_tomo4d.progress import Progress
 
@@ -57,7 +58,7 @@ _ROWS: dict[str, tuple[str, ...]] = {
 _NOTES_SHOWN = 2
 
 
-class CleanPanel(RecipePanel):
+class CleanPanel(Panel):
     """Tick what is to be done to the images, see it on one tilt, then do it to all."""
 
     title = "Clean"
@@ -65,11 +66,12 @@ class CleanPanel(RecipePanel):
         "Takes drift, distortion, wrong pixels and background out of the images. Needs a tilt "
         "series as recorded; its frames are best kept when loading."
     )
+    refill_steps = tuple(name for names in _ROWS.values() for name in names)
 
-    def __init__(self, viewer: napari.Viewer) -> None:
-        super().__init__(viewer)
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__(napari_viewer)
         self._filling = False
-        self._drift_was_on = self._following = False
+        self._drift_was_on = False
         self._done: list[Done] = []
         self._done_for: tuple[int, int] = (-1, -1)
         self.live = LivePreview(self)
@@ -209,31 +211,19 @@ class CleanPanel(RecipePanel):
 
     # -- preview ---------------------------------------------------------------------------
 
-    def showEvent(self, event: QShowEvent) -> None:
-        """Follow the viewer's sliders only while open: a closed dock is just hidden."""
-        super().showEvent(event)
-        if not self._following:
-            self.viewer.dims.events.current_step.connect(self._slider_moved)
-            self._following = True
-            self._slider_moved()
+    def came_to_front(self) -> None:
+        """Show the tilt that is looked at by now."""
+        self.slider_moved()
 
-    def hideEvent(self, event: QHideEvent) -> None:
-        """Stop following the sliders."""
-        super().hideEvent(event)
-        if self._following:
-            self.viewer.dims.events.current_step.disconnect(self._slider_moved)
-            self._following = False
-
-    def _slider_moved(self, _event: Any = None) -> None:
+    def slider_moved(self, _event: Any = None) -> None:
+        """Show another tilt."""
         if self.picker.item is not None:
             self.live.request()
 
     def _looked_at(self) -> tuple[int, int]:
         """Return the time point and the tilt that the viewer's sliders are at."""
-        layer, times = self.picker.layer, times_of(self.picker.item)
-        steps = self.viewer.dims.current_step[self.viewer.dims.ndim - layer.ndim :]
-        time = min(int(steps[0]), len(times) - 1) if isinstance(self.picker.item, TimeSeries) else 0
-        return time, min(int(steps[-3]), len(times[time]) - 1)
+        layer = self.picker.layer
+        return time_shown(self.viewer, layer), tilt_shown(self.viewer, layer)
 
     def _preview(self) -> None:
         item = self.picker.item
@@ -290,7 +280,7 @@ class CleanPanel(RecipePanel):
     def _finished(self, result: Any, seconds: float) -> None:
         item, numbers, notes = result
         source = self.picker.layer
-        layer = self.session.add(item)
+        layer = self.add_result(item)
         # who is not content with it cleans the same series again, differently
         self.picker.choose(source)
         text = f"“{layer.name}” in {format_seconds(seconds)}. {numbers} Next: Denoise, Reconstruct."
@@ -302,8 +292,7 @@ class CleanPanel(RecipePanel):
 
     def refill(self, done: dict[str, dict[str, Any]]) -> str:
         """Fill in the steps and their parameters; returns why it could not."""
-        known = {name for names in _ROWS.values() for name in names}
-        if not known & set(done):
+        if not set(self.refill_steps) & set(done):
             return "The selected layer was not cleaned here: none of these steps made it."
         self._filling = True
         for part in (*self.rows.values(), self.calibration, self.dose):

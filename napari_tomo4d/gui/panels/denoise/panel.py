@@ -17,14 +17,16 @@ from qtpy.QtWidgets import (
 from napari_tomo4d.data import TiltSeries, TimeSeries
 from napari_tomo4d.denoise import KINDS, CountingNoise, Diagnosis, NoiseModel
 from napari_tomo4d.errors import Tomo4DError
-from napari_tomo4d.gui.canvas.layer_picker import NO_SERIES
+from napari_tomo4d.gui.canvas.layer_picker import NO_SERIES, LayerPicker
 from napari_tomo4d.gui.canvas.layers import item_of
-from napari_tomo4d.gui.panels.base import LayerPicker, LivePreview, RecipePanel
+from napari_tomo4d.gui.canvas.place import tilt_shown, time_shown
+from napari_tomo4d.gui.panels.base import Panel
 from napari_tomo4d.gui.panels.denoise.tuning_view import TuningView
 from napari_tomo4d.gui.widgets.before_after import BeforeAfter
 from napari_tomo4d.gui.widgets.form import ParameterForm
 from napari_tomo4d.gui.widgets.number_box import count_box
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
+from napari_tomo4d.gui.work.live_preview import LivePreview
 from napari_tomo4d.gui.work.runner import Runner
 from napari_tomo4d.pipeline import STEPS, run_step, run_steps
 from napari_tomo4d.pipeline.tuning import (
@@ -40,7 +42,7 @@ _STEP = "denoise.denoise_series"
 _AVERAGE = "preprocess.average_frames"
 
 
-class DenoisePanel(RecipePanel):
+class DenoisePanel(Panel):
     """Measure noise, tune against other frames, see every result, apply to all images."""
 
     title = "Denoise"
@@ -48,9 +50,10 @@ class DenoisePanel(RecipePanel):
         "Removes noise from tilt images. Tune it on tilts with several frames; without frames it "
         "is tuned blindly."
     )
+    refill_steps = (_STEP,)
 
-    def __init__(self, viewer: napari.Viewer) -> None:
-        super().__init__(viewer)
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__(napari_viewer)
         self.measured: NoiseModel | None = None
         self._layers: tuple[Any, Any] | None = None
         self._view_dock: Any = None
@@ -68,7 +71,6 @@ class DenoisePanel(RecipePanel):
         self._preview.due.connect(self._start_preview)
         self._preview.finished.connect(self._show_preview)
         self._preview.failed.connect(self.pair.say)
-        viewer.dims.events.current_step.connect(self._position_changed)
         self._input_changed()
 
     # -- building --------------------------------------------------------------------------
@@ -213,16 +215,17 @@ class DenoisePanel(RecipePanel):
             else:
                 self._preview.request()
 
-    def _position(self, layer: Any, item: Any) -> tuple[int, int]:
+    def _position(self, layer: Any) -> tuple[int, int]:
         """Return the time and the tilt that is looked at."""
-        steps = self.viewer.dims.current_step[self.viewer.dims.ndim - layer.ndim :]
-        if isinstance(item, TimeSeries):
-            time = min(int(steps[0]), len(item) - 1)
-            return time, min(int(steps[1]), len(item[time]) - 1)
-        return 0, min(int(steps[0]), len(item) - 1)
+        return time_shown(self.viewer, layer), tilt_shown(self.viewer, layer)
 
-    def _position_changed(self, _event: Any = None) -> None:
-        if self.isVisible() and self.picker.item is not None:
+    def came_to_front(self) -> None:
+        """Show the tilt that is looked at by now."""
+        self.slider_moved()
+
+    def slider_moved(self, _event: Any = None) -> None:
+        """Show another tilt."""
+        if self.picker.item is not None:
             self._changed()
 
     # -- preview ---------------------------------------------------------------------------
@@ -231,7 +234,7 @@ class DenoisePanel(RecipePanel):
         item, layer = self.picker.item, self.picker.layer
         if item is None or self.run_bar.runner.running:
             return
-        time, tilt = self._position(layer, item)
+        time, tilt = self._position(layer)
         series = item[time] if isinstance(item, TimeSeries) else item
         parameters = self.form.values()
         if parameters["method"] == "bm4d":
@@ -258,7 +261,7 @@ class DenoisePanel(RecipePanel):
     def _frames_series(self) -> TiltSeries:
         item: Any = self.frames.item
         if isinstance(item, TimeSeries):
-            return item[self._position(self.frames.layer, item)[0]]
+            return item[self._position(self.frames.layer)[0]]
         return item
 
     def _measure(self) -> None:
@@ -280,7 +283,7 @@ class DenoisePanel(RecipePanel):
         counting = _counting(values)
         self.show_view()
         if max(series.frames_per_tilt) < 2:
-            index = self._position(self.frames.layer, self.frames.item)[1]
+            index = self._position(self.frames.layer)[1]
             kind, measured = values["noise"], self.measured
             if kind == "measured" and measured is None:
                 self.run_bar.say("Measured noise needs a spectrum: choose another noise to tune.")
@@ -387,7 +390,7 @@ class DenoisePanel(RecipePanel):
 
     def _show_result(self, before: Any, item: Any, seconds: float) -> None:
         framed = self.frames.layer
-        layer = self.session.add(item, f"{before.name} denoised")
+        layer = self.add_result(item, f"{before.name} denoised")
         # nobody denoises twice
         self.picker.choose(before)
         self.frames.choose(framed)
@@ -416,11 +419,6 @@ class DenoisePanel(RecipePanel):
         self.form.set_values(done[_STEP])
         self._changed()
         return ""
-
-    def close_work(self) -> None:
-        """Cancel whatever runs, and stop following the sliders."""
-        self.viewer.dims.events.current_step.disconnect(self._position_changed)
-        super().close_work()
 
 
 def _counting(values: dict[str, Any]) -> CountingNoise | None:

@@ -45,8 +45,8 @@ class LoadPanel(Panel):
         "angles, scale and times. Needs nothing; start here."
     )
 
-    def __init__(self, viewer: napari.Viewer) -> None:
-        super().__init__(viewer)
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__(napari_viewer)
         self._paths: list[str] = []
         self._item: Any = None
         self._edited: set[str] = set()

@@ -10,6 +10,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_tomo4d.gui.canvas.layers import item_of
+from napari_tomo4d.gui.canvas.place import time_shown
 from napari_tomo4d.gui.panels.pairs.measured_pair import as_items
 from napari_tomo4d.gui.panels.pairs.section_view import (
     DISTANCE_COLOUR,
@@ -144,10 +145,7 @@ class PairMarks(QObject):
 
     def time_shown(self) -> int:
         """Return the time point of the layer that the viewer shows."""
-        if self.layer is None or self.layer.ndim < 4:
-            return 0
-        step = self.viewer.dims.current_step[self.viewer.dims.ndim - self.layer.ndim]
-        return int(np.clip(step, 0, self.layer.data.shape[0] - 1))
+        return time_shown(self.viewer, self.layer)
 
     # -- drawing ---------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ from napari_tomo4d.measure.necks.follow import row_of
 from napari_tomo4d.progress import Progress
 
 if TYPE_CHECKING:
-    from napari_tomo4d.gui.panels.base import LivePreview
+    from napari_tomo4d.gui.work.live_preview import LivePreview
 
 _REFRESH_MS = 100
 _FOLLOW_MS = 60

@@ -11,9 +11,10 @@ import pandas as pd
 from qtpy.QtWidgets import QFormLayout, QLabel
 
 from napari_tomo4d.data import Labels, TimeSeries
+from napari_tomo4d.gui.canvas.layer_picker import LayerPicker
 from napari_tomo4d.gui.canvas.layers import item_of
-from napari_tomo4d.gui.panels.base import LayerPicker, LivePreview
-from napari_tomo4d.gui.panels.front import FrontPanel
+from napari_tomo4d.gui.canvas.session import same_layer
+from napari_tomo4d.gui.panels.base import Panel
 from napari_tomo4d.gui.panels.pairs.canvas_marks import PairMarks, Picked
 from napari_tomo4d.gui.panels.pairs.choice_box import ChoiceBox, VolumePicker
 from napari_tomo4d.gui.panels.pairs.measured_pair import Found, description_of, problem_of
@@ -24,10 +25,11 @@ from napari_tomo4d.gui.panels.pairs.results_tabs import ResultsBox
 from napari_tomo4d.gui.panels.pairs.save_buttons import SaveRow
 from napari_tomo4d.gui.widgets.run_bar import RunBar
 from napari_tomo4d.measure.quantities import NOTHING_MEASURED
+from napari_tomo4d.gui.work.live_preview import LivePreview
 from napari_tomo4d.progress import Progress
 
 
-class PairsPanel(FrontPanel):
+class PairsPanel(Panel):
     """Choose pairs, see the section through each neck, follow them over time."""
 
     title = "Pairs"
@@ -36,15 +38,15 @@ class PairsPanel(FrontPanel):
         "has the same number at all times."
     )
 
-    def __init__(self, viewer: napari.Viewer) -> None:
-        super().__init__(viewer)
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__(napari_viewer)
         self._plots_dock: Any = None
         self._first: Picked | None = None
         self._pair: PairKey | None = None
         self._time = 0
         self._jump = False
         self._said = ""
-        self.marks = PairMarks(viewer, self)
+        self.marks = PairMarks(self.viewer, self)
         self.marks.clicked.connect(self._clicked)
         self.plots = PairPlots()
         self.plots.chosen.connect(self._go_to)
@@ -163,7 +165,7 @@ class PairsPanel(FrontPanel):
     def _input_changed(self) -> None:
         layer, problem = self.picker.layer, self._problem()
         item = None if problem else self.picker.item
-        if item is not None and item is self.work.item and layer is self.marks.layer:
+        if item is not None and item is self.work.item and same_layer(layer, self.marks.layer):
             self._look_at(layer)
             self._redraw()
             return

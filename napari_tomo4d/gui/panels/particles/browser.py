@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_tomo4d.data import TimeSeries
 from napari_tomo4d.gui.canvas.layers import item_of
-from napari_tomo4d.gui.panels.base import LivePreview
+from napari_tomo4d.gui.canvas.place import time_shown
 from napari_tomo4d.gui.panels.particles.canvas_clicks import ParticlePicks
 from napari_tomo4d.gui.panels.particles.model import (
     centre_px,
@@ -22,6 +22,7 @@ from napari_tomo4d.gui.panels.particles.model import (
     when,
 )
 from napari_tomo4d.gui.panels.particles.tables import ParticleTables
+from napari_tomo4d.gui.work.live_preview import LivePreview
 from napari_tomo4d.progress import Progress
 
 
@@ -67,7 +68,7 @@ class ParticleBrowser(QObject):
     @property
     def time(self) -> int:
         """The time point that is looked at."""
-        return time_of(self.viewer, self.layer)
+        return time_shown(self.viewer, self.layer)
 
     def listen(self, on: bool) -> None:
         """Begin or end to listen to the mouse and to draw on the canvas."""
@@ -183,13 +184,3 @@ class ParticleBrowser(QObject):
                 dims.set_point(axis, world[axis - first])
         shown = [world[a - first] for a in dims.displayed if a >= first]
         camera.center = (*camera.center[: 3 - len(shown)], *shown)
-
-
-def time_of(viewer: Any, layer: Any) -> int:
-    """Return the time point of a layer that is looked at."""
-    item = None if layer is None else item_of(layer)
-    if not isinstance(item, TimeSeries):
-        return 0
-    dims = viewer.dims
-    place = layer.world_to_data(np.asarray(dims.point)[dims.ndim - layer.ndim :])
-    return int(np.clip(np.round(place[0]), 0, len(item) - 1))

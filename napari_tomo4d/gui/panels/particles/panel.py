@@ -19,9 +19,10 @@ from qtpy.QtWidgets import (
 from napari_tomo4d.data import Labels, TimeSeries, Volume
 from napari_tomo4d.gui.canvas.layer_picker import LayerPicker
 from napari_tomo4d.gui.canvas.layers import item_of
-from napari_tomo4d.gui.panels.base import RecipePanel
-from napari_tomo4d.gui.panels.front import FrontPanel
-from napari_tomo4d.gui.panels.particles.browser import ParticleBrowser, time_of
+from napari_tomo4d.gui.canvas.place import time_shown
+from napari_tomo4d.gui.canvas.session import same_layer
+from napari_tomo4d.gui.panels.base import Panel
+from napari_tomo4d.gui.panels.particles.browser import ParticleBrowser
 from napari_tomo4d.gui.panels.particles.correction_tools import (
     DELETE,
     MERGE,
@@ -34,7 +35,6 @@ from napari_tomo4d.gui.panels.particles.model import (
     FOLLOW,
     SEPARATE,
     Correction,
-    by_hand,
     delete,
     events_of,
     is_mask,
@@ -64,7 +64,7 @@ class ParticlePicker(LayerPicker):
         return [x for x in super()._layers() if not is_mask(item_of(x))]
 
 
-class ParticlesPanel(FrontPanel, RecipePanel):
+class ParticlesPanel(Panel):
     """Part particles at their necks, follow them through time, correct and measure them."""
 
     title = "Particles"
@@ -72,12 +72,13 @@ class ParticlesPanel(FrontPanel, RecipePanel):
         "Gives each particle a number, the same at all times, and measures it. Needs a mask, or "
         "labels."
     )
+    refill_steps = (SEPARATE, FOLLOW)
 
-    def __init__(self, viewer: napari.Viewer) -> None:
-        super().__init__(viewer)
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__(napari_viewer)
         self._table_dock: Any = None
         self._first = 0
-        self.browser = ParticleBrowser(self, viewer)
+        self.browser = ParticleBrowser(self, self.viewer)
         self.tables, self.picks = self.browser.tables, self.browser.picks
         self.tables.save_wanted.connect(self._save_table)
         self.picks.clicked.connect(self._clicked)
@@ -192,7 +193,7 @@ class ParticlesPanel(FrontPanel, RecipePanel):
         if item is None:
             self.separate_box.look_at(None, "")
         else:
-            time = time_of(self.viewer, self.picker.layer)
+            time = time_shown(self.viewer, self.picker.layer)
             self.separate_box.look_at(labels_of(item)[time], when(item, time))
 
     # -- run -------------------------------------------------------------------------------
@@ -234,7 +235,7 @@ class ParticlesPanel(FrontPanel, RecipePanel):
         camera = self.viewer.scene.camera
         view = camera.center, camera.zoom, camera.angles
         below = [x for x in self.session.layers(Volume) if x.visible]
-        layer = self.session.add(item)
+        layer = self.add_result(item)
         if source.ndim == layer.ndim:
             for image in below:
                 image.visible = True
@@ -341,7 +342,7 @@ class ParticlesPanel(FrontPanel, RecipePanel):
         return layer
 
     def _replaced(self, layer: Any) -> None:
-        if layer is self.particles.layer:
+        if same_layer(layer, self.particles.layer):
             self.browser.refresh()
 
     def _undo(self) -> None:
@@ -368,15 +369,6 @@ class ParticlesPanel(FrontPanel, RecipePanel):
             return f"Saved {write_table(item, path, progress)} rows to {path}."
 
         self.saver.start(work)
-
-    def _save_recipe(self) -> None:
-        super()._save_recipe()
-        done = len(by_hand(self._active()))
-        if done and self.run_bar.status.text().startswith("Saved"):
-            self.run_bar.say(
-                f"{self.run_bar.status.text()} It leaves out what was corrected by hand ({done}), "
-                "which is noted with the layer."
-            )
 
     def refill(self, done: dict[str, dict[str, Any]]) -> str:
         """Fill in how particles were parted and followed; returns why it could not."""

@@ -16,11 +16,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tomo4d.data import Labels
-from napari_tomo4d.gui.panels.base import LivePreview
 from napari_tomo4d.gui.panels.particles.model import SEPARATE
 from napari_tomo4d.gui.widgets.form import ParameterForm
 from napari_tomo4d.gui.widgets.number_box import number_box
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
+from napari_tomo4d.gui.work.live_preview import LivePreview
 from napari_tomo4d.pipeline import STEPS
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.segment import separation_depths

@@ -23,13 +23,15 @@ from qtpy.QtWidgets import (
 
 from napari_tomo4d.data import TiltSeries, TimeSeries
 from napari_tomo4d.gui.canvas.layer_picker import NO_SERIES
-from napari_tomo4d.gui.panels.base import LivePreview, RecipePanel
+from napari_tomo4d.gui.canvas.place import time_shown
+from napari_tomo4d.gui.panels.base import Panel
 from napari_tomo4d.gui.panels.reconstruct.region_box import PreparationBox
 from napari_tomo4d.gui.widgets.form import ParameterForm
 from napari_tomo4d.gui.widgets.plots import CurveBox, ImageBox
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_bytes, format_seconds
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 from napari_tomo4d.pipeline import STEPS, run_in_slabs, run_step, run_steps, steps_of
+from napari_tomo4d.gui.work.live_preview import LivePreview
 from napari_tomo4d.progress import Progress, Snapshot
 from napari_tomo4d.reconstruct import estimate, ray_sums_per_second, slices_of
 
@@ -39,7 +41,7 @@ _PREVIEW_WEIGHT = 0.03
 _SHARE_OF_MEMORY = 0.5
 
 
-class ReconstructPanel(RecipePanel):
+class ReconstructPanel(Panel):
     """Choose region, method and parameters on a live slice, then reconstruct all slices."""
 
     title = "Reconstruct"
@@ -47,9 +49,10 @@ class ReconstructPanel(RecipePanel):
         "Makes a volume of each tilt series. Needs aligned images, one per tilt, dark "
         "background near zero."
     )
+    refill_steps = tuple(step.name for step in _METHODS)
 
-    def __init__(self, viewer: napari.Viewer) -> None:
-        super().__init__(viewer)
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__(napari_viewer)
         self._filling = False
         self._prepared: tuple[Any, Any] = (None, None)
         self._speed = 0.0
@@ -228,15 +231,16 @@ class ReconstructPanel(RecipePanel):
     # -- preview ---------------------------------------------------------------------------
 
     def _key(self) -> tuple[Any, ...]:
-        return id(self.picker.item), self._time(), repr(self.preparation.steps())
+        return self.picker.item, self._time(), repr(self.preparation.steps())
 
     def _time(self) -> int:
         """Return the time point that is looked at."""
-        item, layer = self.picker.item, self.picker.layer
-        if not isinstance(item, TimeSeries) or layer is None:
-            return 0
-        position = self.viewer.dims.current_step[self.viewer.dims.ndim - layer.ndim]
-        return min(int(position), len(item) - 1)
+        return time_shown(self.viewer, self.picker.layer)
+
+    def slider_moved(self, _event: Any = None) -> None:
+        """Show the live slice of another time."""
+        if self._prepared[0] != self._key():
+            self._changed()
 
     def _preview(self) -> None:
         item = self.picker.item
@@ -325,7 +329,7 @@ class ReconstructPanel(RecipePanel):
             self.curve.show_curve(snapshot.residuals)
 
     def _finished(self, result: Any, seconds: float) -> None:
-        layer = self.session.add(result)
+        layer = self.add_result(result)
         first = result[0] if isinstance(result, TimeSeries) else result
         text = f"“{layer.name}” in {format_seconds(seconds)}"
         if len(first.residuals):

@@ -11,29 +11,6 @@ PREVIEW_LAYER = "mask preview"
 _COLOURS: dict[int | None, Any] = {1: "#ffd54f", 2: "#ff8a65", 3: "#f06292", 4: "#ba68c8"}
 
 
-def slice_shown(viewer: Any, layer: Any) -> tuple[int, int, int] | None:
-    """Return time, axis and index of the slice of a layer that is looked at.
-
-    Returns
-    -------
-    time, axis, index : int
-        The axis is 0, 1 or 2 for z, y or x; None in 3D, or where the slice lies outside.
-    """
-    dims = viewer.dims
-    if dims.ndisplay != 2:
-        return None
-    offset = dims.ndim - 3
-    hidden = [a - offset for a in dims.not_displayed if a >= offset]
-    if len(hidden) != 1:
-        return None
-    place = layer.world_to_data(np.asarray(dims.point)[dims.ndim - layer.ndim :])
-    index = int(np.round(place[-3 + hidden[0]]))
-    if not 0 <= index < layer.data.shape[-3 + hidden[0]]:
-        return None
-    time = int(np.clip(np.round(place[0]), 0, layer.data.shape[0] - 1)) if layer.ndim == 4 else 0
-    return time, hidden[0], index
-
-
 def outline(mask: np.ndarray) -> np.ndarray:
     """Return the pixels (row, column) of a mask that have another kind beside them."""
     # napari's own contours warn at every change to 3D

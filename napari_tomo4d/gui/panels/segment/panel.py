@@ -15,11 +15,11 @@ from qtpy.QtWidgets import (
 from napari_tomo4d.data import TimeSeries, Volume
 from napari_tomo4d.gui.canvas.layer_picker import LayerPicker
 from napari_tomo4d.gui.canvas.layers import item_of
-from napari_tomo4d.gui.panels.base import LivePreview, RecipePanel
-from napari_tomo4d.gui.panels.front import FrontPanel
+from napari_tomo4d.gui.canvas.place import slice_shown
+from napari_tomo4d.gui.panels.base import Panel
 from napari_tomo4d.gui.panels.segment.classifier_box import ClassifierBox
 from napari_tomo4d.gui.panels.segment.histogram import Histogram
-from napari_tomo4d.gui.panels.segment.mask_outline import MaskOverlay, slice_shown
+from napari_tomo4d.gui.panels.segment.mask_outline import MaskOverlay
 from napari_tomo4d.gui.panels.segment.model import (
     BY_HAND,
     CLASSIFIER,
@@ -40,6 +40,7 @@ from napari_tomo4d.gui.panels.segment.model import (
 from napari_tomo4d.gui.panels.segment.threshold_box import ThresholdBox
 from napari_tomo4d.gui.widgets.form import ParameterForm
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
+from napari_tomo4d.gui.work.live_preview import LivePreview
 from napari_tomo4d.pipeline import STEPS
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.segment import PixelClassifier
@@ -47,7 +48,7 @@ from napari_tomo4d.segment import PixelClassifier
 _NO_VOLUME = "No volume yet: make one in the Reconstruct panel, or drop a file on the viewer."
 
 
-class SegmentPanel(FrontPanel, RecipePanel):
+class SegmentPanel(Panel):
     """Choose a threshold on the histogram and the slice, then make the mask of all slices."""
 
     title = "Segment"
@@ -55,15 +56,16 @@ class SegmentPanel(FrontPanel, RecipePanel):
         "Parts particles from background. Needs a volume, or those of all times, with particles "
         "brighter than their surroundings."
     )
+    refill_steps = (THRESHOLD, CLASSIFY)
 
-    def __init__(self, viewer: napari.Viewer) -> None:
-        super().__init__(viewer)
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__(napari_viewer)
         self._filling = self._stale = False
         self._key: tuple[Any, ...] | None = None
         self._analysis: Analysis | None = None
         self._settled: tuple[Any, Settings] | None = None
         self._item: Any = None
-        self.overlay = MaskOverlay(viewer)
+        self.overlay = MaskOverlay(self.viewer)
         self.live = LivePreview(self)
         self.live.due.connect(self._preview)
         self.live.finished.connect(self._show_preview)
@@ -391,7 +393,7 @@ class SegmentPanel(FrontPanel, RecipePanel):
         settings, source, (mask, numbers, notes) = result
         step = self.viewer.dims.current_step
         self.overlay.hide()
-        layer = self.session.add(mask)
+        layer = self.add_result(mask)
         layer.opacity = 0.5
         if source in self.viewer.layers:
             # the mask is judged on the volume, at the slice that was looked at

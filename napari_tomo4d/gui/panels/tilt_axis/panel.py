@@ -15,8 +15,8 @@ from qtpy.QtWidgets import (
 from napari_tomo4d.align import TiltAxis, tilt_axis
 from napari_tomo4d.data import TiltSeries, TimeSeries
 from napari_tomo4d.gui.canvas.layers import item_of
-from napari_tomo4d.gui.panels.base import RecipePanel
-from napari_tomo4d.gui.panels.front import FrontPanel
+from napari_tomo4d.gui.canvas.place import time_shown
+from napari_tomo4d.gui.panels.base import Panel
 from napari_tomo4d.gui.panels.tilt_axis.axis_box import AxisBox
 from napari_tomo4d.gui.panels.tilt_axis.axis_line import AxisFrame, AxisOverlay
 from napari_tomo4d.gui.panels.tilt_axis.live_slices import FrameClock, LiveSlices, Slices, Wish
@@ -40,7 +40,7 @@ from napari_tomo4d.provenance import collecting, noting
 _STEP = "align.apply_axis"
 
 
-class TiltAxisPanel(FrontPanel, RecipePanel):
+class TiltAxisPanel(Panel):
     """Place three slices, move or search the axis while they follow, accept it."""
 
     title = "Tilt axis"
@@ -48,9 +48,10 @@ class TiltAxisPanel(FrontPanel, RecipePanel):
         "Finds where the tilt axis is. Needs an aligned tilt series. Drag the pink line, or press "
         "Suggest; particles in the slices are sharp, without arcs, where it is right."
     )
+    refill_steps = (_STEP,)
 
-    def __init__(self, viewer: napari.Viewer) -> None:
-        super().__init__(viewer)
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__(napari_viewer)
         self.found: TiltAxis | None = None
         self._view_dock: Any = None
         self._places: weakref.WeakKeyDictionary[Any, Place] = weakref.WeakKeyDictionary()
@@ -59,7 +60,7 @@ class TiltAxisPanel(FrontPanel, RecipePanel):
         self.view.nudged.connect(self._nudge)
         self.view.shift_chosen.connect(self._choose_shift)
         self.view.rotation_chosen.connect(self._choose_rotation)
-        self.overlay = AxisOverlay(viewer, self)
+        self.overlay = AxisOverlay(self.viewer, self)
         self.overlay.moved.connect(self.set_axis)
         self.overlay.placed.connect(self._place_slice)
         self.overlay.released.connect(self._mouse_released)
@@ -158,8 +159,7 @@ class TiltAxisPanel(FrontPanel, RecipePanel):
             return item
         if self.time.currentIndex() == 0:
             return item[0]
-        step = self.viewer.dims.current_step[self.viewer.dims.ndim - layer.ndim]
-        return item[min(int(step), len(item) - 1)]
+        return item[time_shown(self.viewer, layer)]
 
     def _problem(self) -> str:
         return problem_of(self._series)
@@ -378,7 +378,7 @@ class TiltAxisPanel(FrontPanel, RecipePanel):
 
     def _show_accepted(self, item: Any, seconds: float) -> None:
         source, place = self.picker.layer, self._place()
-        layer = self.session.add(item)
+        layer = self.add_result(item)
         self.picker.choose(layer)
         new = self._places.get(layer)
         if place is not None and new is not None and self._series is not None:
