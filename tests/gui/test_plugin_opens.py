@@ -38,9 +38,19 @@ def open_from_menu(viewer, title):
     menu_action(viewer.window.plugins_menu, "4D electron tomography", title).trigger()
 
 
+def window_of(viewer):
+    """Return the window of Qt that a viewer lies in."""
+    return next(iter(viewer.window.dock_widgets.values())).window()
+
+
+def docks_in(viewer):
+    """Return all docks of the window."""
+    return window_of(viewer).findChildren(QDockWidget)
+
+
 def panels_in(viewer):
     """Return all panels of ours in the window, seen or not, by title."""
-    window = next(iter(viewer.window.dock_widgets.values())).window()
+    window = window_of(viewer)
     found = window.findChildren(Panel)
     assert len({type(p) for p in found}) == len(found), "the same panel is there twice"
     return {p.title: p for p in found}
@@ -70,8 +80,7 @@ def test_all_widgets_open_by_name_as_scripts_do(viewer, qtbot):
     open_from_menu(viewer, "Align")
     qtbot.waitUntil(lambda: len(panels_in(viewer)) == 9)
     assert panels_in(viewer)["Align"] is opened[3]
-    docks = opened[3].window().findChildren(QDockWidget)
-    assert sum(d.widget() is None for d in docks) == 0
+    qtbot.waitUntil(lambda: not any(d.widget() is None for d in docks_in(viewer)))
 
 
 def test_the_command_opens_all_and_nothing_twice(viewer, qtbot):
