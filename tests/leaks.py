@@ -44,7 +44,7 @@ def _name(o: object) -> str:
 
 
 def registered_callbacks() -> dict[str, int]:
-    """Return how many of our callbacks the parts of napari and Python that outlive a window hold."""
+    """Return how many of our callbacks are held by what outlives a window in napari and Python."""
     settings = get_settings()
     emitters = {
         "napari's notifications": notification_manager.notification_ready,

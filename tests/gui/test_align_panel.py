@@ -227,8 +227,8 @@ def test_saved_shifts_are_loaded_for_another_series(
     assert result.provenance.parameters == {"path": str(path)}
     recipe = tmp_path / "recipe.toml"
     save_to(monkeypatch, recipe)
-    assert read_recipe(recipe).steps[-1][0] == "align.apply_file"
     click(qtbot, panel.recipe.save_button)
+    assert read_recipe(recipe).steps[-1][0] == "align.apply_file"
 
 
 def test_a_file_that_does_not_fit_is_refused(qtbot, panel, monkeypatch, tmp_path):

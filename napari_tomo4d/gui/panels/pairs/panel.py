@@ -24,8 +24,8 @@ from napari_tomo4d.gui.panels.pairs.plots import PairPlots
 from napari_tomo4d.gui.panels.pairs.results_tabs import ResultsBox
 from napari_tomo4d.gui.panels.pairs.save_buttons import SaveRow
 from napari_tomo4d.gui.widgets.run_bar import RunBar
-from napari_tomo4d.measure.quantities import NOTHING_MEASURED
 from napari_tomo4d.gui.work.live_preview import LivePreview
+from napari_tomo4d.measure.quantities import NOTHING_MEASURED
 from napari_tomo4d.progress import Progress
 
 

@@ -30,8 +30,8 @@ from napari_tomo4d.gui.widgets.form import ParameterForm
 from napari_tomo4d.gui.widgets.plots import CurveBox, ImageBox
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_bytes, format_seconds
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
-from napari_tomo4d.pipeline import STEPS, run_in_slabs, run_step, run_steps, steps_of
 from napari_tomo4d.gui.work.live_preview import LivePreview
+from napari_tomo4d.pipeline import STEPS, run_in_slabs, run_step, run_steps, steps_of
 from napari_tomo4d.progress import Progress, Snapshot
 from napari_tomo4d.reconstruct import estimate, ray_sums_per_second, slices_of
 
