@@ -22,7 +22,7 @@ def stack_frames(frames: Sequence[Any]) -> Any:
     if all(p.ndim == 2 for p in parts):
         if len({p.shape for p in parts}) > 1:
             raise DataError("The images of this tilt series differ in size; all must be equal.")
-        return frozen(np.stack(parts)) if isinstance(parts[0], np.ndarray) else np.stack(parts)
+        return frozen(np.stack(parts))
     if any(p.ndim != 3 for p in parts):
         raise DataError("Every tilt needs a stack of frames (frame, y, x).")
     if len({p.shape[1:] for p in parts}) > 1:
@@ -98,8 +98,7 @@ def require_memory(n_bytes: float, what: str) -> None:
 def kept(array: Any, dtype: type | None = None) -> Any:
     """Return an array of a type that nobody can change; one that is read when used stays lazy."""
     if dtype is not None and array.dtype != dtype:
-        array = array.astype(dtype)
-        return private(frozen(array)) if isinstance(array, np.ndarray) else array
+        array = frozen(array.astype(dtype))
     if not isinstance(array, np.ndarray):
         return array
     # free memory is worth a question only where it may run out

@@ -7,7 +7,7 @@ from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-Array = TypeVar("Array", bound=np.ndarray)
+Array = TypeVar("Array")
 
 
 def frozen(array: Array) -> Array:
@@ -20,7 +20,8 @@ def frozen(array: Array) -> Array:
     Parameters
     ----------
     array : array
-        It and the arrays whose memory it shows become read-only; nothing is copied.
+        It and the arrays whose memory it shows become read-only; nothing is copied. What is
+        no NumPy array, such as a lazy one, is returned as it is.
     """
     part: Any = array
     while isinstance(part, np.ndarray):

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError
+from napari_tomo4d.immutable import frozen
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.provenance import warn
 from napari_tomo4d.registry import step
@@ -66,7 +67,7 @@ def leave_out(
         found = metadata["alignment"]
         metadata["alignment"] = {name: _kept(value, keep) for name, value in found.items()}
     images = series.images
-    images = tuple(_kept(list(images), keep)) if isinstance(images, tuple) else images[keep]
+    images = tuple(_kept(list(images), keep)) if isinstance(images, tuple) else frozen(images[keep])
     return series.replace(images=images, angles_deg=series.angles_deg[keep], metadata=metadata)
 
 

@@ -14,6 +14,7 @@ from skimage.filters import threshold_otsu
 
 from napari_tomo4d.data import TimeSeries, Volume
 from napari_tomo4d.errors import DataError
+from napari_tomo4d.immutable import frozen
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note
@@ -134,7 +135,7 @@ def shift_volumes(
         data = ndimage.shift(volume.data, shifts[i], order=order, mode="nearest")
         result.append(
             Volume(
-                data,
+                frozen(data),
                 volume.pixel_size_nm,
                 volume.residuals,
                 volume.name,

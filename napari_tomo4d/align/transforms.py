@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError
+from napari_tomo4d.immutable import frozen
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note
 
@@ -228,7 +229,7 @@ def apply_transforms(
         progress.report(i + 1, len(series), "Applying the alignment")
     if lost > 0.01 * whole:
         note(f"{100 * lost / whole:.1f} % of the intensity moved out of the images.")
-    return series.replace(images=images)
+    return series.replace(images=frozen(images))
 
 
 def moved(image: np.ndarray, matrix: np.ndarray, offset: np.ndarray) -> np.ndarray:

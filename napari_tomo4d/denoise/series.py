@@ -20,6 +20,7 @@ from napari_tomo4d.denoise.engines import (
 from napari_tomo4d.denoise.measure_noise import CountingNoise
 from napari_tomo4d.denoise.noise_model import KINDS, NoiseModel
 from napari_tomo4d.errors import DataError, ParameterError
+from napari_tomo4d.immutable import frozen
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.processors import usable_threads
 from napari_tomo4d.progress import Progress
@@ -157,7 +158,7 @@ def denoise_series(
             [unstabilise(i, c).astype(np.float32) for i, c in zip(result, counting, strict=True)]
         )
     metadata = {**series.metadata, "noise_sigma": [float(f"{s:.6g}") for s in sigmas]}
-    return series.replace(images=result, metadata=metadata)
+    return series.replace(images=frozen(result), metadata=metadata)
 
 
 def _warn_of_negative_counts(images: np.ndarray, counting: list[CountingNoise]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_tomo4d.data import Labels, TiltSeries, TimeSeries, Volume
 from napari_tomo4d.errors import ReadError
+from napari_tomo4d.immutable import frozen
 from napari_tomo4d.provenance import SCHEMA_VERSION, Provenance, jsonable
 
 KINDS = {
@@ -53,7 +54,7 @@ def item_from(header: dict[str, Any], pixels: Any, where: str) -> Any:
         pixels = [pixels[b - n : b] for n, b in zip(frames, stops, strict=True)]
         if len(set(frames)) == 1:
             stack = np.stack if isinstance(pixels[0], np.ndarray) else _stack_lazy
-            pixels = stack(pixels)
+            pixels = frozen(stack(pixels))
     cls: Any = KINDS[kind]
     known = {k: v for k, v in header.items() if k in cls.__dataclass_fields__}
     return cls(pixels, **known)

@@ -14,6 +14,7 @@ import numpy as np
 from napari_tomo4d.checks import require_memory
 from napari_tomo4d.data import Labels, TiltSeries, TimeSeries, Volume
 from napari_tomo4d.errors import DataError, MissingAnglesError, ReadError
+from napari_tomo4d.immutable import frozen
 from napari_tomo4d.io.formats import format_of, known_suffixes
 from napari_tomo4d.io.header import item_from
 from napari_tomo4d.io.imod import read_angles
@@ -206,7 +207,8 @@ class _Reader:
                 raise ReadError(f"{path} may not be read; check its permissions.")
             if path.is_file() and path.stat().st_size == 0:
                 raise ReadError(f"{path} is empty; copy it again.")
-            return form.reader(path, self.lazy)
+            raw = form.reader(path, self.lazy)
+            return dataclasses.replace(raw, data=frozen(raw.data))
         except ReadError:
             raise
         except OSError as error:
@@ -369,14 +371,14 @@ def _matching(pattern: str) -> tuple[list[Path], list[float] | None]:
 def _whole_numbers(data: np.ndarray) -> np.ndarray:
     """Return labels that were stored as floating point, as in MRC, as whole numbers again."""
     if data.dtype.kind == "f" and np.array_equal(data, np.rint(data)):
-        return data.astype(np.int32)
+        return frozen(data.astype(np.int32))
     return data
 
 
 def _in_memory(data: Any) -> Any:
     if not isinstance(data, np.ndarray):
         require_memory(4 * data.size, "This volume would")
-    return np.asarray(data)
+    return frozen(np.asarray(data))
 
 
 def _join(parts: list[Any]) -> Any:
@@ -384,8 +386,8 @@ def _join(parts: list[Any]) -> Any:
     if any(len(p) > 1 for p in parts):
         if len({len(p) for p in parts}) > 1:
             return parts
-        return _module(parts[0]).stack(parts)
-    return _module(parts[0]).concatenate(parts)
+        return frozen(_module(parts[0]).stack(parts))
+    return frozen(_module(parts[0]).concatenate(parts))
 
 
 def _group_frames(images: Any, angles: np.ndarray) -> tuple[Any, np.ndarray]:

@@ -11,6 +11,7 @@ import zarr
 
 from napari_tomo4d.data import Labels, TiltSeries, TimeSeries, Volume
 from napari_tomo4d.errors import ReadError
+from napari_tomo4d.immutable import frozen
 from napari_tomo4d.io.header import header_of, item_from
 from napari_tomo4d.io.raw import Raw, use_lazy
 from napari_tomo4d.progress import Progress
@@ -109,7 +110,7 @@ def _read_ours(group: zarr.Group, path: Path, lazy: bool | None) -> Any:
 
 
 def _pixels(array: Any, lazy: bool | None) -> Any:
-    return da.from_zarr(array) if use_lazy(lazy, array.nbytes) else array[...]
+    return da.from_zarr(array) if use_lazy(lazy, array.nbytes) else frozen(array[...])
 
 
 def _read_foreign(group: zarr.Group, lazy: bool | None) -> Raw:

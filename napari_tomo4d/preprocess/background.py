@@ -13,6 +13,7 @@ from skimage.filters import threshold_otsu
 
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError
+from napari_tomo4d.immutable import frozen
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import warn
@@ -122,7 +123,7 @@ def subtract_background(
         levels.append(float(np.mean(background)))
         progress.report(i + 1, len(images), "Subtracting background")
     metadata = {**series.metadata, "background": levels}
-    return dataclasses.replace(series, images=images, metadata=metadata)
+    return dataclasses.replace(series, images=frozen(images), metadata=metadata)
 
 
 def find_particles(image: np.ndarray, smoothing_px: float = 3.0) -> np.ndarray:

@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError
+from napari_tomo4d.immutable import frozen
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.preprocess.registration import Smoothing, register_frames
 from napari_tomo4d.progress import Progress
@@ -71,7 +72,7 @@ def average_frames(
         # the noise of a mean depends on it
         "frames_averaged": list(series.frames_per_tilt),
     }
-    return dataclasses.replace(series, images=images, metadata=metadata)
+    return dataclasses.replace(series, images=frozen(images), metadata=metadata)
 
 
 def _frame_shifts(frames: np.ndarray, smoothing_px: float, where: str) -> np.ndarray:
@@ -125,7 +126,7 @@ def select_frame(
         missing = [f"{a:g}" for i, a in enumerate(series.angles_deg) if i not in keep]
         warn(f"Tilts without frame {frame} were left out: {', '.join(missing)} deg.")
     images = np.stack([series.frames(i)[frame - 1] for i in keep])
-    return dataclasses.replace(series, images=images, angles_deg=series.angles_deg[keep])
+    return dataclasses.replace(series, images=frozen(images), angles_deg=series.angles_deg[keep])
 
 
 @step("preprocess.align_frames", title="Align frames", takes=TiltSeries, gives=TiltSeries)

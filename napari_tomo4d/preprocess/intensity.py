@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError
+from napari_tomo4d.immutable import frozen
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note, warn
@@ -155,6 +156,6 @@ def normalise(
         progress.report(i + 1, len(images), "Normalising")
     return dataclasses.replace(
         series,
-        images=result,
+        images=frozen(result),
         metadata={**series.metadata, "intensity_factors": np.round(factors, 6).tolist()},
     )

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_tomo4d.data import Labels, TiltSeries, Volume
 from napari_tomo4d.errors import DataError
+from napari_tomo4d.immutable import frozen
 from napari_tomo4d.progress import Progress, Snapshot
 from napari_tomo4d.provenance import warn
 from napari_tomo4d.reconstruct.parameters import make_projector, require_memory_for
@@ -335,7 +336,7 @@ class Problem:
         if self.chosen:
             metadata["chosen"] = self.chosen
         return Volume(
-            self.projector.volume_from_blocks(self.volume),
+            frozen(self.projector.volume_from_blocks(self.volume)),
             series.pixel_size_nm,
             np.array(self.residuals),
             name=f"{series.name} {self.method}",

@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_tomo4d.data import Labels, Volume
 from napari_tomo4d.errors import DataError, ReadError
+from napari_tomo4d.immutable import frozen
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.registry import step
@@ -169,7 +170,7 @@ class PixelClassifier:
             )
             result[here] = values[np.argmax(shares, axis=0)]
         return Labels(
-            result, volume.pixel_size_nm, f"{volume.name} particles", dict(volume.metadata)
+            frozen(result), volume.pixel_size_nm, f"{volume.name} particles", dict(volume.metadata)
         )
 
     def probability(
@@ -197,7 +198,7 @@ class PixelClassifier:
         whole = tuple(slice(0, n) for n in volume.data.shape)
         for box, shares in self._shares(volume, whole, tile, progress):
             result[box] = shares[index]
-        return Volume(result, volume.pixel_size_nm, name=f"{volume.name} probability")
+        return Volume(frozen(result), volume.pixel_size_nm, name=f"{volume.name} probability")
 
     def save(self, path: str | Path) -> None:
         """Write the classifier to an ``.npz`` file, whole or not at all.

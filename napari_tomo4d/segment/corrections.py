@@ -11,6 +11,7 @@ from skimage.segmentation import watershed
 
 from napari_tomo4d.data import Labels
 from napari_tomo4d.errors import DataError, ParameterError
+from napari_tomo4d.immutable import frozen
 from napari_tomo4d.segment.distance import squared_distance
 
 
@@ -176,4 +177,4 @@ def _numbers(part: np.ndarray, label: int, free: int) -> np.ndarray:
 def _with_numbers(labels: Labels, where: np.ndarray, numbers: np.ndarray | int) -> Labels:
     data = np.array(labels.data)
     data[tuple(where.T)] = numbers
-    return dataclasses.replace(labels, data=data)
+    return dataclasses.replace(labels, data=frozen(data))

@@ -13,6 +13,7 @@ from scipy.optimize import linear_sum_assignment
 
 from napari_tomo4d.data import Labels, TimeSeries
 from napari_tomo4d.errors import DataError, ParameterError
+from napari_tomo4d.immutable import frozen
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note, warn
@@ -121,7 +122,7 @@ def follow_particles(
                 next_number += 1
         events.append(_events(t, numbers, matches, covers, last_seen, present))
         last_seen.update({int(numbers[i]): t for i in present})
-        done.append(numbers[given])
+        done.append(frozen(numbers[given]))
         progress.report(t, len(labels) - 1, "Following particles")
     count = sum(map(len, events))
     note(f"{next_number - 1} particles were followed through {len(labels)} times.")
@@ -204,7 +205,7 @@ def relabel(
             )
         table = np.zeros(max(present, default=0) + 1, np.int32)
         table[present] = changed
-        items[t] = dataclasses.replace(items[t], data=table[data])
+        items[t] = dataclasses.replace(items[t], data=frozen(table[data]))
     return labels.with_items(items)
 
 

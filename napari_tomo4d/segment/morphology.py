@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_tomo4d.data import Labels
+from napari_tomo4d.immutable import frozen
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import warn
@@ -101,7 +102,7 @@ def clean_mask(
     if not data.any():
         warn("Nothing is left of the mask; take a lower threshold or smaller radii.")
     progress.report(4, 4, "Cleaning the mask")
-    return dataclasses.replace(mask, data=data.astype(np.int32))
+    return dataclasses.replace(mask, data=frozen(data.astype(np.int32)))
 
 
 def smoothed_mask(mask: np.ndarray, opening_px: float, closing_px: float) -> np.ndarray:

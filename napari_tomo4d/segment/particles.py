@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_tomo4d.data import Labels
+from napari_tomo4d.immutable import frozen
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note, warn
@@ -111,7 +112,7 @@ def separate_particles(
     if not found:
         warn("There are no particles in this mask; take a lower threshold or smaller particles.")
     _number_by_size(result, found)
-    return dataclasses.replace(mask, data=result)
+    return dataclasses.replace(mask, data=frozen(result))
 
 
 def count_particles(

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_tomo4d.data import Labels, TimeSeries, Volume
 from napari_tomo4d.errors import DataError, ParameterError
+from napari_tomo4d.immutable import frozen
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note, warn
@@ -316,7 +317,7 @@ def _threshold(
             "level": levels if several else levels[0],
             "smoothing_px": smoothing_px,
         }
-        data = apply_levels(array, method, levels)
+        data = frozen(apply_levels(array, method, levels))
         result.append(Labels(data, volume.pixel_size_nm, f"{volume.name} particles", metadata))
         progress.report(i + 3, len(arrays) + 2, "Threshold")
     return result

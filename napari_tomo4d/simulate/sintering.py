@@ -14,6 +14,7 @@ from dask import delayed
 from napari_tomo4d.data import Labels, TiltSeries, TimeSeries, Volume
 from napari_tomo4d.dose import dose_e_per_nm2, electrons_per_pixel
 from napari_tomo4d.errors import ParameterError
+from napari_tomo4d.immutable import frozen
 from napari_tomo4d.parameters import Param, check_parameters
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import Provenance, jsonable, software_version
@@ -319,7 +320,7 @@ def _eager_stack(
         for frame in range(n_frames):
             stack[tilt, frame] = image(time, tilt, frame)
         progress.report(tilt + 1, n_tilts)
-    return stack if n_frames > 1 else stack[:, 0]
+    return frozen(stack if n_frames > 1 else stack[:, 0])
 
 
 def _lazy_stack(
@@ -351,7 +352,7 @@ def _voxels(
     arrays: list[Any] = [density, labels]
     if turned:
         arrays = [np.ascontiguousarray(a.swapaxes(1, 2)) for a in arrays]
-    volume, particles = arrays
+    volume, particles = map(frozen, arrays)
     return Volume(volume, size_nm, name="truth"), Labels(particles, size_nm, name="true particles")
 
 
