@@ -16,6 +16,8 @@ from napari_tomo4d.measure.necks.growth import (
     fit_arrhenius,
     fit_growth,
 )
+from napari_tomo4d.measure.necks.growth_of_pairs import growth_of_pairs, growth_table
+from napari_tomo4d.measure.necks.growth_sentences import growth_sentences
 from napari_tomo4d.measure.necks.neck import neck
 from napari_tomo4d.measure.necks.neck_values import Neck, Section
 from napari_tomo4d.measure.necks.uncertainty import repeat_errors, surface_uncertainty
@@ -36,13 +38,11 @@ if TYPE_CHECKING:
         save_figures,
         totals_figure,
     )
-    from napari_tomo4d.measure.report.growth import growth_table
     from napari_tomo4d.measure.report.report import write_report
 
 # these draw, and drawing takes half a second to load
 _LATER = {
     "growth_figure": "report.figures",
-    "growth_table": "report.growth",
     "model_plot": "report.figures",
     "over_time": "report.figures",
     "save_figures": "report.figures",
@@ -64,6 +64,8 @@ __all__ = [
     "fit_growth",
     "follow_pairs",
     "growth_figure",
+    "growth_of_pairs",
+    "growth_sentences",
     "growth_table",
     "headers",
     "measure_pairs",

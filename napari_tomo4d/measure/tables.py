@@ -73,10 +73,11 @@ _HEADINGS = {
     "rate_per_s": "rate B (1/s)",
     "rate_low_per_s": "B, lower limit (1/s)",
     "rate_high_per_s": "B, upper limit (1/s)",
-    "start": "r_n/r at time 0",
+    "start": "r_n/r at the first time",
     "rms": "RMS of residuals",
     "mechanism": "mechanism",
-    "weight": "Akaike weight",
+    "weight": "Akaike weight of the likeliest",
+    "aicc": "Akaike criterion (AICc)",
     # what happened to particles
     "event": "event",
     "other": "other particle",

@@ -13,35 +13,7 @@ from scipy import ndimage
 import napari_tomo4d as t4
 from napari_tomo4d.gui.panels.pairs.canvas_marks import CENTRES_LAYER, LINES_LAYER
 from napari_tomo4d.gui.panels.pairs.model import PairBook
-from napari_tomo4d.gui.panels.pairs.text import growth_lines
 from napari_tomo4d.measure import neck, surface_uncertainty
-
-
-def made_up(n=6.0, distance_sign=-1.0, pair="P1"):
-    """Return rows of one pair whose neck grows by a known law."""
-    times = np.arange(8) * 600.0
-    ratio = (0.3**n + 5e-5 * times) ** (1 / n)
-    return pd.DataFrame(
-        {
-            "pair": pair,
-            "a": 1,
-            "b": int(pair[1:]) + 1,
-            "time_s": times,
-            "neck_ratio": ratio,
-            "neck_ratio_error": 0.01,
-            "distance_ratio": 0.95 + distance_sign * 0.2 * ratio,
-        }
-    )
-
-
-def test_growth_is_told_in_words_and_the_odd_pair_named():
-    table = pd.concat([made_up(), made_up(n=7.0, distance_sign=1.0, pair="P2")])
-    lines = growth_lines(table, True)
-    assert lines[0] == "P2 breaks the rule: the distance grows with the neck."
-    assert lines[1].startswith("P1: n = 6.0 (6.0 to 6.0), likeliest grain-boundary diffusion")
-    assert lines[1].endswith("neck and distance r = −1.00.")
-    assert lines[2].startswith("P2: n = 7.0") and "surface diffusion" in lines[2]
-    assert "needs times in seconds" in growth_lines(table, False)[1]
 
 
 def test_pairs_keep_their_names():

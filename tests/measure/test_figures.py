@@ -15,8 +15,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from napari_tomo4d.errors import DataError, ParameterError, WriteError
+from napari_tomo4d.measure import growth_table
 from napari_tomo4d.measure.report import figures
-from napari_tomo4d.measure.report.growth import growth_table
 from napari_tomo4d.two_spheres import two_sphere_curve_as_measured
 
 

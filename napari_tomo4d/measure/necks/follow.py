@@ -70,7 +70,8 @@ def follow_pairs(
     -------
     pandas.DataFrame
         A row per pair and time, in the order of pairs and of time: ``pair`` (P1, P2, ...),
-        ``time`` (number of the volume), ``time_s``, ``temperature_c``, ``a``, ``b``, the values of
+        ``time`` (number of the volume, from 0), ``time_s`` (NaN if not known), ``temperature_c``,
+        ``a``, ``b``, the values of
         `Neck`, their uncertainties ``..._error``, and ``remarks`` (text, empty if nothing is
         doubtful). Where a particle is lost, values are NaN and a flag says so.
 
@@ -152,7 +153,7 @@ def _times(volumes: Any, given: Any, count: int) -> np.ndarray:
     if given is None and isinstance(volumes, TimeSeries):
         given = volumes.times_s
     if given is None:
-        return np.arange(count, dtype=np.float64)
+        return np.full(count, np.nan)
     times: np.ndarray = np.asarray(given, dtype=np.float64)
     if times.shape != (count,) or not np.isfinite(times).all():
         raise DataError(f"There are {count} volumes but {times.size} usable times; give one each.")

@@ -40,7 +40,7 @@ class GrowthFit:
         Of the intervals, such as 0.95.
     rms : float
         Of the residuals of r_n / r.
-    log_likelihood_penalty : float
+    aicc : float
         Akaike's criterion with the correction for few values; smaller is better.
     n_values : int
     """
@@ -52,14 +52,8 @@ class GrowthFit:
     rate_interval_per_s: tuple[float, float]
     confidence: float
     rms: float
-    log_likelihood_penalty: float
+    aicc: float
     n_values: int
-
-    @property
-    def mechanism(self) -> str:
-        """The mechanism whose exponent is nearest."""
-        nearest = min(MECHANISMS, key=lambda n: abs(n - self.exponent))
-        return MECHANISMS[nearest]
 
     def ratio(self, time_s: np.ndarray) -> np.ndarray:
         """Return r_n / r at times in seconds."""
@@ -186,8 +180,8 @@ def compare_mechanisms(
     Returns
     -------
     pandas.DataFrame
-        ``mechanism``, ``exponent``, ``rate_per_s``, ``rms`` and ``weight``: Akaike weights, which
-        add up to 1 (Burnham & Anderson 2002).
+        ``mechanism``, ``exponent``, ``rate_per_s``, ``rms``, ``aicc`` (Akaike's criterion) and
+        ``weight``: Akaike weights, which add up to 1 (Burnham & Anderson 2002).
     """
     rows = []
     for exponent, mechanism in MECHANISMS.items():
@@ -198,13 +192,18 @@ def compare_mechanisms(
                 "exponent": exponent,
                 "rate_per_s": fit.rate_per_s,
                 "rms": fit.rms,
-                "aicc": fit.log_likelihood_penalty,
+                "aicc": fit.aicc,
             }
         )
     table = pd.DataFrame(rows)
-    weight = np.exp(-(table.aicc - table.aicc.min()) / 2)
-    table["weight"] = weight / weight.sum()
-    return table.drop(columns="aicc").sort_values("weight", ascending=False, ignore_index=True)
+    table["weight"] = akaike_weights(table.aicc.to_numpy())
+    return table.sort_values("weight", ascending=False, ignore_index=True)
+
+
+def akaike_weights(criterion: np.ndarray) -> np.ndarray:
+    """Return how likely each of several laws is, from Akaike's criterion of each; sum 1."""
+    weight = np.exp(-(criterion - np.min(criterion)) / 2)
+    return weight / weight.sum()
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from napari_tomo4d.errors import DataError, ParameterError, WriteError
-from napari_tomo4d.measure.necks.growth import GrowthFit, correlations
+from napari_tomo4d.measure.necks.growth import correlations
+from napari_tomo4d.measure.necks.growth_of_pairs import Growth, growth_of_pairs
+from napari_tomo4d.measure.necks.growth_sentences import exponent_text
 from napari_tomo4d.measure.quantities import time_axis, time_unit
-from napari_tomo4d.measure.report.growth import growth_fits
 from napari_tomo4d.measure.report.style import (
     WARNING_COLOUR,
     add_legend,
@@ -217,13 +218,15 @@ def totals_figure(totals: pd.DataFrame) -> Figure:
     return figure
 
 
-def growth_figure(table: pd.DataFrame) -> Figure:
+def growth_figure(table: pd.DataFrame, growth: Growth | None = None) -> Figure:
     """Draw the growth of the necks on logarithmic axes, with the fitted laws.
 
     Parameters
     ----------
     table : pandas.DataFrame
         From `follow_pairs`, with times in seconds from the start of sintering.
+    growth : Growth, optional
+        Of `growth_of_pairs`; fitted here by default.
 
     Returns
     -------
@@ -239,7 +242,7 @@ def growth_figure(table: pd.DataFrame) -> Figure:
     seen = table[(table.neck_ratio > 0) & np.isfinite(table.time_s.astype(float))]
     if not (seen.time_s > 0).any():
         raise DataError("Growth needs necks at known times after 0; the table has none.")
-    fits = growth_fits(table)
+    growth = growth_of_pairs(table) if growth is None else growth
     seconds, unit = time_unit(seen.time_s)
     starts = bool((seen.time_s <= 0).any())
     figure = new_figure(5.8, 4.2)
@@ -252,8 +255,8 @@ def growth_figure(table: pd.DataFrame) -> Figure:
     curve = np.geomspace(low, high, 200)
     handles, names = [], []
     lines: list[np.ndarray] = []
-    for i, (pair, fit) in enumerate(fits.items()):
-        part = seen[seen.pair == pair]
+    for i, pair in enumerate(growth.pairs):
+        part = seen[seen.pair == pair.pair]
         style = style_of(i)
         for axes in panels:
             chosen = part[(part.time_s > 0) if axes is last else (part.time_s <= 0)]
@@ -261,11 +264,11 @@ def growth_figure(table: pd.DataFrame) -> Figure:
             times = chosen.time_s.to_numpy() / seconds
             bars = {**_BAR, **style, "linestyle": "none"}
             axes.errorbar(times, chosen.neck_ratio, errors, **bars)
-        if isinstance(fit, GrowthFit):
-            lines.append(fit.ratio(curve))
+        if pair.fit is not None:
+            lines.append(pair.fit.ratio(curve - growth.first_s))
             last.plot(curve / seconds, lines[-1], color=style["color"], linewidth=1.0)
         handles.append(Line2D([], [], **style, markersize=5, linewidth=1.0))
-        names.append(f"{pair}: {_exponent_text(fit)}")
+        names.append(f"{pair.pair}: {exponent_text(pair)}")
     _log_axes(last, seen, lines, (low / seconds, high / seconds))
     finish_axes(first, "", "$r_n/r$")
     finish_axes(last, f"time ({unit})", "" if starts else "$r_n/r$")
@@ -331,7 +334,9 @@ def save_figures(
     ]
 
 
-def all_figures(table: pd.DataFrame, totals: pd.DataFrame | None = None) -> dict[str, Figure]:
+def all_figures(
+    table: pd.DataFrame, totals: pd.DataFrame | None = None, growth: Growth | None = None
+) -> dict[str, Figure]:
     """Return every figure that the table has values for, by name."""
     contact = bool(((table.neck_ratio > 0) & table.distance_ratio.notna()).any())
     times = table.time_s.to_numpy(np.float64)
@@ -343,7 +348,7 @@ def all_figures(table: pd.DataFrame, totals: pd.DataFrame | None = None) -> dict
     if contact:
         figures["model"] = model_plot(table)
     if ((table.neck_ratio.to_numpy() > 0) & (times > 0)).any() and table.time.nunique() > 1:
-        figures["growth"] = growth_figure(table)
+        figures["growth"] = growth_figure(table, growth)
     if totals is not None and len(totals) > 1:
         figures["totals"] = totals_figure(totals)
     return figures
@@ -386,15 +391,6 @@ def _limits(axes: Any, good: pd.DataFrame) -> None:
     dv = np.zeros(len(v)) if up is None else up
     axes.set_xlim(min(0.64, float((u - du).min()) - 0.02), max(1.03, float((u + du).max()) + 0.02))
     axes.set_ylim(0, max(1.08, float((v + dv).max()) + 0.04))
-
-
-def _exponent_text(fit: GrowthFit | str) -> str:
-    if isinstance(fit, str):
-        return "no fit"
-    low, high = fit.exponent_interval
-    if not np.isfinite(high) or high > 100:
-        return f"n = {fit.exponent:.1f}, not certain"
-    return f"n = {fit.exponent:.1f} ({low:.1f} to {high:.1f})"
 
 
 def _log_axes(

@@ -15,13 +15,13 @@ from napari_tomo4d.errors import DataError
 from napari_tomo4d.measure.necks.contacts import find_pairs
 from napari_tomo4d.measure.necks.follow import follow_pairs
 from napari_tomo4d.measure.necks.growth import correlations
+from napari_tomo4d.measure.necks.growth_of_pairs import Growth, as_table, growth_of_pairs
 from napari_tomo4d.measure.necks.pair import spacing_of
 from napari_tomo4d.measure.necks.uncertainty import surface_uncertainty
 from napari_tomo4d.measure.particles.shapes import particle_table, totals
 from napari_tomo4d.measure.quantities import MISSING, time_names, with_error
 from napari_tomo4d.measure.report import html
 from napari_tomo4d.measure.report.figures import all_figures, image_of
-from napari_tomo4d.measure.report.growth import growth_table
 from napari_tomo4d.measure.report.pictures import draw_pair, pair_views
 from napari_tomo4d.measure.report.tables import tables_html
 from napari_tomo4d.measure.report.text import summary
@@ -102,7 +102,8 @@ def write_report(
     surfaces = _surfaces(items, shown) if table is None else None
     table = _table(labels, items, table, section, surfaces, progress.part(0, 3))
     times = time_names(_times(table, known, len(items)), len(items))
-    tables = _tables(labels, items, table, progress.part(1, 3))
+    growth = growth_of_pairs(table) if len(table) else None
+    tables = _tables(labels, items, table, growth, progress.part(1, 3))
     pictures = _pictures(table, items, shown, section, times, progress.part(2, 3))
     name = labels.name
     temperatures = labels.temperatures_c if isinstance(labels, TimeSeries) else None
@@ -114,7 +115,7 @@ def write_report(
         tables["totals"],
         table,
         tables["correlations"],
-        tables["growth"],
+        growth,
     )
     if surfaces is not None and len(table):
         low, high = (f"{f(surfaces):.2g}" for f in (min, max))
@@ -125,7 +126,7 @@ def write_report(
         )
     sections = [
         ("Summary", html.bullets(said)),
-        ("Figures", _figures(table, tables["totals"])),
+        ("Figures", _figures(table, tables["totals"], growth)),
         ("Pairs over time", pictures),
         ("Tables", tables_html(table, tables, times)),
         ("What happened to the particles", _events(items, times)),
@@ -184,18 +185,13 @@ def _table(
             wanted |= {(int(a), int(b)) for a, b in find_pairs(item)}
         if not wanted:
             return pd.DataFrame(columns=list(_NEEDED))
-        series = labels if isinstance(labels, TimeSeries) else items
-        table = follow_pairs(
-            series,
+        return follow_pairs(
+            labels if isinstance(labels, TimeSeries) else items,
             pairs=sorted(wanted),
             section=section,
             surface_uncertainty_nm=surfaces,
             progress=progress,
         )
-        if getattr(labels, "times_s", None) is None:
-            # the table counts volumes where it has no times; those are no seconds
-            table = table.assign(time_s=np.nan)
-        return table
     missing = [c for c in _NEEDED if c not in table]
     if missing:
         raise DataError(f"The table has no column {missing[0]!r}; give one of follow_pairs.")
@@ -219,7 +215,11 @@ def _times(table: pd.DataFrame, given: np.ndarray | None, count: int) -> np.ndar
 
 
 def _tables(
-    labels: Any, items: list[Labels], table: pd.DataFrame, progress: Progress
+    labels: Any,
+    items: list[Labels],
+    table: pd.DataFrame,
+    growth: Growth | None,
+    progress: Progress,
 ) -> dict[str, pd.DataFrame]:
     parts = []
     for i, item in enumerate(items):
@@ -234,12 +234,12 @@ def _tables(
         "particles": pd.concat(parts, ignore_index=True) if parts else empty,
         "totals": every,
         "correlations": correlations(table) if len(table) else empty,
-        "growth": growth_table(table) if len(table) else empty,
+        "growth": empty if growth is None else as_table(growth),
     }
 
 
-def _figures(table: pd.DataFrame, every: pd.DataFrame) -> str:
-    figures = all_figures(table, every)
+def _figures(table: pd.DataFrame, every: pd.DataFrame, growth: Growth | None) -> str:
+    figures = all_figures(table, every, growth)
     return "".join(
         html.picture(image_of(f, "svg"), "image/svg+xml", _CAPTIONS[name], _CAPTIONS[name])
         for name, f in figures.items()

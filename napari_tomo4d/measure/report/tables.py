@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from napari_tomo4d.measure.necks.growth_sentences import limit_text
 from napari_tomo4d.measure.quantities import MISSING, number, with_error
 from napari_tomo4d.measure.report import html
-from napari_tomo4d.measure.report.text import limit
 from napari_tomo4d.measure.tables import csv_text, headers
 
 _MAIN = (
@@ -91,14 +91,14 @@ def _growth_rows(growth: pd.DataFrame) -> str:
     rows = []
     for row in growth.itertuples():
         fitted = np.isfinite(row.exponent)
-        span = f"{limit(row.exponent_low)} to {limit(row.exponent_high)}"
+        span = f"{limit_text(row.exponent_low)} to {limit_text(row.exponent_high)}"
         rates = f"{number(row.rate_low_per_s)} to {number(row.rate_high_per_s)}"
         rows.append(
             [
                 str(row.pair),
                 number(row.exponent),
                 span if fitted else MISSING,
-                row.mechanism or MISSING,
+                _mechanism_text(row),
                 number(row.rate_per_s),
                 rates if fitted else MISSING,
                 number(row.start),
@@ -111,16 +111,22 @@ def _growth_rows(growth: pd.DataFrame) -> str:
         "pair",
         "n",
         "95 % interval",
-        "mechanism with nearest n",
+        "mechanism",
         "B (1/s)",
         "95 % interval of B",
-        "r_n/r at time 0",
+        "r_n/r at the first time",
         "RMS of residuals",
         "times used",
         "remarks",
     ]
-    texts = ("pair", "95 % interval", "mechanism with nearest n", "95 % interval of B", "remarks")
+    texts = ("pair", "95 % interval", "mechanism", "95 % interval of B", "remarks")
     return html.table(headings, rows, texts)
+
+
+def _mechanism_text(row: Any) -> str:
+    if not np.isfinite(row.weight):
+        return MISSING
+    return f"{row.mechanism} ({100 * row.weight:.0f} %)" if row.mechanism else "can't be told apart"
 
 
 def _timed(table: pd.DataFrame, times: list[str]) -> pd.DataFrame:

@@ -7,6 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from napari_tomo4d.measure.necks.growth_of_pairs import Growth
+from napari_tomo4d.measure.necks.growth_sentences import (
+    LAW,
+    mechanism_sentence,
+    pair_sentence,
+    rule_sentences,
+)
 from napari_tomo4d.measure.quantities import number, plural
 
 _FEW = 8
@@ -22,7 +29,7 @@ def summary(
     totals: pd.DataFrame,
     table: pd.DataFrame,
     correlations: pd.DataFrame,
-    growth: pd.DataFrame,
+    growth: Growth | None,
 ) -> list[str]:
     """Return the summary as plain sentences.
 
@@ -34,8 +41,10 @@ def summary(
         Name of each time.
     temperatures : array, optional
     pixel_size_nm : float, optional
-    totals, table, correlations, growth : pandas.DataFrame
+    totals, table, correlations : pandas.DataFrame
         Of the functions of these names; without rows where there are no pairs.
+    growth : Growth, optional
+        None where there are no pairs.
     """
     several = len(times) > 1
     said = [_sample(name, times, temperatures, pixel_size_nm)]
@@ -53,34 +62,14 @@ def summary(
     if not len(table):
         return [*said, "No particles touch at any time, so there are no pairs."]
     said.append(_pairs(table, several))
-    if several:
-        said += [_growth(growth), *_rules(correlations)]
-        if temperatures is not None and np.ptp(temperatures) > 0:
-            said.append(
-                "The temperature changes over time; one growth law for all times then only "
-                "describes the whole, it names no mechanism."
-            )
+    if several and growth is not None:
+        said += [*_laws(growth), *rule_sentences(correlations)]
     doubtful = int((table.remarks.astype(str) != "").sum())
     if doubtful:
         said.append(
             f"{doubtful} of {len(table)} measurements came with a remark; the table marks them."
         )
     return said
-
-
-def growth_sentence(row: Any) -> str:
-    """Return the exponent of a pair with its interval, or why there is none."""
-    if not np.isfinite(row.exponent):
-        return f"{row.pair}: no fit ({row.remarks})"
-    return (
-        f"{row.pair}: n = {row.exponent:.1f} "
-        f"({limit(row.exponent_low)} to {limit(row.exponent_high)})"
-    )
-
-
-def limit(value: float) -> str:
-    """Return the end of an interval of an exponent; beyond any law it only says so."""
-    return f"{value:.1f}" if np.isfinite(value) and value < 100 else "over 100"
 
 
 def _sample(name: str, times: list[str], temperatures: Any, size: float | None) -> str:
@@ -141,47 +130,22 @@ def _span(values: pd.Series) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _growth(growth: pd.DataFrame) -> str:
-    fitted = growth[np.isfinite(growth.exponent)]
-    law = "Growth law (r_n/r)^n = x0^n + B t"
-    if not len(fitted):
-        reasons = "; ".join(dict.fromkeys(growth.remarks))
-        return f"{law}: no pair could be fitted ({reasons})."
-    if len(growth) <= _FEW:
-        each = ", ".join(growth_sentence(row) for row in growth.itertuples())
-        return f"{law}, with 95 % confidence intervals: {each}."
-    low, high = fitted.loc[fitted.exponent.idxmin()], fitted.loc[fitted.exponent.idxmax()]
-    return (
-        f"{law}: of {len(growth)} pairs {len(fitted)} could be fitted; n lies between "
-        f"{low.exponent:.1f} ({low.pair}) and {high.exponent:.1f} ({high.pair}), median "
-        f"{fitted.exponent.median():.1f}; the intervals are in the table."
-    )
-
-
-def _rules(correlations: pd.DataFrame) -> list[str]:
-    verdicts = correlations.verdict
-    said = []
-    good = int((verdicts == "as expected").sum())
-    if good:
-        said.append(f"The distance shrinks as the neck grows in {good} of {len(verdicts)} pairs.")
-    broken = correlations[verdicts == "breaks the rule"]
-    said += [_broken_text(row) for row in broken.itertuples()]
-    if good == len(verdicts):
-        said[0] = said[0][:-1] + "; no pair breaks this rule."
-    unclear = correlations.pair[verdicts == "unclear"]
-    if len(unclear):
-        said.append(f"Unclear, as there are too few times: {', '.join(unclear)}.")
-    return said
-
-
-def _broken_text(row: Any) -> str:
-    text = f"{row.pair} (particles {row.a} and {row.b}) breaks the rule: "
-    if row.r >= 0:
-        return (
-            f"{text}neck and distance change in the same direction (r = {row.r:.2f}, "
-            f"p = {number(row.p_value)})."
+def _laws(growth: Growth) -> list[str]:
+    """Return the exponents in one sentence, then what they say of the mechanism."""
+    fitted = growth.fitted
+    if not fitted:
+        reasons = "; ".join(dict.fromkeys(p.reason.rstrip(".") for p in growth.pairs))
+        return [f"Growth law {LAW}: no pair could be fitted ({reasons})."]
+    if len(growth.pairs) <= _FEW:
+        each = "; ".join(pair_sentence(pair) for pair in growth.pairs)
+        text = f"Growth law {LAW}, with 95 % confidence intervals: {each}."
+    else:
+        ordered = sorted((p.fit.exponent, p.pair) for p in fitted if p.fit is not None)
+        (low, first), (high, last) = ordered[0], ordered[-1]
+        text = (
+            f"Growth law {LAW}: of {len(growth.pairs)} pairs {len(fitted)} could be fitted; n "
+            f"lies between {low:.1f} ({first}) and {high:.1f} ({last}), median "
+            f"{np.median([n for n, _ in ordered]):.1f}; the intervals are in the table."
         )
-    return (
-        f"{text}d/2r changes by {row.distance_change:+.3f}, where two free spheres with these "
-        f"necks would change it by {row.expected_change:+.3f}."
-    )
+    together = mechanism_sentence(growth)
+    return [text, together] if together else [text]

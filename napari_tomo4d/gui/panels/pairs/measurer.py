@@ -19,10 +19,9 @@ from napari_tomo4d.gui.panels.pairs.measured_pair import (
     suggest_pairs,
 )
 from napari_tomo4d.gui.panels.pairs.model import PairBook, PairKey, RowKey
-from napari_tomo4d.gui.panels.pairs.text import growth_lines
 from napari_tomo4d.gui.widgets.run_bar import RunBar
 from napari_tomo4d.gui.work.runner import Runner
-from napari_tomo4d.measure import follow_pairs
+from napari_tomo4d.measure import correlations, follow_pairs, growth_of_pairs, growth_sentences
 from napari_tomo4d.measure.necks.follow import row_of
 from napari_tomo4d.progress import Progress
 
@@ -232,7 +231,7 @@ class PairMeasurer(QObject):
         return {
             "pair": "",
             "time": t,
-            "time_s": float(t if times is None else times[t]),
+            "time_s": float("nan" if times is None else times[t]),
             "temperature_c": np.nan if temperatures is None else float(temperatures[t]),
             "a": found.key[0],
             "b": found.key[1],
@@ -289,10 +288,15 @@ class PairMeasurer(QObject):
 
     def analyse(self) -> None:
         """Fit the growth laws to the rows there are."""
-        book, known = self.book, self.times_known
+        book = self.book
         if book is None or not book.places():
             self.analysis.drop()
             self.grown.emit([])
         elif not self.run_bar.runner.running:
             table = book.table()
-            self.analysis.start(lambda progress: growth_lines(table, known, progress))
+
+            def fit(progress: Progress) -> list[str]:
+                growth = growth_of_pairs(table, progress=progress)
+                return growth_sentences(growth, correlations(table))
+
+            self.analysis.start(fit)

@@ -37,8 +37,8 @@ class ResultsBox(QTabWidget):
         self.growth.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.growth.setMargin(6)
         self.growth.setToolTip(
-            "Exponent n of (r_n/r)^n = x0^n + B t with its 95 % interval, the mechanism whose "
-            "exponent fits best, and the correlation of r_n/r and d/2r."
+            "Exponent n of (r_n/r)^n = x0^n + B t with its 95 % interval, and the mechanism where "
+            "one has at least 90 % of the Akaike weight."
         )
         growth = QScrollArea()
         growth.setWidgetResizable(True)
