@@ -30,6 +30,8 @@ def nothing_left_behind(request):
     callbacks = leaks.registered_callbacks()
     yield
     report = getattr(request.node, "rep_call", None)
+    # pytest keeps the fixtures' values, panels among them, a little longer
+    request.node.funcargs.clear()
     left = leaks.left_behind()
     # a failed test's traceback holds on to everything
     if report is not None and report.passed:
