@@ -36,9 +36,14 @@ def private(array: np.ndarray) -> np.ndarray:
     A file that is mapped into memory read-only counts as frozen; one that is mapped for
     writing is copied.
     """
-    kept = array if _is_frozen(array) else frozen(np.array(array, subok=False))
+    kept = array if _is_frozen(array) else copied(array)
     # of a view, not even `setflags` can make a writable array
     return kept if type(kept) is np.ndarray and kept.base is not None else kept.view(np.ndarray)
+
+
+def copied(array: np.ndarray) -> np.ndarray:
+    """Return a read-only copy."""
+    return frozen(np.array(array, subok=False))
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_tomo4d.data import Labels, TimeSeries
 from napari_tomo4d.errors import DataError, ParameterError, Tomo4DError
+from napari_tomo4d.immutable import frozen
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.registry import step
 from napari_tomo4d.segment.corrections import cut_voxels, merged_voxels, voxels_of
@@ -398,6 +399,5 @@ def correct(
             arrays[made.time][tuple(made.where.T)] = made.after
         progress.report(i + 1, len(edits), "Correcting by hand")
     for t in own:
-        arrays[t].setflags(write=False)
-        items[t] = dataclasses.replace(items[t], data=arrays[t])
+        items[t] = dataclasses.replace(items[t], data=frozen(arrays[t]))
     return labels.with_items(items) if isinstance(labels, TimeSeries) else items[0]
