@@ -1,7 +1,8 @@
-"""Set up and start napari-tomo4d, or run its tests, with nothing but Python.
+"""Set up and start napari-tomo4d, test it or check it, with nothing but Python.
 
     python3 run.py                 open the application with a simulated experiment
-    python3 run.py test [...]      run every test; further words go to pytest
+    python3 run.py test [...]      run the tests; further words go to pytest, --slow adds slow ones
+    python3 run.py check           style, types, who imports whom, and the documentation
     python3 run.py open FILE ...   open files; any command of napari-tomo4d works here
 
 The first start makes a virtual environment in .venv and installs everything into it; later
@@ -39,6 +40,19 @@ LIBRARIES = (
     ("xcb-xkb", "libxcb-xkb1"),
     ("xcb-cursor", "libxcb-cursor0"),
 )
+# what `check` runs: programs of the extra "dev"
+CHECKS = (
+    ("style", ["ruff", "check", "."]),
+    ("format", ["ruff", "format", "--check", "."]),
+    ("types", ["mypy"]),
+    ("imports", ["lint-imports"]),
+    ("documentation", ["mkdocs", "build", "--strict", "--quiet", "-f", "docs/mkdocs.yml"]),
+)
+# further workers gain little, and each opens windows
+MOST_WORKERS = 4
+# options of pytest that want one process
+ONE_PROCESS = ("-n", "--numprocesses", "--dist", "--pdb", "--trace", "-s", "--capture")
+
 VIRTUAL_SCREEN = ("xvfb", "xauth", "libgl1-mesa-dri")
 
 NETWORK_SIGNS = (
@@ -258,10 +272,35 @@ def test(arguments):
         NAPARI_ENSURE_PLUGIN_MAIN_THREAD="1",
     )
     try:
-        command = [venv_python(), "-m", "pytest"] + arguments
+        command = [venv_python(), "-m", "pytest"] + workers(arguments) + arguments
         return subprocess.call(with_screen(command, display), cwd=ROOT, env=environment)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def workers(arguments, processors=None):
+    """Options for several workers when everything is run, on a system that gives each a screen."""
+    chosen = [a for a in arguments if not a.startswith("-") or a.startswith(ONE_PROCESS)]
+    if chosen or not sys.platform.startswith("linux") or shutil.which("Xvfb") is None:
+        return []
+    if processors is None:
+        processors = len(os.sched_getaffinity(0))
+    if processors < 2:
+        return []
+    return ["-n", str(min(processors, MOST_WORKERS)), "--dist", "loadfile"]
+
+
+def check():
+    """Run what looks at the code without running it; returns how many of them failed."""
+    install(["all", "dev"])
+    failed = []
+    for name, words in CHECKS:
+        say("%s: %s" % (name, " ".join(words)))
+        program = os.path.join(os.path.dirname(venv_python()), words[0])
+        if subprocess.call([program] + words[1:], cwd=ROOT):
+            failed.append(name)
+    say("Not right yet: %s." % ", ".join(failed) if failed else "All is well.")
+    return len(failed)
 
 
 def main(arguments):
@@ -272,6 +311,8 @@ def main(arguments):
             return 0
         if arguments[:1] == ["test"]:
             return test(arguments[1:])
+        if arguments == ["check"]:
+            return check()
         return start(arguments)
     except Stop as stop:
         sys.stderr.write("%s\n" % stop)

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+import workers
 
 ROOT = Path(__file__).resolve().parents[1]
 _left_out = pytest.StashKey[int]()
@@ -18,6 +19,16 @@ def pytest_addoption(parser):
         action="store_true",
         help="run the tests marked slow too: what repeats a truth at another size, in minutes",
     )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config, specs):
+    """Give each worker that is about to start what it must not share."""
+    for i, variables in enumerate(workers.settings_of_workers(config, len(specs))):
+        words = [str(specs[i]), *(f"env:{name}={value}" for name, value in variables.items())]
+        spec = type(specs[i])("//".join(words))
+        spec.id = specs[i].id
+        specs[i] = spec
 
 
 def pytest_collection_modifyitems(config, items):

@@ -163,6 +163,45 @@ def test_screens():
     assert run.venv_python(windows=True).endswith("python.exe")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        ([], True),
+        (["--slow", "-x", "--durations=20"], True),
+        (["tests/start"], False),
+        (["-k", "axis"], False),
+        (["-n", "3"], False),
+        (["-n0"], False),
+        (["--pdb"], False),
+    ],
+)
+def test_workers_share_the_whole_suite_only(monkeypatch, arguments, wanted):
+    monkeypatch.setattr(run.sys, "platform", "linux")
+    monkeypatch.setattr(run.shutil, "which", lambda name: "/usr/bin/" + name)
+    assert run.workers(arguments, 2) == (["-n", "2", "--dist", "loadfile"] if wanted else [])
+    assert run.workers(arguments, 1) == []
+
+
+def test_workers_need_a_screen_each(monkeypatch):
+    monkeypatch.setattr(run.sys, "platform", "linux")
+    monkeypatch.setattr(run.shutil, "which", lambda name: None)
+    assert run.workers([], 8) == []
+    monkeypatch.setattr(run.shutil, "which", lambda name: "/usr/bin/" + name)
+    assert run.workers([], 64)[:2] == ["-n", "4"]
+    monkeypatch.setattr(run.sys, "platform", "darwin")
+    assert run.workers([], 8) == []
+
+
+def test_check_runs_every_check_and_says_which_failed(machine, monkeypatch, capsys):
+    calls, _ = machine
+    monkeypatch.setattr(run.subprocess, "call", lambda command, cwd: "mypy" in command[0])
+    assert run.main(["check"]) == 1
+    assert calls[-1][-1].endswith("[all,dev]")
+    said = capsys.readouterr().out
+    assert said.endswith("Not right yet: types.\n")
+    assert "documentation: mkdocs build --strict" in said
+
+
 def test_help(capsys):
     assert run.main(["--help"]) == 0
     assert "python3 run.py test" in capsys.readouterr().out
