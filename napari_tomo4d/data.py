@@ -436,7 +436,11 @@ class TimeSeries(Immutable, Sequence[Item], Generic[Item]):
         return ", ".join(parts) or f"time {index + 1}"
 
 
-def is_series(item: Item | TimeSeries[Item]) -> TypeGuard[TimeSeries[Item]]:
+@overload
+def is_series(item: Item | TimeSeries[Item]) -> TypeGuard[TimeSeries[Item]]: ...
+@overload
+def is_series(item: object) -> TypeGuard[TimeSeries[Any]]: ...
+def is_series(item: object) -> bool:
     """Return whether there may be several times; a time series of one time counts."""
     return isinstance(item, TimeSeries)
 
@@ -454,6 +458,16 @@ def at_time(item: Item | TimeSeries[Item], t: int) -> Item:
 def kind_of(item: Item | TimeSeries[Item]) -> type[Item]:
     """Return the class of what there is at each time."""
     return type(at_time(item, 0))
+
+
+def times_s_of(item: Data | TimeSeries[Any]) -> np.ndarray | None:
+    """Return the time of each time point in seconds, None where that is not known."""
+    return item.times_s if isinstance(item, TimeSeries) else None
+
+
+def name_of_time(item: Data | TimeSeries[Any], t: int) -> str:
+    """Return a short name of a time, see `TimeSeries.label`; empty where there is no series."""
+    return item.label(t) if isinstance(item, TimeSeries) else ""
 
 
 def like(item: Data | TimeSeries[Any], items: Sequence[Other]) -> Other | TimeSeries[Other]:

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import fft, ndimage
 from skimage.filters import threshold_otsu
 
-from napari_tomo4d.data import TimeSeries, Volume
+from napari_tomo4d.data import TimeSeries, Volume, is_series
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.immutable import frozen
 from napari_tomo4d.parameters import Param
@@ -144,7 +144,7 @@ def shift_volumes(
             )
         )
         progress.report(i + 1, len(volumes), "Moving the volumes")
-    return volumes.with_items(result) if isinstance(volumes, TimeSeries) else result
+    return volumes.with_items(result) if is_series(volumes) else result
 
 
 @step(
@@ -182,7 +182,7 @@ def align_times(
         its content.
     """
     progress = progress or Progress()
-    if not isinstance(volumes, TimeSeries):
+    if not is_series(volumes):
         raise DataError("Registration in time needs the volumes of several time points.")
     found = register_volumes(volumes, smoothing_px=smoothing_px, progress=progress.part(0, 2))
     moved = shift_volumes(volumes, found, progress=progress.part(1, 2))

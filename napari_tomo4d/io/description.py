@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_tomo4d.data import TiltSeries, TimeSeries
+from napari_tomo4d.data import TiltSeries, is_series, times_of
 from napari_tomo4d.errors import MissingAnglesError
 from napari_tomo4d.io.reader import read
 from napari_tomo4d.provenance import kept_warnings
@@ -39,15 +39,15 @@ def describe(path: str | Path, **given: Any) -> dict[str, str | list[str]]:
 def describe_item(item: Any) -> dict[str, str | list[str]]:
     """Return what a data object holds, as texts for a person."""
     result: dict[str, str | list[str]] = {}
-    first = item
-    if isinstance(item, TimeSeries):
+    times = times_of(item)
+    first = times[0]
+    if is_series(item):
         result["time points"] = f"{len(item)}"
         if item.times_s is not None:
             result["times"] = f"{item.times_s[0]:g} to {item.times_s[-1]:g} s"
         if item.temperatures_c is not None:
             low, high = item.temperatures_c.min(), item.temperatures_c.max()
             result["temperature"] = f"{low:g} °C" if low == high else f"{low:g} to {high:g} °C"
-        first = item[0]
     if isinstance(first, TiltSeries):
         result |= _describe_series(first)
         n_bytes = sum(first.frames_per_tilt) * first.dtype.itemsize
@@ -60,8 +60,7 @@ def describe_item(item: Any) -> dict[str, str | list[str]]:
     source = first.metadata.get("pixel_size_from")
     text = "unknown" if size is None else f"{size:.6g} nm" + (f" ({source})" if source else "")
     result["pixel size"] = text
-    times = len(item) if isinstance(item, TimeSeries) else 1
-    result["in memory"] = _amount(n_bytes * times)
+    result["in memory"] = _amount(n_bytes * len(times))
     if item.provenance is not None and item.provenance.all_warnings():
         result["warnings"] = item.provenance.all_warnings()
     return result

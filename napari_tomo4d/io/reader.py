@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_tomo4d.checks import require_memory
-from napari_tomo4d.data import Labels, TiltSeries, TimeSeries, Volume
+from napari_tomo4d.data import Labels, TiltSeries, TimeSeries, Volume, is_series, like, times_of
 from napari_tomo4d.errors import DataError, MissingAnglesError, ReadError
 from napari_tomo4d.immutable import frozen
 from napari_tomo4d.io.formats import format_of, known_suffixes
@@ -101,17 +101,9 @@ def read(
         tuple(warnings),
         software_version(),
     )
-    if isinstance(item, TimeSeries):
-        # the same object for all: each time point was read by this one call
-        items = [_with_provenance(one, provenance) for one in item]
-        return TimeSeries(
-            items, item.times_s, item.temperatures_c, item.name, provenance=provenance
-        )
-    return _with_provenance(item, provenance)
-
-
-def _with_provenance(item: Any, provenance: Provenance) -> Any:
-    return dataclasses.replace(item, provenance=provenance)
+    # the same object for all times: each was read by this one call
+    items = [dataclasses.replace(one, provenance=provenance) for one in times_of(item)]
+    return dataclasses.replace(like(item, items), provenance=provenance)
 
 
 class _Reader:
@@ -188,7 +180,7 @@ class _Reader:
         items = []
         for p in paths:
             item = self._folder(p) if p.is_dir() and format_of(p) is None else self._one(p)
-            if isinstance(item, TimeSeries):
+            if is_series(item):
                 raise ReadError(f"{p} holds several time points itself; open it on its own.")
             items.append(item)
         name = paths[0].parent.name or "time series"
@@ -241,7 +233,7 @@ class _Reader:
 
     def _override(self, item: Any) -> Any:
         """Apply what the user gave to a complete object from a file of our own."""
-        if isinstance(item, TimeSeries):
+        if is_series(item):
             times = self.given["times_s"] if self.given["times_s"] is not None else item.times_s
             celsius = self.given["temperatures_c"]
             celsius = item.temperatures_c if celsius is None else celsius

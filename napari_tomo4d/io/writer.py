@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from napari_tomo4d.data import TiltSeries, TimeSeries
+from napari_tomo4d.data import TiltSeries, is_series
 from napari_tomo4d.errors import WriteError
 from napari_tomo4d.io.formats import writable
 from napari_tomo4d.io.header import KINDS
@@ -45,7 +45,7 @@ def write(
         raise WriteError(f"A {type(item).__name__} can't be written as a data file.")
     target = next(f for f in writable() if path.suffix.lower() in f.write_suffixes)
     frames = isinstance(item, TiltSeries) and item.has_frames
-    if not target.whole and (isinstance(item, TimeSeries) or frames):
+    if not target.whole and (is_series(item) or frames):
         what = "several frames per tilt" if frames else "several time points"
         raise WriteError(f"{path} can't hold {what}; write {path.stem}.ome.zarr instead.")
     assert target.writer is not None

@@ -9,7 +9,7 @@ import dask.array as da
 import numpy as np
 import zarr
 
-from napari_tomo4d.data import Labels, TiltSeries, TimeSeries, Volume
+from napari_tomo4d.data import Labels, TiltSeries, Volume, is_series
 from napari_tomo4d.errors import ReadError
 from napari_tomo4d.immutable import frozen
 from napari_tomo4d.io.header import header_of, item_from
@@ -24,7 +24,7 @@ TIMES: dict[str, Any] = {"ome": {"version": "0.5", "bioformats2raw.layout": 3}}
 def write_zarr(item: Any, path: Path, progress: Progress) -> None:
     """Write a data object into a new folder; lazy images are computed chunk by chunk."""
     group = zarr.create_group(store=str(path), zarr_format=3)
-    if isinstance(item, TimeSeries):
+    if is_series(item):
         group.attrs.update(TIMES)
         for i, one in enumerate(item):
             _write_item(group.create_group(str(i)), one, progress.part(i, len(item)))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import pandas as pd
 
-from napari_tomo4d.data import Labels, Table, TimeSeries
+from napari_tomo4d.data import Labels, Table, TimeSeries, is_series, times_of, times_s_of
 from napari_tomo4d.measure.necks.follow import follow_pairs
 from napari_tomo4d.measure.necks.neck import SECTIONS
 from napari_tomo4d.measure.particles.shapes import particle_table
@@ -50,7 +50,7 @@ def measure_pairs(
         See `follow_pairs`.
     """
     found = follow_pairs(
-        labels if isinstance(labels, TimeSeries) else [labels],
+        labels if is_series(labels) else [labels],
         max_gap_nm=max_gap_nm,
         section=section,
         surface_uncertainty_nm=surface_uncertainty_nm,
@@ -79,8 +79,7 @@ def measure_particles(
         Columns ``time``, ``time_s`` (NaN if unknown) and those of `particles`.
     """
     progress = progress or Progress()
-    items = list(labels) if isinstance(labels, TimeSeries) else [labels]
-    times = labels.times_s if isinstance(labels, TimeSeries) else None
+    items, times = times_of(labels), times_s_of(labels)
     parts = []
     for i, item in enumerate(items):
         progress.report(i, len(items), "Measuring particles")

@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 
 from napari_tomo4d import io, measure, simulate
-from napari_tomo4d.data import Table, TiltSeries, TimeSeries, Volume
+from napari_tomo4d.data import Table, TiltSeries, Volume, is_series, times_of
 from napari_tomo4d.errors import MissingExtraError, RecipeError, Tomo4DError
 from napari_tomo4d.parameters import check_parameters
 from napari_tomo4d.pipeline.recipe import Recipe, read_recipe
@@ -52,7 +52,7 @@ def run_step(
         extra = {"progress": part} if takes_progress else {}
         return step.function(one, **parameters, **extra)
 
-    if step.together or not isinstance(item, TimeSeries):
+    if step.together or not is_series(item):
         return run_one(item, progress)
     items: list[Any] = []
     said: list[str] = []
@@ -167,7 +167,7 @@ def _memory_for_slabs(
         return None
     if memory_gb is not None:
         return memory_gb * 1e9
-    times = list(item) if isinstance(item, TimeSeries) else [item]
+    times = times_of(item)
     needed = estimate(
         len(times[0]),
         times[0].image_shape,
@@ -205,7 +205,7 @@ def _run_on_cluster(item: Any, steps: Steps, scheduler: str, progress: Progress)
             f"There is no Dask scheduler at {scheduler}; start one or check the address."
         ) from error
     together = any(get_step(name).together for name, _ in steps)
-    items = [item] if together or not isinstance(item, TimeSeries) else list(item)
+    items = [item] if together else list(times_of(item))
     with client:
         # scattered first: a task graph is no place for images
         futures = [

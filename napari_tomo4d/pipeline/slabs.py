@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_tomo4d import io
-from napari_tomo4d.data import TiltSeries, TimeSeries, Volume
+from napari_tomo4d.data import TiltSeries, TimeSeries, Volume, is_series, times_of
 from napari_tomo4d.errors import NotEnoughMemoryError, RecipeError
 from napari_tomo4d.io.slab_store import CHUNK, read_lazily
 from napari_tomo4d.parameters import check_parameters
@@ -62,8 +62,8 @@ def run_in_slabs(
         raise RecipeError(f"{name} does not make volumes of tilt series.")
     given = check_parameters(step.function, parameters)
     progress = progress or Progress()
-    times = item if isinstance(item, TimeSeries) else None
-    series = list(item) if isinstance(item, TimeSeries) else [item]
+    times = item if is_series(item) else None
+    series = list(times_of(item))
     groups = [series] if step.together else [[one] for one in series]
     n_y, n_x = series[0].image_shape
     depth = given.get("thickness") or (n_x if series[0].tilt_axis == "y" else n_y)

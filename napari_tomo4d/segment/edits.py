@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from napari_tomo4d.data import Labels, TimeSeries
+from napari_tomo4d.data import Labels, TimeSeries, like, times_of
 from napari_tomo4d.errors import DataError, ParameterError, Tomo4DError
 from napari_tomo4d.immutable import frozen
 from napari_tomo4d.progress import Progress
@@ -380,7 +380,7 @@ def correct(
     """
     progress = progress or Progress()
     edits = as_edits(edits)
-    items = list(labels) if isinstance(labels, TimeSeries) else [labels]
+    items = list(times_of(labels))
     arrays: list[Any] = [item.data for item in items]
     own: set[int] = set()
     for i, edit in enumerate(edits):
@@ -400,4 +400,4 @@ def correct(
         progress.report(i + 1, len(edits), "Correcting by hand")
     for t in own:
         items[t] = dataclasses.replace(items[t], data=frozen(arrays[t]))
-    return labels.with_items(items) if isinstance(labels, TimeSeries) else items[0]
+    return like(labels, items)

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 
-from napari_tomo4d.data import Labels, TimeSeries
+from napari_tomo4d.data import Labels, TimeSeries, is_series, kind_of
 from napari_tomo4d.errors import DataError, ParameterError
 from napari_tomo4d.immutable import frozen
 from napari_tomo4d.parameters import Param
@@ -98,7 +98,7 @@ def follow_particles(
     largest allowed.
     """
     progress = progress or Progress()
-    if not isinstance(labels, TimeSeries) or not isinstance(labels[0], Labels):
+    if not is_series(labels) or kind_of(labels) is not Labels:
         raise DataError("Particles are followed through the labels of several time points.")
     if len({i.data.shape for i in labels}) > 1:
         raise DataError("The labels differ in shape from time to time; all have to be equal.")

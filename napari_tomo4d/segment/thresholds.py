@@ -7,7 +7,7 @@ from typing import Annotated
 
 import numpy as np
 
-from napari_tomo4d.data import Labels, TimeSeries, Volume
+from napari_tomo4d.data import Labels, TimeSeries, Volume, kind_of, like, name_of_time, times_of
 from napari_tomo4d.errors import DataError, ParameterError
 from napari_tomo4d.immutable import frozen
 from napari_tomo4d.parameters import Param
@@ -265,21 +265,18 @@ def threshold_volumes(
     ParameterError
         If the method needs a level that is not given.
     """
-    if isinstance(volumes, Volume):
-        return _threshold([volumes], method, level, seed_level, classes, smoothing_px, progress)[0]
-    if not isinstance(volumes, TimeSeries) or not isinstance(volumes[0], Volume):
+    if kind_of(volumes) is not Volume:
         raise DataError("A threshold needs volumes; reconstruct the tilt series first.")
     progress = progress or Progress()
-    if one_level:
-        parts = _threshold(
-            list(volumes), method, level, seed_level, classes, smoothing_px, progress
-        )
+    items = times_of(volumes)
+    if one_level or len(items) == 1:
+        parts = _threshold(items, method, level, seed_level, classes, smoothing_px, progress)
     else:
         parts = []
-        for i, v in enumerate(volumes):
-            part = progress.part(i, len(volumes), volumes.label(i))
+        for i, v in enumerate(items):
+            part = progress.part(i, len(items), name_of_time(volumes, i))
             parts += _threshold([v], method, level, seed_level, classes, smoothing_px, part)
-    return volumes.with_items(parts)
+    return like(volumes, parts)
 
 
 def _threshold(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_tomo4d.data import Labels, TimeSeries
+from napari_tomo4d.data import Labels, times_s_of
 from napari_tomo4d.errors import DataError, ParameterError
 from napari_tomo4d.measure.necks.contacts import find_pairs
 from napari_tomo4d.measure.necks.neck import neck
@@ -150,8 +150,8 @@ def _lost_text(lost: list[int]) -> str:
 
 
 def _times(volumes: Any, given: Any, count: int) -> np.ndarray:
-    if given is None and isinstance(volumes, TimeSeries):
-        given = volumes.times_s
+    if given is None:
+        given = times_s_of(volumes)
     if given is None:
         return np.full(count, np.nan)
     times: np.ndarray = np.asarray(given, dtype=np.float64)

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import ndimage
 from skimage.measure import marching_cubes, mesh_surface_area
 
-from napari_tomo4d.data import TimeSeries
+from napari_tomo4d.data import times_of, times_s_of
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.measure.necks.contacts import coordination, find_pairs
 from napari_tomo4d.measure.necks.pair import spacing_of
@@ -98,10 +98,9 @@ def totals(labels: Any, pixel_size_nm: Any = None) -> pd.DataFrame:
         ``surface_nm2`` (of all particles as they are joined, without their contacts) and
         ``volume_nm3``.
     """
-    items = list(labels) if isinstance(labels, TimeSeries) else [labels]
-    times = getattr(labels, "times_s", None)
+    times = times_s_of(labels)
     rows = []
-    for i, item in enumerate(items):
+    for i, item in enumerate(times_of(labels)):
         array, spacing = spacing_of(item, pixel_size_nm)
         inside = array > 0
         surface = _surface(inside, spacing) if inside.any() else 0.0

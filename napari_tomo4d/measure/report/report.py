@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_tomo4d.data import Labels, TimeSeries, Volume
+from napari_tomo4d.data import Labels, TimeSeries, Volume, is_series, times_of, times_s_of
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.measure.necks.contacts import find_pairs
 from napari_tomo4d.measure.necks.follow import follow_pairs
@@ -98,7 +98,7 @@ def write_report(
     progress = progress or Progress()
     items = _items(labels, Labels, "labels")
     shown = None if volumes is None else _volumes(volumes, items)
-    known = labels.times_s if isinstance(labels, TimeSeries) else None
+    known = times_s_of(labels)
     surfaces = _surfaces(items, shown) if table is None else None
     table = _table(labels, items, table, section, surfaces, progress.part(0, 3))
     times = time_names(_times(table, known, len(items)), len(items))
@@ -106,7 +106,7 @@ def write_report(
     tables = _tables(labels, items, table, growth, progress.part(1, 3))
     pictures = _pictures(table, items, shown, section, times, progress.part(2, 3))
     name = labels.name
-    temperatures = labels.temperatures_c if isinstance(labels, TimeSeries) else None
+    temperatures = labels.temperatures_c if is_series(labels) else None
     said = summary(
         name,
         times,
@@ -140,7 +140,7 @@ def write_report(
 
 
 def _items(data: Any, kind: type, what: str) -> list[Any]:
-    items = list(data) if isinstance(data, TimeSeries) else [data]
+    items = list(times_of(data))
     if not isinstance(items[0], kind):
         raise DataError(f"A report needs {what}, of one or several times; segment the data first.")
     return items
@@ -186,7 +186,7 @@ def _table(
         if not wanted:
             return pd.DataFrame(columns=list(_NEEDED))
         return follow_pairs(
-            labels if isinstance(labels, TimeSeries) else items,
+            labels if is_series(labels) else items,
             pairs=sorted(wanted),
             section=section,
             surface_uncertainty_nm=surfaces,
