@@ -14,7 +14,7 @@ from superqt import QCollapsible
 from napari_tomo4d.errors import ParameterError
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 from napari_tomo4d.parameters import Parameter
-from napari_tomo4d.pipeline import Step
+from napari_tomo4d.registry import Step
 
 _LARGE = 10_000_000
 
