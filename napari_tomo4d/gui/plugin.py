@@ -11,6 +11,7 @@ from napari.utils.notifications import show_error
 from napari_tomo4d import io, simulate
 from napari_tomo4d.data import Labels, Volume
 from napari_tomo4d.errors import MissingAnglesError, Tomo4DError
+from napari_tomo4d.gui.canvas.label_stack import LabelStack
 from napari_tomo4d.gui.canvas.layers import ITEM_KEY, LayerData, to_layers
 
 
@@ -33,6 +34,9 @@ def _read(path: str | list[str]) -> list[Any]:
 def write_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Write one image or labels layer; those made here keep everything they carry."""
     item = attributes.get("metadata", {}).get(ITEM_KEY)
+    if isinstance(data, LabelStack):
+        # what was painted, too
+        item = data.item
     if item is None:
         data = np.asarray(data)
         scale = attributes.get("scale", (1.0,))

@@ -29,9 +29,18 @@ class LayerPicker(QComboBox):
     session : Session
     *kinds : type
         Of the data objects, or of what is in a time series.
+
+    Signals
+    -------
+    picked()
+        Another layer is chosen.
+    edited()
+        The chosen layer holds another data object now: somebody painted on its labels,
+        corrected them, or undid it.
     """
 
     picked = Signal()
+    edited = Signal()
     follows_new = True
     """Whether a layer that has just appeared is chosen."""
 
@@ -39,10 +48,11 @@ class LayerPicker(QComboBox):
         super().__init__()
         self._session, self._kinds = session, kinds
         self._connected = False
+        self._watched: Any = None
         ignore_wheel(self)
         self.setToolTip("The data this panel works on.")
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.currentIndexChanged.connect(lambda _: self.picked.emit())
+        self.currentIndexChanged.connect(self._choice_changed)
 
     @property
     def layer(self) -> Any | None:
@@ -69,12 +79,23 @@ class LayerPicker(QComboBox):
         self.setCurrentIndex(max(0, self._index(keep)) if layers else -1)
         self.blockSignals(False)
         if not same_layer(self.layer, chosen):
-            self.picked.emit()
+            self._choice_changed()
 
     def choose(self, layer: Any) -> None:
         """Choose a layer, if it is in the list."""
         if self._index(layer) >= 0:
             self.setCurrentIndex(self._index(layer))
+
+    def _choice_changed(self, _index: int = 0) -> None:
+        if self._watched is not None:
+            self._watched.events.metadata.disconnect(self._metadata_changed)
+        self._watched = self.layer
+        if self._watched is not None:
+            self._watched.events.metadata.connect(self._metadata_changed)
+        self.picked.emit()
+
+    def _metadata_changed(self, _event: Any = None) -> None:
+        self.edited.emit()
 
     def _layers(self) -> list[Any]:
         return self._session.layers(*self._kinds)

@@ -7,7 +7,9 @@ from typing import Any
 import dask.array as da
 import numpy as np
 
-from napari_tomo4d.data import Labels, TiltSeries, TimeSeries, Volume
+from napari_tomo4d.data import Labels, TiltSeries, TimeSeries, Volume, is_series, times_of
+from napari_tomo4d.gui.canvas.label_stack import LabelStack
+from napari_tomo4d.immutable import frozen
 
 ITEM_KEY = "napari_tomo4d"
 """Layer metadata under which the data object itself is kept; it is immutable."""
@@ -17,7 +19,26 @@ LayerData = tuple[Any, dict[str, Any], str]
 
 def item_of(layer: Any) -> Any | None:
     """Return the data object a layer shows, or None for a layer from elsewhere."""
-    return layer.metadata.get(ITEM_KEY)
+    stack = label_stack_of(layer)
+    return layer.metadata.get(ITEM_KEY) if stack is None else stack.item
+
+
+def label_stack_of(layer: Any) -> LabelStack | None:
+    """Return the voxels of a layer of our labels, which can be changed; None for any other."""
+    # a plugin is given stand-ins of layers, and of what they hold
+    layer = getattr(layer, "__wrapped__", layer)
+    data = getattr(layer, "data", None)
+    return data if isinstance(data, LabelStack) else None
+
+
+def shape_of(item: Any) -> tuple[int, ...]:
+    """Return the shape of the array that a layer of a data object shows."""
+    shapes = [
+        (len(one), *one.image_shape) if isinstance(one, TiltSeries) else tuple(one.data.shape)
+        for one in times_of(item)
+    ]
+    volume = (max(s[0] for s in shapes), *shapes[0][1:])
+    return (len(shapes), *volume) if is_series(item) else volume
 
 
 def to_layers(item: Any, name: str | None = None) -> list[LayerData]:
@@ -29,7 +50,10 @@ def to_layers(item: Any, name: str | None = None) -> list[LayerData]:
     """
     first = item[0] if isinstance(item, TimeSeries) else item
     size = first.pixel_size_nm
-    if isinstance(item, TimeSeries):
+    data: Any
+    if isinstance(first, Labels):
+        data = LabelStack(item)
+    elif isinstance(item, TimeSeries):
         data = _stack([_pixels(one) for one in item])
     else:
         data = _pixels(item)
@@ -85,15 +109,19 @@ def _pixels(item: Any) -> Any:
         return item.data
     images = item.images
     if isinstance(images, tuple):
-        return _stack([f.mean(axis=0) for f in images])
-    return images.mean(axis=1) if images.ndim == 4 else images
+        return _stack([_frozen(f.mean(axis=0)) for f in images])
+    return _frozen(images.mean(axis=1)) if images.ndim == 4 else images
+
+
+def _frozen(images: Any) -> Any:
+    return frozen(images) if isinstance(images, np.ndarray) else images
 
 
 def _stack(parts: list[Any]) -> Any:
     """Stack arrays lazily; shorter ones are filled up with zeros along their first axis."""
     longest = max(len(p) for p in parts)
     if all(p.ndim == 2 for p in parts) and all(isinstance(p, np.ndarray) for p in parts):
-        return np.stack(parts)
+        return frozen(np.stack(parts))
     padded = []
     for part in parts:
         lazy = (

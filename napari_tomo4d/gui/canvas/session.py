@@ -7,6 +7,7 @@ from typing import Any
 
 from napari_tomo4d.data import TimeSeries
 from napari_tomo4d.gui.canvas.layers import caption, item_of, to_layers
+from napari_tomo4d.gui.canvas.painting import take_ownership
 from napari_tomo4d.gui.canvas.place import shown_index
 from napari_tomo4d.pipeline import recipe_from, write_recipe
 
@@ -59,6 +60,9 @@ class Session:
             viewer.layers.events.inserted,
         ):
             event.connect(update)
+        viewer.layers.events.inserted.connect(lambda event: take_ownership(event.value))
+        for layer in viewer.layers:
+            take_ownership(layer)
 
     def layers(self, *kinds: type) -> list[Any]:
         """Return the layers that show a data object of one of `kinds`, newest first."""

@@ -13,14 +13,7 @@ from napari_tomo4d.data import TimeSeries
 from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.canvas.place import time_shown
 from napari_tomo4d.gui.panels.particles.canvas_clicks import ParticlePicks
-from napari_tomo4d.gui.panels.particles.model import (
-    centre_px,
-    events_of,
-    known_table,
-    labels_of,
-    particles_of,
-    when,
-)
+from napari_tomo4d.gui.panels.particles.model import ParticlesModel, events_of
 from napari_tomo4d.gui.panels.particles.tables import ParticleTables
 from napari_tomo4d.gui.work.live_preview import LivePreview
 from napari_tomo4d.progress import Progress
@@ -34,6 +27,7 @@ class ParticleBrowser(QObject):
     panel : QWidget
         While it is hidden, nothing is measured.
     viewer : napari.Viewer
+    model : ParticlesModel
 
     Signals
     -------
@@ -43,15 +37,13 @@ class ParticleBrowser(QObject):
 
     failed = Signal(str)
 
-    def __init__(self, panel: QWidget, viewer: Any) -> None:
+    def __init__(self, panel: QWidget, viewer: Any, model: ParticlesModel) -> None:
         super().__init__(panel)
-        self.viewer = viewer
+        self.viewer, self.model = viewer, model
         self.tables = ParticleTables()
         self.picks = ParticlePicks(viewer, self)
         self.layer: Any = None
-        self.selected = 0
         self.active = False
-        self._shown_time = -1
         self._then: Callable[[], None] | None = None
         self.live = LivePreview(panel)
         self.live.due.connect(self._measure)
@@ -59,22 +51,17 @@ class ParticleBrowser(QObject):
         self.live.failed.connect(self.failed)
         self.tables.particle_chosen.connect(self.go_to)
         self.tables.event_chosen.connect(self.go_to_event)
-
-    @property
-    def item(self) -> Any:
-        """The labels that are shown."""
-        return None if self.layer is None else item_of(self.layer)
-
-    @property
-    def time(self) -> int:
-        """The time point that is looked at."""
-        return time_shown(self.viewer, self.layer)
+        model.table_changed.connect(self._show_table)
+        model.selection_changed.connect(self._show_selection)
 
     def listen(self, on: bool) -> None:
         """Begin or end to listen to the mouse and to draw on the canvas."""
         self.active = on
         self.picks.listen(on)
-        if not on:
+        if on:
+            self._show_selection()
+            self._want_table()
+        else:
             self.live.drop()
             self.picks.clear()
 
@@ -82,66 +69,50 @@ class ParticleBrowser(QObject):
         """Show the particles of a layer, or of none."""
         self.picks.clear()
         self.layer = self.picks.layer = layer
-        self.selected = 0
-        if self.item is not None:
-            names = [when(self.item, t) for t in range(len(labels_of(self.item)))]
-            self.tables.show_events(events_of(self.item), names)
-            self.refresh()
+        self.tables.show_colours(None if layer is None else layer.get_color)
+        self.model.show(None if layer is None else item_of(layer), time_shown(self.viewer, layer))
+        self.tables.show_events(events_of(self.model.item), self.model.times)
+        self._want_table()
 
     def refresh(self) -> None:
-        """Measure anew, after a correction."""
-        self._shown_time = -1
-        if self.active:
-            self.live.request()
+        """Show the same layer after its labels were corrected or painted on."""
+        self.model.update(item_of(self.layer), time_shown(self.viewer, self.layer))
+        self._want_table()
 
     def follow(self) -> None:
         """Show another slice or time, if the sliders have moved to it."""
         self.picks.follow()
-        if self.item is not None and self._shown_time != self.time:
-            self.live.request()
-
-    def select(self, label: int) -> None:
-        """Mark a particle in the table and on the canvas; 0 marks none."""
-        self.selected = label
-        self.tables.particles.select(label)
-        row, item = self.tables.particles.row, self.item
-        if row is None or item is None or not self.active or self._shown_time < 0:
-            self.picks.mark(None)
-            return
-        labels = labels_of(item)[self._shown_time]
-        size = labels.pixel_size_nm or 1.0
-        centre = centre_px(labels, self.tables.particles.rows.frame, label)
-        self.picks.mark(centre, float(row["equivalent_diameter_nm"]) / size)
+        time = time_shown(self.viewer, self.layer)
+        if self.model.item is not None and self.model.time != time:
+            self.model.look_at(time)
+            self._want_table()
 
     def go_to(self, label: int) -> None:
-        """Move the viewer to a particle at the time shown, and mark it."""
-        if self.item is None or self._shown_time < 0:
-            return
-        labels = labels_of(self.item)[self._shown_time]
-        centre = centre_px(labels, self.tables.particles.rows.frame, label)
+        """Move the viewer to a particle at the time shown, and choose it."""
+        labels = self.model.labels
+        centre = None if labels is None else self.model.centre_px(labels, label)
         if centre is not None:
             self._look_at(centre)
-            self.select(label)
+            self.model.select(label)
 
     def go_to_event(self, row: Any) -> None:
         """Go to where something happened: to what is there, or to where it was before."""
-        item = self.item
+        item, model = self.model.item, self.model
         if not isinstance(item, TimeSeries):
             return
         time, label, other = int(row["time"]), int(row["label"]), int(row["other"] or 0)
         gone = str(row["event"]) in ("lost", "merged")
-        now, before = labels_of(item)[time], labels_of(item)[time - 1 if gone else time]
+        now, before = item[time], item[time - 1 if gone else time]
 
         def find(_progress: Progress) -> Any:
-            particles_of(before)
-            return item, time, particles_of(now)
+            model.measure(before)
+            return now, model.measure(now)
 
         def look() -> None:
-            table = known_table(before)
-            centre = None if table is None else centre_px(before, table, label)
+            centre = model.centre_px(before, label)
             if centre is not None:
                 self._look_at(centre)
-            self.select(other if gone else label)
+            model.select(other if gone else label)
 
         dims = self.viewer.dims
         dims.set_current_step(dims.ndim - self.layer.ndim, time)
@@ -150,29 +121,29 @@ class ParticleBrowser(QObject):
         self._then = look
         self.live.start(find)
 
+    def _want_table(self) -> None:
+        if self.active and self.model.labels is not None and self.model.table is None:
+            self.live.request()
+
     def _measure(self) -> None:
-        item = self.item
-        if item is None or not self.active:
-            return
-        time = self.time
-        labels = labels_of(item)[time]
-        self.live.start(lambda _progress: (item, time, particles_of(labels)))
+        labels, model = self.model.labels, self.model
+        if labels is not None and self.active:
+            self.live.start(lambda _progress: (labels, model.measure(labels)))
 
     def _measured(self, result: Any, _seconds: float) -> None:
-        item, time, table = result
         then, self._then = self._then, None
-        if item is not self.item:
-            return
-        self._shown_time = time
-        size = labels_of(item)[time].pixel_size_nm
-        title = f"{len(table)} particle{'s' * (len(table) != 1)}"
-        title += f" at {when(item, time)}" if when(item, time) else ""
-        if not size:
-            title += "; no pixel size is known, so lengths are in voxels"
-        self.tables.show_particles(table, title, "nm" if size else "px")
-        self.select(self.selected)
+        self.model.take(*result)
         if then is not None:
             then()
+
+    def _show_table(self) -> None:
+        unit = "nm" if self.model.size_nm else "px"
+        self.tables.show_particles(self.model.table, self.model.title, unit)
+
+    def _show_selection(self) -> None:
+        self.tables.particles.select(self.model.selected)
+        ring = self.model.ring_px if self.active else None
+        self.picks.mark(*(ring or (None,)))
 
     def _look_at(self, centre: np.ndarray) -> None:
         layer, dims, camera = self.layer, self.viewer.dims, self.viewer.scene.camera

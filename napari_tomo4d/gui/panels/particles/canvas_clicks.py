@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
+from napari.layers import Points, Vectors
 from qtpy.QtCore import QObject, Signal
+
+from napari_tomo4d.gui.canvas.overlay import add_over, follow_press, remove, takes_clicks
 
 RING_LAYER, CUT_LAYER = "selected particle", "cut"
 
 _COLOUR = "#ffd54f"
-_STILL_PX = 3
 _SAMPLES = 41
 
 
@@ -59,7 +61,7 @@ class ParticlePicks(QObject):
     def forget_line(self) -> None:
         """Begin the line anew."""
         self._first = None
-        self._remove(self._cut)
+        remove(self.viewer, self._cut)
         self._cut = None
 
     # -- marks -----------------------------------------------------------------------------
@@ -72,7 +74,7 @@ class ParticlePicks(QObject):
     def follow(self) -> None:
         """Draw the ring for the slice that is looked at: smaller off the centre."""
         if self._marked is None or self.layer is None:
-            self._remove(self._ring)
+            remove(self.viewer, self._ring)
             self._ring = None
             return
         centre, diameter = self._marked[0].copy(), 1.1 * self._marked[1] + 3
@@ -88,8 +90,7 @@ class ParticlePicks(QObject):
             self._ring.data = centre[None]
             self._ring.size = diameter
             return
-        self._ring = self._add(
-            self.viewer.add_points,
+        ring = Points(
             centre[None],
             name=RING_LAYER,
             size=diameter,
@@ -97,9 +98,10 @@ class ParticlePicks(QObject):
             border_color="white",
             border_width=0.03,
         )
+        self._ring = add_over(self.viewer, self.layer, ring)
 
     def clear(self) -> None:
-        """Take all marks away."""
+        """Remove all marks."""
         self.mark(None)
         self.forget_line()
 
@@ -109,73 +111,40 @@ class ParticlePicks(QObject):
             self._cut.data = data
             return
         width = max(self.layer.data.shape[-3:]) / 200
-        self._cut = self._add(
-            self.viewer.add_vectors,
-            data,
-            name=CUT_LAYER,
-            vector_style="line",
-            edge_color=_COLOUR,
-            edge_width=width,
+        cut = Vectors(
+            data, name=CUT_LAYER, vector_style="line", edge_color=_COLOUR, edge_width=width
         )
-
-    def _add(self, add: Any, data: np.ndarray, **options: Any) -> Any:
-        """Add a layer over the particles, and leave the selection as it was."""
-        over, layers = self.layer, self.viewer.layers
-        selected, active = set(layers.selection), layers.selection.active
-        layer = add(
-            data,
-            scale=over.scale[-3:],
-            translate=over.translate[-3:],
-            units=over.units[-3:],
-            axis_labels=over.axis_labels[-3:],
-            **options,
-        )
-        layer.editable = False
-        layers.selection.clear()
-        layers.selection.update(selected & set(layers))
-        if active in layers:
-            layers.selection.active = active
-        return layer
-
-    def _remove(self, layer: Any) -> None:
-        if layer is not None and layer in self.viewer.layers:
-            self.viewer.layers.remove(layer)
+        self._cut = add_over(self.viewer, self.layer, cut)
 
     # -- mouse -----------------------------------------------------------------------------
 
-    def _pressed(self, viewer: Any, event: Any) -> Iterator[None]:
-        layer, active = self.layer, viewer.layers.selection.active
+    def _pressed(self, viewer: Any, event: Any) -> Generator[None, None, None]:
+        layer = self.layer
         there = layer is not None and layer in viewer.layers and layer.visible
-        idle = active is None or str(active.mode) in ("pan_zoom", "transform")
-        if event.button != 1 or not there or not idle:
+        if event.button != 1 or not there or not takes_clicks(viewer):
             return
-        camera = viewer.scene.camera
-        could_pan = camera.mouse_pan
-        pressed, start = np.array(event.pos), np.array(event.position)
-        if self.drawing:
-            camera.mouse_pan = False
-        moved = False
-        yield
-        while event.type == "mouse_move":
-            # a hand is not quite still when it clicks
-            moved = moved or bool(np.abs(np.array(event.pos) - pressed).max() > _STILL_PX)
-            if moved and self.drawing:
-                self._show_line(self._voxel(start), self._voxel(event.position))
-            yield
+        if not self.drawing:
+            if (yield from follow_press(event)):
+                self.clicked.emit(self._label_at(event.position, event))
+            return
+        camera, start = viewer.scene.camera, np.array(event.position)
+        could_pan, camera.mouse_pan = camera.mouse_pan, False
+
+        def show(event: Any) -> None:
+            self._show_line(self._voxel(start), self._voxel(event.position))
+
+        clicked = yield from follow_press(event, show)
         camera.mouse_pan = could_pan
-        if self.drawing:
-            end = np.array(event.position)
-            if moved:
-                self._end_line(start, end, event)
-            elif self._first is None:
-                self._first = end
-                dot = 0.5 * np.ones(3) * (self._view(event) == 0)
-                self._show_line(self._voxel(end) - dot, self._voxel(end) + dot)
-                self.started.emit()
-            else:
-                self._end_line(self._first, end, event)
-        elif not moved:
-            self.clicked.emit(self._label_at(event.position, event))
+        end = np.array(event.position)
+        if not clicked:
+            self._end_line(start, end, event)
+        elif self._first is None:
+            self._first = end
+            dot = 0.5 * np.ones(3) * (self._view(event) == 0)
+            self._show_line(self._voxel(end) - dot, self._voxel(end) + dot)
+            self.started.emit()
+        else:
+            self._end_line(self._first, end, event)
 
     def _end_line(self, start: np.ndarray, end: np.ndarray, event: Any) -> None:
         found = [

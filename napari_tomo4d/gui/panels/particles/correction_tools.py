@@ -1,4 +1,4 @@
-"""Which correction the next click on the canvas makes, and how it is taken back."""
+"""Which correction the next click on the canvas makes, and its undo."""
 
 from __future__ import annotations
 
@@ -118,11 +118,13 @@ class CorrectionTools(QGroupBox):
             button.setEnabled(not reason)
             button.setToolTip(reason or _TIPS[name])
         for button, text, word in (
-            (self.undo_button, undo, "Takes back"),
-            (self.redo_button, redo, "Does again"),
+            (self.undo_button, undo, "Undo"),
+            (self.redo_button, redo, "Redo"),
         ):
             button.setEnabled(bool(text) and not reason)
-            button.setToolTip(reason or (f"{word}: {text}" if text else "Nothing was corrected."))
+            button.setToolTip(
+                reason or (f"{word}: {text}" if text else f"Nothing to {word.lower()}.")
+            )
         self.onward.setVisible(several_times)
         if reason:
             self.text.setText(reason)

@@ -1,56 +1,25 @@
-"""Corrections of particles by hand: made in the background, taken back and done again."""
+"""Corrections of particles by hand: worked out in the background, undone and redone."""
 
 from __future__ import annotations
 
-import dataclasses
-import weakref
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_tomo4d.gui.canvas.layers import ITEM_KEY, item_of, to_layers
-from napari_tomo4d.gui.panels.particles.model import AnyLabels, Correction, apply, with_record
+from napari_tomo4d.data import times_of
+from napari_tomo4d.gui.canvas.layers import label_stack_of
 from napari_tomo4d.gui.work.runner import Runner
-from napari_tomo4d.gui.work.undo import UndoStack
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import Provenance
-
-
-@dataclass
-class History:
-    """What was done by hand to the particles of one layer.
-
-    Parameters
-    ----------
-    base : Provenance, optional
-        Of the labels before any correction.
-    texts : list of str
-        What was done and not taken back, in order.
-    undo : UndoStack
-    """
-
-    base: Provenance | None
-    texts: list[str] = field(default_factory=list)
-    undo: UndoStack = field(default_factory=UndoStack)
+from napari_tomo4d.segment.edits import Edit
 
 
 class Corrector(QObject):
-    """Corrects a copy of a layer's labels; the copy is made at the first correction.
-
-    Parameters
-    ----------
-    parent : QObject
-    add : callable
-        Shows labels as a new layer in place of another, and returns the layer.
+    """Corrects the labels of a layer, in one order with what is painted on them.
 
     Signals
     -------
     changed()
         A correction has begun or ended.
-    replaced(layer)
-        The labels of a layer are others now.
     told(text)
         What was done.
     failed(text)
@@ -58,14 +27,11 @@ class Corrector(QObject):
     """
 
     changed = Signal()
-    replaced = Signal(object)
     told = Signal(str)
     failed = Signal(str)
 
-    def __init__(self, parent: QObject, add: Callable[[AnyLabels, Any], Any]) -> None:
+    def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self._add = add
-        self._histories: weakref.WeakKeyDictionary[Any, History] = weakref.WeakKeyDictionary()
         self.runner = Runner(self)
         self.runner.finished.connect(lambda result, _seconds: result())
         self.runner.failed.connect(self._failed)
@@ -76,82 +42,54 @@ class Corrector(QObject):
         return self.runner.running
 
     def words(self, layer: Any) -> tuple[str, str]:
-        """Return what could be taken back, and what could be done again."""
-        history = None if layer is None else self._histories.get(layer)
-        return ("", "") if history is None else (history.undo.undo_text, history.undo.redo_text)
+        """Return what undo would undo, and what redo would do again; empty if nothing."""
+        stack = label_stack_of(layer)
+        return ("", "") if stack is None else (stack.undo_text, stack.redo_text)
 
-    def correct(self, layer: Any, make: Callable[[AnyLabels], Correction]) -> None:
+    def problem(self, layer: Any) -> str:
+        """Return why a layer's labels can't be corrected; empty if they can."""
+        stack = label_stack_of(layer)
+        return "" if stack is None else stack.problem
+
+    def correct(self, layer: Any, edit: Edit) -> None:
         """Make a correction of a layer's labels."""
-        item, known = item_of(layer), self._histories.get(layer)
-        assert item is not None
-        base = item.provenance if known is None else known.base
-        texts = [] if known is None else known.texts
+        stack = label_stack_of(layer)
+        assert stack is not None
+        item = stack.item
 
         def work(_progress: Progress) -> Any:
-            made = make(item)
-            result = with_record(apply(item, made), base, [*texts, made.text])
-            # large stacks take a moment to be laid out
-            data = to_layers(result)[0][0]
-            return lambda: self._made(layer, result, data, made)
+            # large particles take a moment to be found
+            changes = edit.changes([one.data for one in times_of(item)])
+            return lambda: made(changes)
+
+        def made(changes: Any) -> None:
+            if stack.item is not item:
+                # painted on meanwhile
+                self.correct(layer, edit)
+                return
+            stack.apply(edit, changes)
+            layer.refresh()
+            self.told.emit(f"{stack.undo_text}.")
+            self.changed.emit()
 
         self.runner.start(work)
         self.changed.emit()
 
     def undo(self, layer: Any) -> None:
-        """Take the last correction of a layer back, if there is one."""
-        if self.words(layer)[0] and not self.busy:
-            self.told.emit(f"Taken back: {self.words(layer)[0]}")
-            self._histories[layer].undo.undo()
+        """Undo the last change of a layer, if there is one."""
+        text = self.words(layer)[0]
+        if text and not self.busy:
+            layer.undo()
+            self.told.emit(f"Undone: {text}.")
+            self.changed.emit()
 
     def redo(self, layer: Any) -> None:
-        """Do again what was taken back last, if anything was."""
-        if self.words(layer)[1] and not self.busy:
-            self.told.emit(f"Done again: {self.words(layer)[1]}")
-            self._histories[layer].undo.redo()
-
-    def _made(self, layer: Any, item: AnyLabels, data: Any, correction: Correction) -> None:
-        history = self._histories.get(layer)
-        if history is None:
-            history = History(item_of(layer).provenance)
-            layer = self._add(dataclasses.replace(item, name=f"{layer.name} corrected"), layer)
-            self._histories[layer] = history
-            # with the mouse on the canvas, the viewer's own undo would take the keys
-            for keys, step in (("Control-Z", self.undo), ("Control-Shift-Z", self.redo)):
-                layer.bind_key(keys, lambda own, do=step: do(own), overwrite=True)
-        else:
-            self._put(layer, item, data)
-        history.texts.append(correction.text)
-        history.undo.push(
-            correction.text,
-            lambda: self._step(layer, correction, False),
-            lambda: self._step(layer, correction, True),
-        )
-        self.told.emit(correction.text)
-        self.changed.emit()
-        self.replaced.emit(layer)
-
-    def _step(self, layer: Any, correction: Correction, forward: bool) -> None:
-        """Take a correction back, or do it again."""
-        item, history = item_of(layer), self._histories[layer]
-        texts = [*history.texts, correction.text] if forward else history.texts[:-1]
-
-        def work(_progress: Progress) -> Any:
-            result = with_record(apply(item, correction, forward), history.base, texts)
-            data = to_layers(result)[0][0]
-            return lambda: self._stepped(layer, result, data, texts)
-
-        self.runner.start(work)
-        self.changed.emit()
-
-    def _stepped(self, layer: Any, item: AnyLabels, data: Any, texts: list[str]) -> None:
-        self._histories[layer].texts = texts
-        self._put(layer, item, data)
-        self.changed.emit()
-        self.replaced.emit(layer)
-
-    def _put(self, layer: Any, item: AnyLabels, data: Any) -> None:
-        layer.metadata = {**layer.metadata, ITEM_KEY: item}
-        layer.data = data
+        """Do again what was undone last, if anything was."""
+        text = self.words(layer)[1]
+        if text and not self.busy:
+            layer.redo()
+            self.told.emit(f"Redone: {text}.")
+            self.changed.emit()
 
     def _failed(self, text: str) -> None:
         self.changed.emit()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import napari
-import numpy as np
 from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
@@ -16,11 +14,10 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
-from napari_tomo4d.data import Labels, TimeSeries, Volume
+from napari_tomo4d.data import Labels, Volume, is_series, times_of
 from napari_tomo4d.gui.canvas.layer_picker import LayerPicker
 from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.canvas.place import time_shown
-from napari_tomo4d.gui.canvas.session import same_layer
 from napari_tomo4d.gui.panels.base import Panel
 from napari_tomo4d.gui.panels.particles.browser import ParticleBrowser
 from napari_tomo4d.gui.panels.particles.correction_tools import (
@@ -34,24 +31,21 @@ from napari_tomo4d.gui.panels.particles.corrector import Corrector
 from napari_tomo4d.gui.panels.particles.model import (
     FOLLOW,
     SEPARATE,
-    Correction,
-    delete,
-    events_of,
+    ParticlesModel,
+    found_in_words,
     is_mask,
-    labels_of,
-    merge,
-    renumber,
-    split,
     when,
-    write_table,
+    whole_table,
 )
 from napari_tomo4d.gui.panels.particles.separation_box import SeparationBox
 from napari_tomo4d.gui.widgets.form import ParameterForm
 from napari_tomo4d.gui.widgets.keys import CANCEL, REDO, UNDO, Keys
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
 from napari_tomo4d.gui.work.runner import Runner
+from napari_tomo4d.measure import write_table
 from napari_tomo4d.pipeline import STEPS, run_steps
 from napari_tomo4d.progress import Progress
+from napari_tomo4d.segment.edits import Delete, Edit, Merge, Renumber, Split
 
 _NO_MASK = "No mask yet: make one in the Segment panel, or open labels."
 _NO_PARTICLES = "No particles yet: find them first, or open labels of particles."
@@ -65,27 +59,29 @@ class ParticlePicker(LayerPicker):
 
 
 class ParticlesPanel(Panel):
-    """Part particles at their necks, follow them through time, correct and measure them."""
+    """Separate particles at their necks, follow them through time, correct and measure them."""
 
     title = "Particles"
     sentence = (
         "Gives each particle a number, the same at all times, and measures it. Needs a mask, or "
         "labels."
     )
+
     refill_steps = (SEPARATE, FOLLOW)
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
         self._table_dock: Any = None
         self._first = 0
-        self.browser = ParticleBrowser(self, self.viewer)
+        self.model = ParticlesModel()
+        self.browser = ParticleBrowser(self, self.viewer, self.model)
         self.tables, self.picks = self.browser.tables, self.browser.picks
         self.tables.save_wanted.connect(self._save_table)
         self.picks.clicked.connect(self._clicked)
         self.picks.drawn.connect(self._drawn)
         self.picks.started.connect(lambda: self.tools.say_hint(begun=True))
         self.saver = Runner(self)
-        self.corrector = Corrector(self, self._add_corrected)
+        self.corrector = Corrector(self)
         self._build_input()
         self.separate_box = SeparationBox(self)
         self.separate_box.changed.connect(self._changed)
@@ -113,6 +109,7 @@ class ParticlesPanel(Panel):
         form = QFormLayout()
         self.picker = LayerPicker(self.session, Labels)
         self.picker.picked.connect(self._input_changed)
+        self.picker.edited.connect(self._count)
         form.addRow("Mask", self.picker)
         self.hint = QLabel()
         self.hint.setWordWrap(True)
@@ -132,6 +129,7 @@ class ParticlesPanel(Panel):
         self.particles = ParticlePicker(self.session, Labels)
         self.particles.setToolTip("The particles that are corrected and measured.")
         self.particles.picked.connect(self._particles_changed)
+        self.particles.edited.connect(self._particles_edited)
         self.tools = CorrectionTools(self.particles)
         self.tools.tool_changed.connect(self._tool_changed)
         self.tools.undo.connect(self._undo)
@@ -141,7 +139,6 @@ class ParticlesPanel(Panel):
     def _connect_workers(self) -> None:
         self.browser.failed.connect(lambda text: self.run_bar.say(f"Error: {text}"))
         self.corrector.changed.connect(self._update_tools)
-        self.corrector.replaced.connect(self._replaced)
         self.corrector.told.connect(self.run_bar.say)
         self.corrector.failed.connect(self.tools.text.setText)
         self.saver.finished.connect(lambda text, _: self.run_bar.say(text))
@@ -158,18 +155,20 @@ class ParticlesPanel(Panel):
 
     def _input_changed(self) -> None:
         item = self.picker.item
+        several = item is not None and is_series(item)
         text = _NO_MASK
         if item is not None:
-            shape = " x ".join(map(str, labels_of(item)[0].data.shape))
+            shape = " x ".join(map(str, times_of(item)[0].data.shape))
             text = f"{'Mask' if is_mask(item) else 'Particles'} of {shape} voxels (z, y, x)"
-            if isinstance(item, TimeSeries):
+            if several:
                 text += f", {len(item)} time points"
             self.separate_box.setChecked(is_mask(item))
-            self.follow_box.setChecked(isinstance(item, TimeSeries))
+            self.follow_box.setChecked(several)
+        self.input_changed()
         self.hint.setText(text)
         self.separate_box.setEnabled(item is not None)
-        self.follow_box.setEnabled(isinstance(item, TimeSeries))
-        self.follow_box.setToolTip("" if isinstance(item, TimeSeries) else "Needs several times.")
+        self.follow_box.setEnabled(several)
+        self.follow_box.setToolTip("" if several else "Needs several times.")
         self._changed()
 
     def steps(self) -> list[tuple[str, dict[str, Any]]]:
@@ -177,13 +176,13 @@ class ParticlesPanel(Panel):
         steps = []
         if self.separate_box.isChecked():
             steps.append((SEPARATE, self.separate_box.values()))
-        if self.follow_box.isChecked() and isinstance(self.picker.item, TimeSeries):
+        if self.follow_box.isChecked() and self.follow_box.isEnabled():
             steps.append((FOLLOW, self.follow_form.values()))
         return steps
 
     def _changed(self, *_: Any) -> None:
         item = self.picker.item
-        reason = "" if self.steps() else "Tick what is to be done: part or follow particles."
+        reason = "" if self.steps() else "Tick what is to be done: separate or follow particles."
         self.run_bar.set_blocked(self.hint.text() if item is None else reason)
         self._count()
 
@@ -194,7 +193,7 @@ class ParticlesPanel(Panel):
             self.separate_box.look_at(None, "")
         else:
             time = time_shown(self.viewer, self.picker.layer)
-            self.separate_box.look_at(labels_of(item)[time], when(item, time))
+            self.separate_box.look_at(times_of(item)[time], when(item, time))
 
     # -- run -------------------------------------------------------------------------------
 
@@ -205,23 +204,14 @@ class ParticlesPanel(Panel):
 
         def work(progress: Progress) -> Any:
             found = dataclasses.replace(run_steps(item, steps, progress), name=name)
-            items = labels_of(found)
-            ends = sorted({0, len(items) - 1})
-            counts = [len(np.unique(np.asarray(items[t].data))) - 1 for t in ends]
-            said = [
-                f"{n} particles" + (f" at {when(found, t)}" if when(found, t) else "")
-                for n, t in zip(counts, ends, strict=True)
-            ]
-            if isinstance(found, TimeSeries):
-                said.append(_events_in_words(events_of(found)["event"]))
-            return found, layer, ", ".join(said)
+            return found, layer, found_in_words(found)
 
         self.run_bar.start(work)
 
     def _finished(self, result: Any, seconds: float) -> None:
         found, source, said = result
         layer = self._add(found, source)
-        # who is not content parts the same mask again, differently
+        # so that the same mask can be separated again with other parameters
         self.picker.choose(source)
         made = found.provenance
         notes = [f"Note: {w}" for w in made.warnings] if made else []
@@ -273,6 +263,10 @@ class ParticlesPanel(Panel):
         self._count()
         self.browser.follow()
 
+    def _particles_edited(self) -> None:
+        self._update_tools()
+        self.browser.refresh()
+
     def _particles_changed(self) -> None:
         self._first = 0
         self._update_tools()
@@ -284,11 +278,11 @@ class ParticlesPanel(Panel):
 
     def _update_tools(self) -> None:
         item = self.particles.item
-        reason = _NO_PARTICLES if item is None else ""
+        reason = _NO_PARTICLES if item is None else self.corrector.problem(self.particles.layer)
         if self.corrector.busy:
             reason = "The last correction is being made."
         words = self.corrector.words(self.particles.layer)
-        self.tools.show_state(reason, *words, isinstance(item, TimeSeries))
+        self.tools.show_state(reason, *words, item is not None and is_series(item))
         if not reason:
             self.tools.say_hint(self._first)
 
@@ -306,44 +300,31 @@ class ParticlesPanel(Panel):
         tool, item = self.tools.tool, self.particles.item
         if item is None or self.corrector.busy:
             return
-        self.browser.select(label)
+        self.model.select(label)
         if tool and not label:
             self.tools.text.setText("There is no particle here; click inside one.")
             return
-        time = self.browser.time
+        time = self.model.time
         if tool == MERGE and not self._first:
             self._first = label
             self.tools.say_hint(label)
         elif tool == MERGE:
             first, self._first = self._first, 0
-            self._correct(lambda item: merge(item, time, first, label))
+            self._correct(Merge(time, first, label))
         elif tool == DELETE:
-            self._correct(lambda item: delete(item, time, label))
+            self._correct(Delete(time, label))
         elif tool == NUMBER:
-            new, onward = self.tools.number.value(), self.tools.onward.isChecked()
-            self._correct(lambda item: renumber(item, time, label, new, onward))
+            onward = self.tools.onward.isChecked() and is_series(item)
+            self._correct(Renumber(time, label, self.tools.number.value(), onward))
 
     def _drawn(self, label: int, line: Any, view: Any) -> None:
-        time = self.browser.time
         if not label:
             self.tools.text.setText("The line misses all particles; draw it across one.")
         elif not self.corrector.busy:
-            self._correct(lambda item: split(item, time, label, line, view))
+            self._correct(Split(self.model.time, label, line, view))
 
-    def _correct(self, make: Callable[[Any], Correction]) -> None:
-        self.corrector.correct(self.particles.layer, make)
-
-    def _add_corrected(self, item: Any, source: Any) -> Any:
-        """Show corrected labels in place of those they come from."""
-        mask = self.picker.layer
-        layer = self._add(item, source)
-        self.picker.choose(mask)
-        self.particles.choose(layer)
-        return layer
-
-    def _replaced(self, layer: Any) -> None:
-        if same_layer(layer, self.particles.layer):
-            self.browser.refresh()
+    def _correct(self, edit: Edit) -> None:
+        self.corrector.correct(self.particles.layer, edit)
 
     def _undo(self) -> None:
         self.corrector.undo(self.particles.layer)
@@ -366,12 +347,14 @@ class ParticlesPanel(Panel):
         self.run_bar.say("Measuring all times...")
 
         def work(progress: Progress) -> str:
-            return f"Saved {write_table(item, path, progress)} rows to {path}."
+            table = whole_table(item, progress)
+            write_table(table, path, overwrite=True)
+            return f"Saved {len(table)} rows to {path}."
 
         self.saver.start(work)
 
     def refill(self, done: dict[str, dict[str, Any]]) -> str:
-        """Fill in how particles were parted and followed; returns why it could not."""
+        """Fill in how particles were separated and followed; returns why it could not."""
         if not {SEPARATE, FOLLOW} & set(done):
             return "The selected layer holds no particles that were found here."
         self.separate_box.setChecked(SEPARATE in done)
@@ -380,10 +363,3 @@ class ParticlesPanel(Panel):
         self.follow_form.set_values(done.get(FOLLOW, {}))
         self._changed()
         return ""
-
-
-def _events_in_words(events: Any) -> str:
-    counts = events.value_counts()
-    if not len(counts):
-        return "all kept their identity"
-    return ", ".join(f"{n} {event}" for event, n in counts.items())

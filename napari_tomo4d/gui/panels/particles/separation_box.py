@@ -1,7 +1,8 @@
-"""How particles are parted at their necks, with a live count of them."""
+"""How particles are separated at their necks, with a live count of them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,24 +11,32 @@ from qtpy.QtWidgets import (
     QGroupBox,
     QHBoxLayout,
     QLabel,
-    QSlider,
     QVBoxLayout,
     QWidget,
 )
+from superqt import QLabeledDoubleSlider
 
 from napari_tomo4d.data import Labels
 from napari_tomo4d.gui.panels.particles.model import SEPARATE
 from napari_tomo4d.gui.widgets.form import ParameterForm
-from napari_tomo4d.gui.widgets.number_box import number_box
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 from napari_tomo4d.gui.work.live_preview import LivePreview
 from napari_tomo4d.pipeline import STEPS
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.segment import separation_depths
 
-_STEPS = 100
 _EMPTY = "How many particles there will be is shown here."
 _OFF = "Particles keep the numbers that they have."
+
+
+@dataclass(frozen=True)
+class _Known:
+    """How deep the necks are, of which labels, and with which parameters."""
+
+    labels: Labels
+    at: str
+    given: dict[str, Any]
+    depths: np.ndarray
 
 
 class SeparationBox(QGroupBox):
@@ -42,25 +51,24 @@ class SeparationBox(QGroupBox):
     changed = Signal()
 
     def __init__(self, panel: QWidget) -> None:
-        super().__init__("1. Part particles at their necks")
+        super().__init__("1. Separate particles at their necks")
         self.setCheckable(True)
         self._labels: Labels | None = None
         self._at = ""
-        self._known: tuple[Any, np.ndarray] = (None, np.empty(0))
+        self._known: _Known | None = None
         parameter = STEPS[SEPARATE].parameters["neck_depth"]
-        self.neck_depth = number_box(float(parameter.default), 0, 0.9, step=0.01)
-        self.slider = QSlider(Qt.Orientation.Horizontal)
-        self.slider.setRange(0, round(0.9 * _STEPS))
-        self.slider.setValue(round(self.neck_depth.value() * _STEPS))
+        self.neck_depth = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        self.neck_depth.setRange(0, 0.9)
+        self.neck_depth.setSingleStep(0.01)
+        self.neck_depth.setPageStep(0.1)
+        self.neck_depth.setDecimals(2)
+        self.neck_depth.setValue(float(parameter.default))
+        self.neck_depth.setToolTip(parameter.param.help)
+        ignore_wheel(self.neck_depth)
         row = QHBoxLayout()
         row.addWidget(QLabel(parameter.label))
-        row.addWidget(self.slider, 1)
-        row.addWidget(self.neck_depth)
-        for widget in (self.neck_depth, self.slider):
-            widget.setToolTip(parameter.param.help)
-        ignore_wheel(self.slider)
-        self.neck_depth.valueChanged.connect(self._depth_changed)
-        self.slider.valueChanged.connect(lambda v: self.neck_depth.setValue(v / _STEPS))
+        row.addWidget(self.neck_depth, 1)
+        self.neck_depth.valueChanged.connect(lambda _: self._show_count())
         self.count = QLabel(_EMPTY)
         self.count.setWordWrap(True)
         # room for two lines from the start, so that nothing moves while the slider does
@@ -80,7 +88,7 @@ class SeparationBox(QGroupBox):
 
     def values(self) -> dict[str, Any]:
         """Return the parameters as the step takes them."""
-        return {"neck_depth": self.neck_depth.value(), **self.form.values()}
+        return {"neck_depth": round(self.neck_depth.value(), 2), **self.form.values()}
 
     def set_values(self, values: dict[str, Any]) -> None:
         """Fill in parameters of the step."""
@@ -92,15 +100,10 @@ class SeparationBox(QGroupBox):
         self._labels, self._at = labels, at
         if labels is None or not self.isChecked():
             self.live.drop()
+            self._known = None
             self.count.setText(_EMPTY if labels is None else _OFF)
         else:
             self.live.request()
-
-    def _depth_changed(self, value: float) -> None:
-        blocked = self.slider.blockSignals(True)
-        self.slider.setValue(round(value * _STEPS))
-        self.slider.blockSignals(blocked)
-        self._show_count()
 
     def _form_changed(self, *_: Any) -> None:
         self.look_at(self._labels, self._at)
@@ -110,30 +113,30 @@ class SeparationBox(QGroupBox):
         labels, given, at = self._labels, self.form.values(), self._at
         if labels is None:
             return
-        key = (id(labels), at, *given.items())
-        if key == self._known[0]:
+        known = self._known
+        if known is not None and known.labels is labels and known.given == given:
             self._show_count()
             return
 
-        def count(_progress: Progress) -> Any:
-            return key, separation_depths(labels, given["smoothing_px"], given["min_diameter_px"])
+        def count(_progress: Progress) -> _Known:
+            depths = separation_depths(labels, given["smoothing_px"], given["min_diameter_px"])
+            return _Known(labels, at, given, depths)
 
         self.live.start(count)
 
-    def _counted(self, result: Any, _seconds: float) -> None:
+    def _counted(self, result: _Known, _seconds: float) -> None:
         self._known = result
         self._show_count()
 
     def _show_count(self) -> None:
-        key, depths = self._known
-        if key is None or not self.isChecked():
+        if self._known is None or not self.isChecked():
             return
-        chosen, at = self.neck_depth.value(), key[1]
+        chosen, at, depths = self.neck_depth.value(), self._known.at, self._known.depths
         n = int((depths >= chosen).sum())
         text = f"About {n} particle{'s' * (n != 1)}" + (f" at {at}" if at else "")
-        parted, joined = depths[(depths >= chosen) & (depths < 1)], depths[depths < chosen]
-        if len(parted):
-            text += f"; fewer above {parted.min():.2f}"
+        separate, joined = depths[(depths >= chosen) & (depths < 1)], depths[depths < chosen]
+        if len(separate):
+            text += f"; fewer above {separate.min():.2f}"
         if len(joined):
             text += f"; more from {joined.max():.2f} down"
         self.count.setText(text + ".")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSize, Qt, Signal
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -19,24 +21,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-_HEADERS = {
-    "label": "No.",
-    "volume_nm3": "Volume (nm³)",
-    "equivalent_diameter_nm": "Diameter (nm)",
-    "surface_nm2": "Surface (nm²)",
-    "sphericity": "Sphericity",
-    "axis_1_nm": "Axis 1 (nm)",
-    "axis_2_nm": "Axis 2 (nm)",
-    "axis_3_nm": "Axis 3 (nm)",
-    "z_nm": "z (nm)",
-    "y_nm": "y (nm)",
-    "x_nm": "x (nm)",
-    "coordination": "Coordination",
-    "at_border": "At border",
-    "time": "Time",
-    "event": "Event",
-    "other": "Other",
-}
+from napari_tomo4d import measure
+
 _TIPS = {
     "equivalent_diameter_nm": "Of a sphere of this volume.",
     "sphericity": "1 for a sphere.",
@@ -56,20 +42,27 @@ def as_text(value: Any) -> str:
     if isinstance(value, (str, int, np.integer)):
         return str(value)
     value = float(value)
-    if value and not 1e-3 <= abs(value) < 1e5:
-        return f"{value:.2e}".replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
     if not value:
         return "0"
+    if abs(value) < 1e-3:
+        return f"{value:.2e}".replace("e-0", "e-")
     digits = 2 - int(np.floor(np.log10(abs(value))))
-    return f"{round(value, digits):.{max(digits, 0)}f}"
+    # one way of writing for small and large particles, so that a column can be compared
+    return f"{round(value, digits):,.{max(digits, 0)}f}".replace(",", "\u00a0")
 
 
 class FrameModel(QAbstractTableModel):
-    """A table of pandas for a view; sorts itself."""
+    """A table of pandas for a view; sorts itself.
+
+    With `colour_of`, which gives the colour (red, green, blue, alpha; 0 to 1) of a label, each row
+    shows that of its particle.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.frame = pd.DataFrame()
+        self.colour_of: Callable[[int], Any] | None = None
+        self._headings = measure.headers()
         self._unit = "nm"
         self._order: tuple[int, Qt.SortOrder] | None = None
 
@@ -100,6 +93,9 @@ class FrameModel(QAbstractTableModel):
                 else Qt.AlignmentFlag.AlignRight
             )
             return side | Qt.AlignmentFlag.AlignVCenter
+        named = self.frame.columns[index.column()] == "label"
+        if role == Qt.ItemDataRole.DecorationRole and named and self.colour_of is not None:
+            return QColor.fromRgbF(*map(float, self.colour_of(self.frame.iat[index.row(), 0])))
         return None
 
     def headerData(
@@ -113,7 +109,7 @@ class FrameModel(QAbstractTableModel):
             return None
         name = str(self.frame.columns[section])
         if role == Qt.ItemDataRole.DisplayRole:
-            title = _HEADERS.get(name, name)
+            title = self._headings.get(name, name)
             return title if self._unit == "nm" else title.replace("(nm", f"({self._unit}")
         if role == Qt.ItemDataRole.ToolTipRole:
             return _TIPS.get(name)
@@ -239,17 +235,22 @@ class ParticleTables(QWidget):
         layout.setContentsMargins(4, 2, 4, 2)
         layout.addWidget(self.tabs)
 
-    def show_particles(self, frame: pd.DataFrame, title: str, unit: str) -> None:
-        """Show the particles of one time."""
+    def show_particles(self, frame: pd.DataFrame | None, title: str, unit: str) -> None:
+        """Show the particles of one time, or none while they are not measured."""
         self.title.setText(title)
-        self.particles.show_frame(frame, unit)
+        self.save_button.setEnabled(frame is not None)
+        self.particles.show_frame(pd.DataFrame() if frame is None else frame, unit)
+
+    def show_colours(self, colour_of: Callable[[int], Any] | None) -> None:
+        """Show the colour of each particle beside its number."""
+        self.particles.rows.colour_of = colour_of
 
     def show_events(self, frame: pd.DataFrame, names: list[str]) -> None:
         """Show what happened; `names` are those of the times."""
         shown = frame.copy()
         shown["other"] = [str(n) if n else "" for n in frame["other"]]
-        shown.insert(1, "at", [names[t] for t in frame["time"]])
-        self.events.show_frame(shown.rename(columns={"at": "Time of change"}))
+        shown.insert(1, "time of change", [names[t] for t in frame["time"]])
+        self.events.show_frame(shown)
         # the index of the time is for the panel, not for a person
         self.events.setColumnHidden(0, True)
         self.tabs.setTabText(1, f"Events ({len(frame)})")
