@@ -9,6 +9,13 @@ from napari_tomo4d.align.alignment import (
     write_alignment,
 )
 from napari_tomo4d.align.leave_out import leave_out
+from napari_tomo4d.align.shift_files import (
+    FoundShifts,
+    files_of_times,
+    path_of_all_times,
+    read_shifts,
+    write_shifts,
+)
 from napari_tomo4d.align.tilt_axis import find_and_apply_axis, tilt_axis
 from napari_tomo4d.align.time_registration import (
     TimeRegistration,
@@ -23,6 +30,7 @@ __all__ = [
     "METHODS",
     "Alignment",
     "Curve",
+    "FoundShifts",
     "TiltAxis",
     "TimeRegistration",
     "Translations",
@@ -31,12 +39,16 @@ __all__ = [
     "apply",
     "apply_axis",
     "apply_file",
+    "files_of_times",
     "find_and_apply_axis",
     "leave_out",
+    "path_of_all_times",
     "read_alignment",
+    "read_shifts",
     "register_volumes",
     "shift_volumes",
     "tilt_axis",
     "translations",
     "write_alignment",
+    "write_shifts",
 ]

@@ -1,8 +1,9 @@
-"""Pictures to judge an alignment by: two images on each other."""
+"""Two aligned images on each other, to judge an alignment by."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -14,9 +15,17 @@ from napari_tomo4d.progress import Progress
 _MOST_FOR_SPLINES = 1 << 20
 
 
-def neighbour(angles_deg: np.ndarray, bad: np.ndarray, tilt: int) -> int:
-    """Return the tilt next in angle, towards 0 degrees; bad ones are passed over."""
-    others = np.flatnonzero(~bad)
+def neighbour(angles_deg: np.ndarray, unreliable: np.ndarray, tilt: int) -> int:
+    """Return the tilt next in angle, towards 0 degrees.
+
+    Parameters
+    ----------
+    angles_deg : array (tilt,)
+    unreliable : array (tilt,), bool
+        Tilts that are passed over, unless there are no others.
+    tilt : int
+    """
+    others = np.flatnonzero(~unreliable)
     others = others[others != tilt]
     if not len(others):
         others = np.array([k for k in range(len(angles_deg)) if k != tilt])
@@ -29,8 +38,17 @@ def neighbour(angles_deg: np.ndarray, bad: np.ndarray, tilt: int) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
-    """Two aligned images, of mean 0 and standard deviation 1, and how alike they are."""
+class ImagePair:
+    """Two aligned images, and how alike they are.
+
+    Parameters
+    ----------
+    tilt, other : int
+    image, reference : array (y, x)
+        The image of each, of mean 0 and standard deviation 1.
+    correlation : float
+        Of both, smoothed by 2 pixels; 1 for the same image.
+    """
 
     tilt: int
     other: int
@@ -52,10 +70,25 @@ class Pair:
         return np.where((y // size + x // size) % 2 == 0, self.image, self.reference)
 
 
-def pair_of(
-    series: TiltSeries, shifts_px: np.ndarray, tilts: tuple[int, int], progress: Progress
-) -> Pair:
-    """Return a tilt and its neighbour as they lie on each other."""
+def compare_images(
+    series: TiltSeries,
+    shifts_px: np.ndarray,
+    tilts: tuple[int, int],
+    progress: Progress | None = None,
+) -> ImagePair:
+    """Return two images of a series as they lie on each other.
+
+    Parameters
+    ----------
+    series : TiltSeries
+        One image per tilt.
+    shifts_px : array (tilt, 2)
+        (dy, dx) of each image, in pixels.
+    tilts : (int, int)
+        Which two.
+    progress : Progress, optional
+    """
+    progress = progress or Progress()
     images = []
     for tilt in tilts:
         progress.check()
@@ -65,20 +98,12 @@ def pair_of(
     smooth = [ndimage.gaussian_filter(i, 2.0) for i in images]
     spread = float(smooth[0].std() * smooth[1].std())
     centred = [s - s.mean() for s in smooth]
-    likeness = float((centred[0] * centred[1]).mean()) / spread if spread > 0 else 0.0
-    return Pair(tilts[0], tilts[1], images[0], images[1], likeness)
+    correlation = float((centred[0] * centred[1]).mean()) / spread if spread > 0 else 0.0
+    return ImagePair(tilts[0], tilts[1], images[0], images[1], correlation)
 
 
-def shifted(image: np.ndarray, shift_px: np.ndarray) -> np.ndarray:
-    """Return an image moved by (dy, dx), to be looked at."""
+def shifted(image: np.ndarray, shift_px: Any) -> np.ndarray:
+    """Return an image moved by (dy, dx) pixels, to be looked at."""
     order = 3 if image.size <= _MOST_FOR_SPLINES else 1
     result: np.ndarray = ndimage.shift(image, shift_px, order=order, mode="nearest")
     return result
-
-
-def grey_levels(image: np.ndarray) -> tuple[float, float]:
-    """Return what to show as black and as white."""
-    # a sample is enough, and quick for large images
-    step = max(1, *(n // 512 for n in image.shape))
-    low, high = np.percentile(image[::step, ::step], (0.5, 99.8))
-    return float(low), float(max(high, low + 1e-6))

@@ -1,4 +1,4 @@
-"""Shifts in files: one for all time points, or one for each."""
+"""Shifts of time points in files: one file for all of them, or one for each."""
 
 from __future__ import annotations
 
@@ -10,37 +10,36 @@ from typing import Any
 
 import numpy as np
 
-from napari_tomo4d.align import Alignment, exchange, read_alignment
-from napari_tomo4d.align.transforms import TiltAxis
+from napari_tomo4d.align import exchange
+from napari_tomo4d.align.alignment import read_alignment
+from napari_tomo4d.align.transforms import Alignment, TiltAxis
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError, ReadError
 from napari_tomo4d.provenance import collecting
 
-APPLY = "align.apply_file"
-_TIME = "{time}"
+TIME = "{time}"
 """Stands in a path for the number of the time point, counted from 1."""
 
 
-@dataclass(eq=False)
-class Origin:
-    """Where shifts came from, before anything was changed by hand.
+@dataclass(frozen=True, eq=False)
+class FoundShifts:
+    """Shifts of one or more time points, and how far they can be trusted.
 
     Parameters
     ----------
     shifts_px : tuple of array (tilt, 2)
-        (dy, dx) of each time point; one for all time points if from a file.
+        (dy, dx) of each time point in pixels; one for all time points if from one file.
     quality, mass_kept : tuple of array (tilt,)
-        NaN where not known.
+        As `Translations` has them, 0 to 1; NaN where not known.
     suspect : tuple of array (tilt,), bool
+        Images that match no neighbour.
     parameters : dict, optional
         Of the step that found them.
     path : str, optional
         Of the file they were read from.
     axes : tuple of TiltAxis or None
-        What else each file applies; empty if found here.
-    result : TiltSeries or TimeSeries, optional
-        The aligned images, as long as they are worth their memory.
-    said : tuple of str
+        What else each file applies; empty if found by a step.
+    messages : tuple of str
         Warnings and notes.
     """
 
@@ -51,42 +50,36 @@ class Origin:
     parameters: dict[str, Any] | None = None
     path: str | None = None
     axes: tuple[TiltAxis | None, ...] = ()
-    result: Any = None
-    said: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
 
 
-def files_of(path: str, n_times: int) -> list[str]:
+def files_of_times(path: str, n_times: int) -> list[str]:
     """Return the files that a path stands for: one for each time point if it holds ``{time}``."""
-    if _TIME not in path:
+    if TIME not in path:
         return [path]
-    return [path.replace(_TIME, str(k + 1)) for k in range(n_times)]
+    return [path.replace(TIME, str(k + 1)) for k in range(n_times)]
 
 
-def name_of(path: str) -> str:
-    """Return the name of a file, as it is said to a person."""
-    return Path(path).name.replace(_TIME, "*")
+def path_of_all_times(path: str, n_times: int) -> str:
+    """Return the path with ``{time}`` for all time points, if a path is that of one of them.
 
-
-def told_of(path: str) -> str:
-    """Return where shifts were saved, in words."""
-    return f"{name_of(path)}, one for each time point" if _TIME in path else path
-
-
-def with_all_times(path: str, n_times: int) -> str:
-    """Return the path of the files of all time points, if a path is one of such."""
-    general = re.sub(r"_time\d+\.json$", f"_time{_TIME}.json", path)
-    if n_times > 1 and all(Path(p).exists() for p in files_of(general, n_times)):
+    `write_shifts` names the files ``..._time1.json``, ``..._time2.json`` and so on; the path
+    is returned as it is unless all of them exist.
+    """
+    general = re.sub(r"_time\d+\.json$", f"_time{TIME}.json", path)
+    if n_times > 1 and all(Path(p).exists() for p in files_of_times(general, n_times)):
         return general
     return path
 
 
-def load(path: str, times: Sequence[TiltSeries]) -> Origin:
+def read_shifts(path: str, times: Sequence[TiltSeries]) -> FoundShifts:
     """Read shifts, for every time point the same or each from a file of its own.
 
     Parameters
     ----------
     path : str
-        See `files_of`.
+        JSON, CSV or IMOD's ``.xf``. With ``{time}`` in it, the files of all time points, see
+        `files_of_times`.
     times : sequence of TiltSeries
         What the shifts are for.
 
@@ -97,36 +90,27 @@ def load(path: str, times: Sequence[TiltSeries]) -> Origin:
     DataError
         If they do not fit the images.
     """
-    if _TIME not in path:
-        return _load_one(path, times)
-    files = files_of(path, len(times))
-    each = [_load_one(file, [one]) for file, one in zip(files, times, strict=True)]
+    if TIME not in path:
+        return _read_one(path, times)
+    files = files_of_times(path, len(times))
+    each = [_read_one(file, [one]) for file, one in zip(files, times, strict=True)]
 
     def all_of(name: str) -> tuple[Any, ...]:
         return tuple(getattr(one, name)[0] for one in each)
 
-    return Origin(
+    return FoundShifts(
         all_of("shifts_px"),
         all_of("quality"),
         all_of("mass_kept"),
         all_of("suspect"),
         None,
         path,
-        axes=tuple(one.axes[0] for one in each),
-        said=tuple(s for one in each for s in one.said),
+        axes=all_of("axes"),
+        messages=tuple(m for one in each for m in one.messages),
     )
 
 
-def _load_one(path: str, times: Sequence[TiltSeries]) -> Origin:
-    """Read the shifts of one file, and check them against series.
-
-    Raises
-    ------
-    ReadError
-        If the file holds none.
-    DataError
-        If they do not fit the images.
-    """
+def _read_one(path: str, times: Sequence[TiltSeries]) -> FoundShifts:
     axis = None
     said: list[str] = []
     ending = Path(path).suffix.lower()
@@ -138,7 +122,7 @@ def _load_one(path: str, times: Sequence[TiltSeries]) -> Origin:
         if not np.allclose(transforms.matrices, np.eye(2), atol=1e-6):
             raise ReadError(
                 f"{Path(path).name} turns or stretches images, which can't be shown here; a "
-                f"recipe with the step {APPLY} applies it."
+                "recipe with the step align.apply_file applies it."
             )
         stored = exchange.StoredAlignment(Alignment(transforms.offsets_px))
     else:
@@ -150,35 +134,45 @@ def _load_one(path: str, times: Sequence[TiltSeries]) -> Origin:
     unknown = np.full(len(shifts), np.nan)
     none = np.zeros(len(shifts), bool)
     notes = tuple(f"Note: {w}" for w in said)
-    return Origin((shifts,), (unknown,), (unknown,), (none,), None, str(path), (axis,), said=notes)
+    return FoundShifts((shifts,), (unknown,), (unknown,), (none,), None, path, (axis,), notes)
 
 
-def save(
+def write_shifts(
     path: str,
     times: Sequence[TiltSeries],
     shifts_px: Sequence[np.ndarray],
-    axes: Sequence[TiltAxis | None],
+    axes: Sequence[TiltAxis | None] = (),
 ) -> str:
-    """Write shifts, and the axes that came with them, as JSON.
+    """Write shifts, and the tilt axes that belong to them, as JSON.
 
     Parameters
     ----------
     path : str
-        Ends in ``.json``.
+        Ends in ``.json``. With several shifts there is a file for each, whose name ends in
+        ``_time1.json`` and so on.
     times : sequence of TiltSeries
+        Tilt angles, image size and direction of the tilt axis are stored too, and compared when
+        the file is applied.
     shifts_px : sequence of array (tilt, 2)
-        One for all time points, or one for each.
+        (dy, dx) in pixels; one for all time points, or one for each.
     axes : sequence of TiltAxis or None
-        As many as shifts.
+        As many as shifts, or none at all.
 
     Returns
     -------
     str
-        What was written, see `files_of`.
+        What to give `read_shifts` or the step ``align.apply_file``; with several shifts it holds
+        ``{time}``.
+
+    Raises
+    ------
+    DataError
+        If a file can't be written, or shifts do not fit the images.
     """
     if len(shifts_px) > 1:
-        path = f"{re.sub(r'_time[0-9]+$', '', path.removesuffix('.json'))}_time{_TIME}.json"
-    files = files_of(path, len(shifts_px))
+        path = f"{re.sub(r'_time[0-9]+$', '', path.removesuffix('.json'))}_time{TIME}.json"
+    files = files_of_times(path, len(shifts_px))
+    axes = axes or (None,) * len(files)
     for file, series, shifts, axis in zip(files, times, shifts_px, axes, strict=False):
         try:
             exchange.write_json(exchange.StoredAlignment.of(series, Alignment(shifts), axis), file)

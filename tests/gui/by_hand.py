@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QAbstractButton, QApplication
 
 
 def click(qtbot, widget):
@@ -50,3 +50,15 @@ def width_shown(box):
     """Return the width in pixels of the part of an image that is seen."""
     left, right = box._plot.viewRange()[0]
     return right - left
+
+
+def button(widget, text):
+    """Return the button, or box to tick, in a widget whose text begins like this."""
+    found = [b for b in widget.findChildren(QAbstractButton) if b.text().startswith(text)]
+    assert len(found) == 1, f"{len(found)} buttons begin with {text!r}"
+    return found[0]
+
+
+def press(qtbot, widget, text):
+    """Click the button of a widget whose text begins like this."""
+    click(qtbot, button(widget, text))

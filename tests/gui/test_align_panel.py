@@ -8,14 +8,14 @@ import weakref
 
 import numpy as np
 import pytest
-from by_hand import click, wait_idle
-from qtpy.QtCore import QPoint, QPointF, Qt, QTimer
+from by_hand import button, click, press, wait_idle
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFileDialog
 
 import napari_tomo4d as t4
 from napari_tomo4d.align import Alignment, apply, read_alignment, write_alignment
 from napari_tomo4d.gui.canvas.layers import item_of
-from napari_tomo4d.gui.work.undo import UndoStack
+from napari_tomo4d.gui.panels.align.panel import AlignPanel
 from napari_tomo4d.pipeline import read_recipe, run_step
 from napari_tomo4d.provenance import kept_warnings
 
@@ -41,24 +41,22 @@ def spoilt(drifting):
     return series.replace(images=images)
 
 
-def open_panel(qtbot, panels, item):
-    panel = panels["Align"]
+def open_panel(dock, item):
+    panel = dock(AlignPanel)
     panel.session.add(item)
-    panel.bring_to_front()
-    qtbot.waitUntil(panel.isVisible)
-    panel.form.set_values(FAST)
+    panel.shifts_box.set_values(FAST)
     return panel
 
 
 @pytest.fixture
-def panel(qtbot, panels, spoilt):
-    return open_panel(qtbot, panels, spoilt)
+def panel(dock, spoilt):
+    return open_panel(dock, spoilt)
 
 
 def find(qtbot, panel):
-    click(qtbot, panel.find_button)
+    press(qtbot, panel, "Find shifts")
     settle(qtbot, panel)
-    assert panel.state is not None
+    assert panel.shifts is not None
 
 
 def settle(qtbot, panel):
@@ -68,12 +66,7 @@ def settle(qtbot, panel):
 def click_in_plot(qtbot, panel, tilt):
     """Click the point of dx of a tilt."""
     plot = panel.view.plot
-    value = panel.state.shifts_px[0][tilt, 1]
-    scene = plot.upper.getViewBox().mapViewToScene(QPointF(panel._angles[tilt], value))
-    place = plot.mapFromScene(scene)
-    qtbot.mouseClick(
-        plot.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(round(place.x()), round(place.y()))
-    )
+    qtbot.mouseClick(plot.viewport(), Qt.MouseButton.LeftButton, pos=plot.position_of(tilt))
     qtbot.waitUntil(lambda: panel.place[1] == tilt)
     settle(qtbot, panel)
 
@@ -81,7 +74,7 @@ def click_in_plot(qtbot, panel, tilt):
 def headless(item, panel):
     """Align without the window."""
     with kept_warnings():
-        return run_step("align.align_series", item, panel.form.values())
+        return run_step("align.align_series", item, panel.shifts_box.values())
 
 
 def save_to(monkeypatch, path):
@@ -90,62 +83,61 @@ def save_to(monkeypatch, path):
 
 def test_find_look_correct_apply(qtbot, panel, viewer, spoilt, picture, monkeypatch, tmp_path):
     picture("a1-align-start")
-    assert not panel.run_bar.run_button.isEnabled()
-    assert panel.run_bar.run_button.toolTip() == "Find shifts or load an alignment first."
+    assert not button(panel, "Apply").isEnabled()
+    assert button(panel, "Apply").toolTip() == "Find shifts or load an alignment first."
     find(qtbot, panel)
-    qtbot.wait(200)
     picture("a2-found")
     said = panel.run_bar.status.text()
     assert "1 of 21 images suspect" in said and "least mass kept" in said
     assert "check the red ones, then Apply" in said
-    assert panel.state.origin.suspect[0].nonzero()[0].tolist() == [BAD]
+    assert panel.shifts.found.suspect[0].nonzero()[0].tolist() == [BAD]
 
-    click(qtbot, panel.correction.suspect_button)
+    press(qtbot, panel, "Next suspect")
     assert panel.place[1] == BAD
     click_in_plot(qtbot, panel, 4)
     assert viewer.dims.current_step[0] == 4
     picture("a3-clicked")
 
     # the view has the focus, as a person has clicked it
-    before = panel.state.shifts_px[0][4].copy()
+    before = panel.shifts.shifts_px[0][4].copy()
     keys = panel.view.box
     qtbot.mouseClick(keys.viewport(), Qt.MouseButton.LeftButton)
     qtbot.keyClick(keys, Qt.Key.Key_Right)
     qtbot.keyClick(keys, Qt.Key.Key_Up, Qt.KeyboardModifier.ShiftModifier)
-    moved = panel.state.shifts_px[0][4]
+    moved = panel.shifts.shifts_px[0][4]
     np.testing.assert_allclose(moved - before, (-0.1, 1.0), atol=1e-5)
     assert viewer.dims.current_step[0] == 4
     settle(qtbot, panel)
     assert "by hand" in panel.correction.text.text()
     picture("a4-nudged")
     qtbot.keyClick(keys, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    np.testing.assert_allclose(panel.state.shifts_px[0][4] - before, (0, 1), atol=1e-5)
-    click(qtbot, panel.correction.undo_button)
-    np.testing.assert_array_equal(panel.state.shifts_px[0][4], before)
+    np.testing.assert_allclose(panel.shifts.shifts_px[0][4] - before, (0, 1), atol=1e-5)
+    press(qtbot, panel, "Undo")
+    np.testing.assert_array_equal(panel.shifts.shifts_px[0][4], before)
     both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
     qtbot.keyClick(keys, Qt.Key.Key_Z, both)
-    click(qtbot, panel.correction.redo_button)
-    np.testing.assert_array_equal(panel.state.shifts_px[0][4], moved)
+    press(qtbot, panel, "Redo")
+    np.testing.assert_array_equal(panel.shifts.shifts_px[0][4], moved)
     click(qtbot, panel.correction.arrows["↓", 0.1])
-    np.testing.assert_allclose(panel.state.shifts_px[0][4] - before, (0, 1), atol=1e-5)
+    np.testing.assert_allclose(panel.shifts.shifts_px[0][4] - before, (0, 1), atol=1e-5)
 
     click_in_plot(qtbot, panel, BAD)
     click(qtbot, panel.correction.arrows["←", 1.0])
-    click(qtbot, panel.correction.bridge_button)
-    around = panel.state.shifts_px[0][[BAD - 1, BAD + 1]].mean(axis=0)
-    np.testing.assert_allclose(panel.state.shifts_px[0][BAD], around, atol=1e-5)
-    click(qtbot, panel.correction.gone_box)
-    assert panel.state.left_out.nonzero()[0].tolist() == [BAD]
+    press(qtbot, panel, "Take from neighbours")
+    around = panel.shifts.shifts_px[0][[BAD - 1, BAD + 1]].mean(axis=0)
+    np.testing.assert_allclose(panel.shifts.shifts_px[0][BAD], around, atol=1e-5)
+    press(qtbot, panel, "Leave this tilt out")
+    assert panel.shifts.left_out.nonzero()[0].tolist() == [BAD]
     settle(qtbot, panel)
     picture("a5-left-out")
 
     # hand corrections go through a file, which is asked for
     path = tmp_path / "corrected.json"
     save_to(monkeypatch, "")
-    click(qtbot, panel.run_bar.run_button)
+    press(qtbot, panel, "Apply")
     assert panel.run_bar.status.text().startswith("Not applied")
     save_to(monkeypatch, path)
-    click(qtbot, panel.run_bar.run_button)
+    press(qtbot, panel, "Apply")
     wait_idle(qtbot, panel)
     layer = viewer.layers[-1]
     assert layer.name == "drifting aligned"
@@ -153,16 +145,16 @@ def test_find_look_correct_apply(qtbot, panel, viewer, spoilt, picture, monkeypa
     assert "Left out by hand" in panel.run_bar.status.text()
     picture("a6-applied")
     result = item_of(layer)
-    again = apply(spoilt, Alignment(panel.state.shifts_px[0]))
+    again = apply(spoilt, Alignment(panel.shifts.shifts_px[0]))
     keep = np.arange(len(spoilt)) != BAD
     np.testing.assert_array_equal(result.images, again.images[keep])
     np.testing.assert_array_equal(result.angles_deg, spoilt.angles_deg[keep])
     # what was done stays with the series it was done to
     assert panel.picker.currentText() == "drifting"
-    assert panel.state.left_out[BAD]
+    assert panel.shifts.left_out[BAD]
     # the aligned layer has a tilt less, and the slider still means the same angle
     viewer.dims.set_current_step(0, 15)
-    assert panel._angles[panel.place[1]] == result.angles_deg[15]
+    assert spoilt.angles_deg[panel.place[1]] == result.angles_deg[15]
     click_in_plot(qtbot, panel, 12)
     assert viewer.dims.current_step[0] == 11
     panel.go_to(BAD)
@@ -172,7 +164,7 @@ def test_find_look_correct_apply(qtbot, panel, viewer, spoilt, picture, monkeypa
 
 def test_found_shifts_are_applied_as_the_step_does(qtbot, panel, viewer, spoilt):
     find(qtbot, panel)
-    click(qtbot, panel.run_bar.run_button)
+    press(qtbot, panel, "Apply")
     wait_idle(qtbot, panel)
     result = item_of(viewer.layers[-1])
     again = headless(spoilt, panel)
@@ -180,21 +172,20 @@ def test_found_shifts_are_applied_as_the_step_does(qtbot, panel, viewer, spoilt)
     assert result.provenance.step == "align.align_series"
 
     # a layer fills the form again
-    panel.form.set_values({"method": "reprojection"})
-    panel._update()
-    assert "The form has changed" in panel.source.text()
-    click(qtbot, panel.recipe.refill_button)
-    assert panel.form.values()["method"] == "phase-correlation"
-    assert "changed" not in panel.source.text()
+    panel.shifts_box.set_values({"method": "reprojection"})
+    assert "The form has changed" in panel.shifts_box.source.text()
+    press(qtbot, panel, "Parameters of layer")
+    assert panel.shifts_box.values()["method"] == "phase-correlation"
+    assert "changed" not in panel.shifts_box.source.text()
 
     # a correction that was undone leaves the found shifts, and finding can be undone too
     panel.nudge(1, 0)
-    click(qtbot, panel.correction.undo_button)
-    assert not panel.state.n_edited
-    click(qtbot, panel.correction.undo_button)
-    assert panel.state is None
-    click(qtbot, panel.correction.redo_button)
-    click(qtbot, panel.run_bar.run_button)
+    press(qtbot, panel, "Undo")
+    assert not panel.shifts.n_edited
+    press(qtbot, panel, "Undo")
+    assert panel.shifts is None
+    press(qtbot, panel, "Redo")
+    press(qtbot, panel, "Apply")
     wait_idle(qtbot, panel)
     np.testing.assert_array_equal(item_of(viewer.layers[-1]).images, again.images)
 
@@ -206,28 +197,28 @@ def test_saved_shifts_are_loaded_for_another_series(
     panel.nudge(0, 1)
     path = tmp_path / "shifts.json"
     save_to(monkeypatch, path)
-    click(qtbot, panel.save_alignment_button)
+    press(qtbot, panel, "Save alignment")
     shifts = read_alignment(path).shifts_px
-    np.testing.assert_array_equal(shifts, panel.state.shifts_px[0])
-    assert "saved in shifts.json" in panel.source.text()
+    np.testing.assert_array_equal(shifts, panel.shifts.shifts_px[0])
+    assert "saved in shifts.json" in panel.shifts_box.source.text()
 
     other = drifting[1].replace(name="later", provenance=drifting[1].provenance)
     panel.session.add(other)
     assert panel.picker.currentText() == "later"
-    assert panel.state is None
+    assert panel.shifts is None
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: (str(path), ""))
-    click(qtbot, panel.load_button)
+    press(qtbot, panel, "Load alignment")
     settle(qtbot, panel)
     picture("b1-loaded")
-    assert panel.source.text() == "From shifts.json."
-    click(qtbot, panel.run_bar.run_button)
+    assert panel.shifts_box.source.text() == "From shifts.json."
+    press(qtbot, panel, "Apply")
     wait_idle(qtbot, panel)
     result = item_of(viewer.layers[-1])
     np.testing.assert_array_equal(result.images, apply(other, Alignment(shifts)).images)
     assert result.provenance.parameters == {"path": str(path)}
     recipe = tmp_path / "recipe.toml"
     save_to(monkeypatch, recipe)
-    click(qtbot, panel.recipe.save_button)
+    press(qtbot, panel, "Save recipe")
     assert read_recipe(recipe).steps[-1][0] == "align.apply_file"
 
 
@@ -235,51 +226,28 @@ def test_a_file_that_does_not_fit_is_refused(qtbot, panel, monkeypatch, tmp_path
     path = tmp_path / "short.json"
     write_alignment(Alignment(np.zeros((3, 2))), path)
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: (str(path), ""))
-    click(qtbot, panel.load_button)
+    press(qtbot, panel, "Load alignment")
     wait_idle(qtbot, panel)
     assert "3 shifts but the series 21 tilts" in panel.run_bar.status.text()
-    assert panel.state is None
+    assert panel.shifts is None
 
 
-def test_one_file_for_all_time_points(qtbot, panels, viewer, drifting, monkeypatch, tmp_path):
-    panel = open_panel(qtbot, panels, drifting)
-    shifts = np.random.default_rng(1).normal(0, 2, (21, 2))
-    path = tmp_path / "all.csv"
-    np.savetxt(path, shifts, delimiter=",", header="dy,dx", comments="")
-    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: (str(path), ""))
-    click(qtbot, panel.load_button)
-    settle(qtbot, panel)
-    panel.go_to(3)
-    click(qtbot, panel.correction.gone_box)
-    click(qtbot, panel.run_bar.run_button)
-    wait_idle(qtbot, panel)
-    result = item_of(viewer.layers[-1])
-    assert [len(one) for one in result] == [20, 20]
-    keep = np.arange(21) != 3
-    read = read_alignment(path)
-    for one, before in zip(result, drifting, strict=True):
-        np.testing.assert_array_equal(one.images, apply(before, read).images[keep])
-
-    # the file is what a recipe repeats, so it has to be what was looked at
-    path.write_text("dy,dx\n" + "0,0\n" * 21)
-    click(qtbot, panel.run_bar.run_button)
-    wait_idle(qtbot, panel)
-    assert "all.csv was changed since" in panel.run_bar.status.text()
-
-
-def test_a_series_that_is_gone_is_forgotten(qtbot, panels, viewer, drifting):
+def test_a_series_that_is_gone_is_forgotten(qtbot, dock, viewer, drifting):
     series = drifting[0].replace(name="short-lived")
-    panel = open_panel(qtbot, panels, series)
+    panel = open_panel(dock, series)
     find(qtbot, panel)
     panel.nudge(1, 0)
     gone = weakref.ref(series)
     del series
     viewer.layers.clear()
-    qtbot.waitUntil(lambda: panel.state is None)
+    qtbot.waitUntil(lambda: panel.shifts is None)
     panel.run_bar.runner.wait()
-    qtbot.wait(100)
-    gc.collect()
-    assert gone() is None
+
+    def forgotten():
+        gc.collect()
+        return gone() is None
+
+    qtbot.waitUntil(forgotten)
 
 
 def test_pictures_to_judge_by(qtbot, panel, picture):
@@ -297,33 +265,33 @@ def test_pictures_to_judge_by(qtbot, panel, picture):
         settle(qtbot, panel)
         assert not view.flipping
         picture(f"c{k}-{name}")
-    aligned = apply(panel.picker.item, Alignment(panel.state.shifts_px[0])).images
+    aligned = apply(panel.picker.item, Alignment(panel.shifts.shifts_px[0])).images
     np.testing.assert_allclose(view.box.image, aligned.mean(axis=0), atol=1e-3)
     panel.nudge(0, -2)
-    panel._leave_out(True)
+    press(qtbot, panel, "Leave this tilt out")
     settle(qtbot, panel)
-    keep = ~panel.state.left_out
-    aligned = apply(panel.picker.item, Alignment(panel.state.shifts_px[0])).images[keep]
+    keep = ~panel.shifts.left_out
+    aligned = apply(panel.picker.item, Alignment(panel.shifts.shifts_px[0])).images[keep]
     np.testing.assert_allclose(view.box.image, aligned.mean(axis=0), atol=1e-3)
     # nothing goes on once the view is closed
     click(qtbot, view.modes.button(0))
     settle(qtbot, panel)
     assert view.flipping
-    panel._view_dock.close()
+    panel.view.parentWidget().close()
     assert not view.flipping
 
 
-def test_each_time_point_is_aligned_by_itself(qtbot, panels, viewer, drifting, picture):
-    panel = open_panel(qtbot, panels, drifting)
+def test_each_time_point_is_aligned_by_itself(qtbot, dock, viewer, drifting, picture):
+    panel = open_panel(dock, drifting)
     assert "2 time points" in panel.hint.text()
     find(qtbot, panel)
-    assert len(panel.state.shifts_px) == 2
+    assert len(panel.shifts.shifts_px) == 2
     viewer.dims.set_current_step(0, 1)
     settle(qtbot, panel)
     click_in_plot_of_time(qtbot, panel, 7)
     assert viewer.dims.current_step[:2] == (1, 7)
     picture("d1-time-series")
-    click(qtbot, panel.run_bar.run_button)
+    press(qtbot, panel, "Apply")
     wait_idle(qtbot, panel)
     result = item_of(viewer.layers[-1])
     again = headless(drifting, panel)
@@ -332,11 +300,11 @@ def test_each_time_point_is_aligned_by_itself(qtbot, panels, viewer, drifting, p
 
 
 def test_each_time_point_is_corrected_by_itself(
-    qtbot, panels, viewer, drifting, picture, monkeypatch, tmp_path
+    qtbot, dock, viewer, drifting, picture, monkeypatch, tmp_path
 ):
-    panel = open_panel(qtbot, panels, drifting)
+    panel = open_panel(dock, drifting)
     find(qtbot, panel)
-    found = [s.copy() for s in panel.state.shifts_px]
+    found = [s.copy() for s in panel.shifts.shifts_px]
     viewer.dims.set_current_step(0, 1)
     settle(qtbot, panel)
     click_in_plot_of_time(qtbot, panel, 7)
@@ -346,10 +314,10 @@ def test_each_time_point_is_corrected_by_itself(
     qtbot.keyClick(keys, Qt.Key.Key_Up, Qt.KeyboardModifier.ShiftModifier)
     settle(qtbot, panel)
     assert "by hand" in panel.correction.text.text()
-    assert "2" not in panel.source.text() and "1 corrected by hand" in panel.source.text()
-    np.testing.assert_allclose(panel.state.shifts_px[1][7] - found[1][7], (-0.1, 1), atol=1e-5)
+    assert "; 1 corrected by hand." in panel.shifts_box.source.text()
+    np.testing.assert_allclose(panel.shifts.shifts_px[1][7] - found[1][7], (-0.1, 1), atol=1e-5)
     # the other time point stays, and has its own
-    np.testing.assert_array_equal(panel.state.shifts_px[0], found[0])
+    np.testing.assert_array_equal(panel.shifts.shifts_px[0], found[0])
     viewer.dims.set_current_step(0, 0)
     settle(qtbot, panel)
     assert "by hand" not in panel.correction.text.text()
@@ -357,43 +325,43 @@ def test_each_time_point_is_corrected_by_itself(
     order = np.argsort(drifting[0].angles_deg, kind="stable")
     np.testing.assert_allclose(shown, found[0][order, 1])
     click(qtbot, panel.correction.arrows["↓", 1.0])
-    np.testing.assert_allclose(panel.state.shifts_px[0][7] - found[0][7], (1, 0), atol=1e-5)
+    np.testing.assert_allclose(panel.shifts.shifts_px[0][7] - found[0][7], (1, 0), atol=1e-5)
     # two changes are taken back: the second was made at the other time, and that is shown
-    click(qtbot, panel.correction.undo_button)
+    press(qtbot, panel, "Undo")
     assert viewer.dims.current_step[0] == 0
     assert drifting.label(1) in panel.correction.undo_button.toolTip()
-    click(qtbot, panel.correction.undo_button)
+    press(qtbot, panel, "Undo")
     assert viewer.dims.current_step[:2] == (1, 7)
-    np.testing.assert_allclose(panel.state.shifts_px[1][7] - found[1][7], (0, 1), atol=1e-5)
+    np.testing.assert_allclose(panel.shifts.shifts_px[1][7] - found[1][7], (0, 1), atol=1e-5)
     for _ in range(2):
-        click(qtbot, panel.correction.redo_button)
+        press(qtbot, panel, "Redo")
     assert viewer.dims.current_step[:2] == (0, 7)
     settle(qtbot, panel)
     picture("d2-times-corrected")
 
     # what is applied are the shifts of all times, from a file each
     save_to(monkeypatch, tmp_path / "by hand.json")
-    click(qtbot, panel.run_bar.run_button)
+    press(qtbot, panel, "Apply")
     wait_idle(qtbot, panel)
     picture("d3-times-applied")
     files = [tmp_path / f"by hand_time{k}.json" for k in (1, 2)]
     result = item_of(viewer.layers[-1])
     for k, one in enumerate(result):
         shifts = read_alignment(files[k]).shifts_px
-        np.testing.assert_array_equal(shifts, panel.state.shifts_px[k])
+        np.testing.assert_array_equal(shifts, panel.shifts.shifts_px[k])
         assert not np.array_equal(shifts, found[k])
         np.testing.assert_array_equal(one.images, apply(drifting[k], Alignment(shifts)).images)
         assert one.provenance.parameters == {"path": str(files[k])}
 
     # one of the files stands for all
-    corrected = panel.state
+    corrected = panel.shifts
     panel.nudge(5, 5)
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: (str(files[1]), ""))
-    click(qtbot, panel.load_button)
+    press(qtbot, panel, "Load alignment")
     settle(qtbot, panel)
-    for one, other in zip(panel.state.shifts_px, corrected.shifts_px, strict=True):
+    for one, other in zip(panel.shifts.shifts_px, corrected.shifts_px, strict=True):
         np.testing.assert_array_equal(one, other)
-    assert panel.source.text() == "From by hand_time*.json."
+    assert panel.shifts_box.source.text() == "From by hand_time*.json."
 
 
 def click_in_plot_of_time(qtbot, panel, tilt):
@@ -402,27 +370,25 @@ def click_in_plot_of_time(qtbot, panel, tilt):
 
 
 def test_cancel_changes_nothing(qtbot, panel, viewer):
-    panel.form.set_values({"method": "mutual-information"})
+    panel.shifts_box.set_values({"method": "mutual-information"})
     n_layers = len(viewer.layers)
-    click(qtbot, panel.find_button)
-    assert panel.find_button.toolTip() == "A run is under way."
-    click(qtbot, panel.run_bar.cancel_button)
+    press(qtbot, panel, "Find shifts")
+    assert button(panel, "Find shifts").toolTip() == "A run is under way."
+    press(qtbot, panel, "Cancel")
     wait_idle(qtbot, panel)
     assert panel.run_bar.status.text() == "Cancelled; nothing was changed."
     assert len(viewer.layers) == n_layers
-    assert panel.state is None
-    assert panel.find_button.isEnabled()
+    assert panel.shifts is None
+    assert button(panel, "Find shifts").isEnabled()
 
 
-def test_what_can_not_be_aligned_is_said_in_a_sentence(qtbot, panels, viewer, spoilt, picture):
-    panel = panels["Align"]
-    panel.bring_to_front()
-    qtbot.waitUntil(panel.isVisible)
+def test_what_can_not_be_aligned_is_said_in_a_sentence(qtbot, dock, viewer, spoilt, picture):
+    panel = dock(AlignPanel)
     assert panel.hint.text().startswith("No tilt series yet")
-    assert panel.find_button.toolTip() == panel.hint.text()
+    assert button(panel, "Find shifts").toolTip() == panel.hint.text()
     picture("e1-empty")
-    open_panel(qtbot, panels, spoilt.replace(images=np.zeros((21, 48, 64), np.float32)))
-    click(qtbot, panel.find_button)
+    open_panel(qtbot, dock, spoilt.replace(images=np.zeros((21, 48, 64), np.float32)))
+    press(qtbot, panel, "Find shifts")
     wait_idle(qtbot, panel)
     said = panel.run_bar.status.text()
     assert said.startswith("Error: Fewer than two of the images have any contrast")
@@ -430,21 +396,21 @@ def test_what_can_not_be_aligned_is_said_in_a_sentence(qtbot, panels, viewer, sp
     framed = spoilt.replace(images=np.stack([spoilt.images] * 2, axis=1))
     panel.session.add(framed)
     assert "average them in the Clean panel" in panel.hint.text()
-    assert not panel.find_button.isEnabled()
+    assert not button(panel, "Find shifts").isEnabled()
 
 
-def test_the_screen_stays_alive_while_it_aligns_and_draws(qtbot, panels):
+def test_the_screen_stays_alive_while_it_aligns_and_draws(qtbot, dock):
     """No gap between two events of the UI thread is longer than a person notices."""
     y, x = np.mgrid[:512, :512]
     image = np.exp(-((y - 250) ** 2 + (x - 240) ** 2) / 5e3).astype(np.float32)
     images = np.stack([np.roll(image, 3 * k, axis=1) for k in range(5)])
-    panel = open_panel(qtbot, panels, t4.TiltSeries(images, np.arange(-10.0, 11.0, 5.0), 1.0))
+    panel = open_panel(dock, t4.TiltSeries(images, np.arange(-10.0, 11.0, 5.0), 1.0))
     settle(qtbot, panel)
     ticks = []
     timer = QTimer()
     timer.timeout.connect(lambda: ticks.append(time.perf_counter()))
     timer.start(5)
-    click(qtbot, panel.find_button)
+    press(qtbot, panel, "Find shifts")
     qtbot.wait(300)
     settle(qtbot, panel)
     for _ in range(10):
@@ -457,38 +423,5 @@ def test_the_screen_stays_alive_while_it_aligns_and_draws(qtbot, panels):
     assert np.median(gaps) < 0.05
     assert np.percentile(gaps, 95) < 0.15
     np.testing.assert_allclose(
-        panel.state.shifts_px[0][2] - panel.state.origin.shifts_px[0][2], (0, -10), atol=1e-5
+        panel.shifts.shifts_px[0][2] - panel.shifts.found.shifts_px[0][2], (0, -10), atol=1e-5
     )
-
-
-def test_a_stack_of_changes():
-    stack, values = UndoStack(limit=3), [0]
-
-    def put(value, merge=None):
-        old = values[-1]
-        values.append(value)
-        stack.push(
-            f"to {value}", lambda: values.append(old), lambda: values.append(value), merge=merge
-        )
-
-    stack.undo()
-    stack.redo()
-    assert stack.undo_text == stack.redo_text == ""
-    for value in (1, 2, 3, 4):
-        put(value)
-    assert stack.undo_text == "to 4"
-    for _ in range(5):
-        stack.undo()
-    # the oldest change was forgotten
-    assert values[-1] == 1
-    stack.redo()
-    assert values[-1] == 2 and stack.redo_text == "to 3"
-    put(7, merge="drag")
-    put(8, merge="drag")
-    assert stack.redo_text == ""
-    stack.undo()
-    assert values[-1] == 2
-    stack.redo()
-    assert values[-1] == 8
-    stack.clear()
-    assert stack.undo_text == ""

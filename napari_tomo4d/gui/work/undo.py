@@ -1,4 +1,4 @@
-"""What was changed by hand, to be taken back and done again."""
+"""What was changed by hand, to be undone and redone."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ class _Command:
     undo: Callable[[], None]
     redo: Callable[[], None]
     merge: Hashable | None
+    place: Hashable | None
 
 
 class UndoStack:
@@ -34,6 +35,7 @@ class UndoStack:
         undo: Callable[[], None],
         redo: Callable[[], None],
         merge: Hashable | None = None,
+        place: Hashable | None = None,
     ) -> None:
         """Remember a change that has been made; what was undone can't be done again then.
 
@@ -45,27 +47,36 @@ class UndoStack:
         merge : hashable, optional
             Becomes one change with the last one if that had the same, so that a drag is undone
             at once.
+        place : hashable, optional
+            Where it was made, such as (time, tilt); `undo` and `redo` return it, so that what
+            changes can be looked at.
         """
         del self._commands[self._done :]
         last = self._commands[-1] if self._commands else None
         if last is not None and merge is not None and last.merge == merge:
             last.text, last.redo = text, redo
         else:
-            self._commands.append(_Command(text, undo, redo, merge))
+            self._commands.append(_Command(text, undo, redo, merge, place))
         del self._commands[: -self._limit]
         self._done = len(self._commands)
 
-    def undo(self) -> None:
-        """Take the last change back, if there is one."""
-        if self._done:
-            self._done -= 1
-            self._commands[self._done].undo()
+    def undo(self) -> Hashable | None:
+        """Undo the last change, if there is one; returns where it was made."""
+        if not self._done:
+            return None
+        self._done -= 1
+        command = self._commands[self._done]
+        command.undo()
+        return command.place
 
-    def redo(self) -> None:
-        """Do again what was taken back last, if anything was."""
-        if self._done < len(self._commands):
-            self._done += 1
-            self._commands[self._done - 1].redo()
+    def redo(self) -> Hashable | None:
+        """Redo what was undone last, if anything was; returns where it was made."""
+        if self._done == len(self._commands):
+            return None
+        self._done += 1
+        command = self._commands[self._done - 1]
+        command.redo()
+        return command.place
 
     def clear(self) -> None:
         """Forget all changes."""
@@ -73,10 +84,10 @@ class UndoStack:
 
     @property
     def undo_text(self) -> str:
-        """What `undo` would take back; empty if nothing."""
+        """What `undo` would undo; empty if nothing."""
         return self._commands[self._done - 1].text if self._done else ""
 
     @property
     def redo_text(self) -> str:
-        """What `redo` would do again; empty if nothing."""
+        """What `redo` would redo; empty if nothing."""
         return self._commands[self._done].text if self._done < len(self._commands) else ""

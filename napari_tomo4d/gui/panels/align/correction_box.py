@@ -15,7 +15,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_tomo4d.gui.panels.align.model import State
+from napari_tomo4d.gui.panels.align.model import Place, Shifts
+from napari_tomo4d.gui.widgets.keys import REDO, UNDO
 
 STEPS_PX = (1.0, 0.1)
 """By how much one press moves a tilt, and one with Shift."""
@@ -32,7 +33,7 @@ class CorrectionBox(QGroupBox):
         In pixels.
     undo, redo, bridged, next_suspect
         A button was pressed.
-    left_out(gone)
+    left_out(on)
         The box was ticked or unticked.
     """
 
@@ -104,38 +105,22 @@ class CorrectionBox(QGroupBox):
         ]
 
     def show_tilt(
-        self,
-        angle: float,
-        state: State,
-        place: tuple[int, int],
-        reason: str,
-        changes: tuple[str, str],
+        self, angle_deg: float, shifts: Shifts, place: Place, reason: str, undo: str, redo: str
     ) -> None:
         """Show one tilt.
 
         Parameters
         ----------
-        angle : float
-            In degrees.
-        state : State
+        angle_deg : float
+        shifts : Shifts
         place : (time, tilt)
         reason : str
             Why nothing can be changed; empty if it can.
-        changes : (str, str)
-            What can be undone and what can be done again.
+        undo, redo : str
+            What can be undone and redone; empty if nothing.
         """
         time, tilt = place
-        at, origin = state.time(time), state.origin
-        dy, dx = state.shifts_px[at][tilt]
-        text = f"Tilt {angle:+.1f}°: dy {dy:+.2f} px, dx {dx:+.2f} px"
-        by_hand = bool(state.edited(time)[tilt])
-        text += ", by hand" if by_hand else ""
-        quality, mass = origin.quality[at][tilt], origin.mass_kept[at][tilt]
-        if np.isfinite(quality):
-            suspect = "suspect, " if origin.suspect[at][tilt] else ""
-            found = "found: " if by_hand else ""
-            text += f"\n{found}{suspect}quality {quality:.2f}, mass kept {100 * mass:.3g} %"
-        self.text.setText(text)
+        self.text.setText(_text_of(angle_deg, shifts, place))
         for button in self.arrows.values():
             _allow(button, "Moves the image of this tilt; arrow keys do the same.", reason)
         _allow(
@@ -143,27 +128,36 @@ class CorrectionBox(QGroupBox):
             "Puts this image where its neighbours in angle say it should be.",
             reason,
         )
-        self.gone_box.setChecked(bool(state.gone(time)[tilt]))
-        whose = ", at every time point" if len(state.shifts_px) > 1 else ""
-        if not state.alike:
-            reason = reason or "Time points differ in their tilts, so none can be left out of all."
-        _allow(self.gone_box, f"The aligned layer will be without this tilt{whose}.", reason)
-        undo, redo = changes
-        _allow(
-            self.undo_button, f"Takes back: {undo} (Ctrl+Z).", "" if undo else "Nothing to undo."
-        )
-        _allow(
-            self.redo_button,
-            f"Does again: {redo} (Ctrl+Shift+Z).",
-            "" if redo else "Nothing to redo.",
-        )
-        suspects = int(origin.suspect[at].sum())
+        self.gone_box.setChecked(bool(shifts.left_out_mask(time)[tilt]))
+        whose = ", at every time point" if len(shifts.shifts_px) > 1 else ""
+        why_not = reason
+        if not shifts.same_tilts_everywhere:
+            why_not = reason or "Time points differ in their tilts, so none can be left out of all."
+        _allow(self.gone_box, f"The aligned layer will be without this tilt{whose}.", why_not)
+        _allow(self.undo_button, f"Undo: {undo} ({UNDO}).", reason if undo else "Nothing to undo.")
+        _allow(self.redo_button, f"Redo: {redo} ({REDO}).", reason if redo else "Nothing to redo.")
+        suspects = len(shifts.suspects(time))
         self.suspect_button.setText(f"Next suspect ({suspects})" if suspects else "Next suspect")
         _allow(
             self.suspect_button,
             "Goes to the next image that matches no neighbour.",
             "" if suspects else "No image is suspect.",
         )
+
+
+def _text_of(angle_deg: float, shifts: Shifts, place: Place) -> str:
+    time, tilt = place
+    k, found = shifts.index(time), shifts.found
+    dy, dx = shifts.at(time)[tilt]
+    by_hand = bool(shifts.edited(time)[tilt])
+    text = f"Tilt {angle_deg:+.1f}°: dy {dy:+.2f} px, dx {dx:+.2f} px"
+    text += ", by hand" if by_hand else ""
+    quality, mass = found.quality[k][tilt], found.mass_kept[k][tilt]
+    if np.isfinite(quality):
+        suspect = "suspect, " if found.suspect[k][tilt] else ""
+        before = "found: " if by_hand else ""
+        text += f"\n{before}{suspect}quality {quality:.2f}, mass kept {100 * mass:.3g} %"
+    return text
 
 
 def _allow(button: QWidget, tip: str, reason: str) -> None:

@@ -8,43 +8,36 @@ from typing import Any
 
 import napari
 import numpy as np
-from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import (
-    QApplication,
-    QFileDialog,
-)
+from qtpy.QtWidgets import QApplication, QFileDialog
 
-from napari_tomo4d.align.shift_files import (
-    load,
-    name_of,
-    save,
-    told_of,
-    with_all_times,
-)
-from napari_tomo4d.data import TiltSeries, TimeSeries
+from napari_tomo4d.align import FoundShifts, path_of_all_times, read_shifts, write_shifts
+from napari_tomo4d.data import TiltSeries, times_of
 from napari_tomo4d.errors import Tomo4DError
+from napari_tomo4d.gui.canvas.layer_picker import NO_SERIES
 from napari_tomo4d.gui.canvas.layers import item_of
-from napari_tomo4d.gui.canvas.place import shown_index, time_shown
-from napari_tomo4d.gui.panels.align.comparison_view import AlignmentView
+from napari_tomo4d.gui.canvas.place import go_to, shown_index, time_shown
+from napari_tomo4d.gui.panels.align.comparer import Comparer, Picture, Wish
+from napari_tomo4d.gui.panels.align.comparison_view import MEAN, ComparisonView
 from napari_tomo4d.gui.panels.align.correction_box import STEPS_PX, CorrectionBox
 from napari_tomo4d.gui.panels.align.model import (
     APPLY,
     FIND,
-    Origin,
-    State,
-    Work,
-    apply,
-    between_neighbours,
+    AlignmentEdits,
+    Place,
+    Shifts,
     description_of,
-    find,
+    find_shifts,
     found_text,
+    name_of_tilt,
     notes_of,
+    place_of_files,
+    position_of,
     problem_of,
+    tilt_at,
     with_notes,
 )
 from napari_tomo4d.gui.panels.align.shifts_box import ShiftsBox
 from napari_tomo4d.gui.panels.base import Panel
-from napari_tomo4d.gui.panels.clean.summary import times_of
 from napari_tomo4d.gui.widgets.keys import REDO, UNDO, Keys, arrow_keys
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
 from napari_tomo4d.pipeline import STEPS
@@ -53,6 +46,7 @@ from napari_tomo4d.progress import Progress
 _NO_SHIFTS = "Find shifts or load an alignment first."
 _KEYS = "Click the picture; then arrow keys move this tilt by 1 px, with Shift by 0.1 px."
 _FILES = "Alignment (*.json *.csv *.xf)"
+_RUNNING = "A run is under way."
 
 
 class AlignPanel(Panel):
@@ -65,15 +59,17 @@ class AlignPanel(Panel):
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
         # by data object, so that looking at another layer loses nothing
-        self._works: weakref.WeakKeyDictionary[Any, Work] = weakref.WeakKeyDictionary()
+        self._edits: weakref.WeakKeyDictionary[Any, AlignmentEdits] = weakref.WeakKeyDictionary()
         self._view_dock: Any = None
-        self._following = False
-        self.view = AlignmentView()
-        self.view.seen.connect(self._follow)
+        self.view = ComparisonView()
+        self.view.seen.connect(self._compare)
+        self.view.mode_changed.connect(self._compare)
         self.view.plot.chosen.connect(self.go_to)
+        self.comparer = Comparer(self)
+        self.comparer.made.connect(self._show_picture)
+        self.comparer.failed.connect(self.view.show_error)
         self.build_series_input(self._input_changed)
-        self._build_form()
-        self._build_correction()
+        self._build_boxes()
         self.build_recipe_buttons()
         self.body.addStretch()
         self.run_bar = RunBar("Apply")
@@ -85,87 +81,86 @@ class AlignPanel(Panel):
         self.foot.addWidget(self.run_bar)
         self._input_changed()
 
-    # -- building --------------------------------------------------------------------------
-
-    def _build_form(self) -> None:
-        self.form_box = ShiftsBox("1. Shifts", STEPS[FIND])
-        self.form, self.source = self.form_box.form, self.form_box.source
-        self.find_button, self.load_button = self.form_box.find_button, self.form_box.load_button
-        self.save_alignment_button = self.form_box.save_button
-        self.form_box.changed.connect(self._update)
-        self.form_box.find_pressed.connect(self._find)
-        self.form_box.load_pressed.connect(self._load)
-        self.form_box.save_pressed.connect(lambda: self._save())
-        self.body.addWidget(self.form_box)
-
-    def _build_correction(self) -> None:
+    def _build_boxes(self) -> None:
+        self.shifts_box = ShiftsBox("1. Shifts", STEPS[FIND])
+        self.shifts_box.changed.connect(self._update)
+        self.shifts_box.find_pressed.connect(self._find)
+        self.shifts_box.load_pressed.connect(self._load)
+        self.shifts_box.save_pressed.connect(lambda: self._save("Save alignment"))
         self.correction = CorrectionBox("2. Check, and correct by hand")
         self.correction.nudged.connect(self.nudge)
         self.correction.undo.connect(self._undo)
         self.correction.redo.connect(self._redo)
-        keys = Keys(self, {UNDO: self._undo, REDO: self._redo, **arrow_keys(self._press_arrow)})
-        for widget in (self.correction, self.view):
-            keys.watch(widget)
         self.correction.bridged.connect(self._take_from_neighbours)
         self.correction.left_out.connect(self._leave_out)
         self.correction.next_suspect.connect(self._next_suspect)
-        self.body.addWidget(self.correction)
+        keys = Keys(self, {UNDO: self._undo, REDO: self._redo, **arrow_keys(self._press_arrow)})
+        for widget in (self.correction, self.view):
+            keys.watch(widget)
+        for box in (self.shifts_box, self.correction):
+            self.body.addWidget(box)
 
     # -- state -----------------------------------------------------------------------------
 
     @property
     def busy(self) -> bool:
         """Whether something runs, or the pictures are not up to date yet."""
-        return self.run_bar.runner.running or self.view.busy
+        return self.run_bar.runner.running or self.comparer.busy
 
     @property
-    def work(self) -> Work:
+    def edits(self) -> AlignmentEdits:
         """What was done so far to the chosen series."""
-        item = self.picker.item
-        return Work() if item is None else self._works.setdefault(item, Work())
+        return self._edits_of(self.picker.item)
 
     @property
-    def state(self) -> State | None:
+    def shifts(self) -> Shifts | None:
         """The shifts as they are, if there are any."""
-        return self.work.state
+        return self.edits.shifts
+
+    def _edits_of(self, item: Any) -> AlignmentEdits:
+        return AlignmentEdits() if item is None else self._edits.setdefault(item, AlignmentEdits())
 
     @property
-    def place(self) -> tuple[int, int]:
+    def _times(self) -> tuple[TiltSeries, ...]:
+        return () if self.picker.item is None else times_of(self.picker.item)
+
+    @property
+    def place(self) -> Place:
         """The time point and the tilt that the viewer's sliders are at."""
-        layer, times = self.picker.layer, times_of(self.picker.item)
+        layer = self.picker.layer
         if layer is None:
             return 0, 0
         time = time_shown(self.viewer, layer)
-        angles, shown = times[time].angles_deg, self._angles_shown(time)
-        tilt = min(shown_index(self.viewer, layer)[-3], len(shown) - 1)
-        if shown is not angles:
-            tilt = int(np.argmin(np.abs(angles - shown[tilt])))
-        return time, tilt
+        position = shown_index(self.viewer, layer)[-3]
+        return time, tilt_at(self._times[time].angles_deg, self._angles_shown(time), position)
 
     def _angles_shown(self, time: int) -> np.ndarray:
         """Return the angles that the slider counts: the aligned layer may have fewer."""
-        own = times_of(self.picker.item)[time].angles_deg
         active = self.viewer.layers.selection.active
-        others = times_of(None if active is None else item_of(active))
+        item = None if active is None else item_of(active)
+        others = () if item is None else times_of(item)
         if time < len(others) and isinstance(others[time], TiltSeries):
-            shown = others[time].angles_deg
-            return own if np.array_equal(shown, own) else shown
-        return own
+            return others[time].angles_deg
+        return self._times[time].angles_deg
 
     def go_to(self, tilt: int) -> None:
-        """Move the viewer's slider to a tilt of the chosen series."""
+        """Move the viewer's slider to a tilt of the time point that is looked at."""
         if self.picker.layer is None:
             return
         time, _ = self.place
-        wanted, shown = times_of(self.picker.item)[time].angles_deg[tilt], self._angles_shown(time)
-        step = tilt
-        if len(shown) != len(times_of(self.picker.item)[time]):
-            if not np.isclose(shown, wanted, atol=1e-6).any():
-                # not in the aligned layer, but it is in this one
-                self._look_at_input()
-            else:
-                step = int(np.argmin(np.abs(shown - wanted)))
-        self.viewer.dims.set_current_step(self.viewer.dims.ndim - 3, step)
+        position = position_of(self._times[time].angles_deg, self._angles_shown(time), tilt)
+        if position is None:
+            # left out of the aligned layer, but it is in this one
+            self._look_at_input()
+            position = tilt
+        go_to(self.viewer, self.picker.layer, -3, position)
+
+    def _go_to_place(self, place: Any) -> None:
+        """Go to where a change was made or undone, if that is at one place."""
+        if place is not None and place != self.place:
+            if len(self._times) > 1:
+                go_to(self.viewer, self.picker.layer, 0, place[0])
+            self.go_to(place[1])
 
     def _look_at_input(self) -> None:
         layer = self.picker.layer
@@ -175,73 +170,79 @@ class AlignPanel(Panel):
 
     def _problem(self) -> str:
         """Say why the chosen layer can't be aligned; empty if it can."""
-        return problem_of(times_of(self.picker.item))
+        return problem_of(self._times) if self._times else NO_SERIES
 
     def _fixed(self) -> str:
         """Say why nothing can be corrected by hand; empty if it can."""
-        if self.state is None:
+        if self.shifts is None:
             return self._problem() or _NO_SHIFTS
-        if self.run_bar.runner.running:
-            return "A run is under way."
-        return ""
+        return _RUNNING if self.run_bar.runner.running else ""
+
+    # -- showing ---------------------------------------------------------------------------
 
     def _input_changed(self) -> None:
-        times, problem = times_of(self.picker.item), self._problem()
-        text = problem or description_of(times, self.picker.item.provenance)
-        self.hint.setText(text)
+        self.input_changed()
+        problem = self._problem()
+        self.hint.setText(problem or description_of(self._times, self.picker.item.provenance))
         self._update()
 
     def _update(self, *_: Any) -> None:
         """Make everything agree with the state."""
-        problem, state = self._problem(), self.state
-        running = "A run is under way." if self.run_bar.runner.running else ""
-        source = self.work.describe(self.form.values())
-        self.form_box.show_state(problem, running, self._fixed(), source)
-        self.run_bar.set_blocked(problem or ("" if state is not None else _NO_SHIFTS))
+        problem = self._problem()
+        running = _RUNNING if self.run_bar.runner.running else ""
+        source = self.edits.describe(self.shifts_box.values())
+        self.shifts_box.show_state(problem, running, self._fixed(), source)
+        self.run_bar.set_blocked(problem or ("" if self.shifts is not None else _NO_SHIFTS))
         self._show_place()
 
     def _show_place(self) -> None:
         """Show the shift of the tilt that is looked at, and its pictures."""
-        state, times = self.state, times_of(self.picker.item)
-        time, tilt = self.place
-        fixed = self._fixed()
-        if state is None:
-            self.view.reset()
+        shifts, fixed = self.shifts, self._fixed()
+        if shifts is None:
+            self.comparer.forget()
+            self.view.show_nothing()
             self.correction.show_nothing(fixed)
             return
-        series, stack = times[time], self.work.undo
+        (time, tilt), stack = self.place, self.edits.undo_stack
+        angles = self._times[time].angles_deg
         self.correction.show_tilt(
-            series.angles_deg[tilt],
-            state,
-            (time, tilt),
-            fixed,
-            (stack.undo_text, stack.redo_text),
+            angles[tilt], shifts, (time, tilt), fixed, stack.undo_text, stack.redo_text
         )
-        self.view.look_at(series, state, time, tilt, _KEYS)
+        self.view.plot.show_shifts(angles, shifts, time)
+        self.view.plot.show_tilt(tilt)
+        self._compare()
 
-    # -- following the viewer --------------------------------------------------------------
+    def _compare(self) -> None:
+        """Have the picture made that is wanted, if it can be seen."""
+        if self.shifts is not None and self.view.isVisible():
+            series, mean = self._times[self.place[0]], self.view.mode == MEAN
+            self.comparer.want(Wish(series, self.shifts, self.place, mean))
 
-    def showEvent(self, event: QShowEvent) -> None:
-        """Follow the viewer's sliders only while open: a closed dock is just hidden."""
-        super().showEvent(event)
-        self._follow()
+    def _show_picture(self, picture: Picture) -> None:
+        series, shifts = picture.wish.series, picture.wish.shifts
+        if picture.pair is not None:
+            one, other = (series.angles_deg[k] for k in (picture.pair.tilt, picture.pair.other))
+            self.view.show_pair(picture.pair, (f"{one:+.1f}°", f"{other:+.1f}°"), _KEYS)
+        elif picture.mean is not None:
+            left_out = shifts.left_out_mask(picture.wish.place[0])
+            self.view.show_mean(picture.mean, int((~left_out).sum()), _KEYS)
 
-    def hideEvent(self, event: QHideEvent) -> None:
-        """Stop following the sliders, unless the view does."""
-        super().hideEvent(event)
-        self._follow()
+    # -- in front or not -------------------------------------------------------------------
 
-    def _follow(self) -> None:
-        wanted = not self._closed and (self.isVisible() or self.view.isVisible())
-        if wanted and not self._following:
-            self.viewer.dims.events.current_step.connect(self._slider_moved)
-            self._following = True
-            self._slider_moved()
-        elif self._following and not wanted:
-            self.viewer.dims.events.current_step.disconnect(self._slider_moved)
-            self._following = False
+    def came_to_front(self) -> None:
+        """Show the comparison below the canvas, once there is one."""
+        self.picker.refresh()
+        self._update()
+        if self.shifts is not None:
+            self.show_view()
 
-    def _slider_moved(self, _event: Any = None) -> None:
+    def went_behind(self) -> None:
+        """Take the comparison away."""
+        if self._view_dock is not None:
+            self._view_dock.hide()
+
+    def slider_moved(self, _event: Any = None) -> None:
+        """Show another tilt."""
         self._show_place()
 
     def show_view(self) -> None:
@@ -253,36 +254,10 @@ class AlignPanel(Panel):
 
     # -- changes, all of which can be undone -------------------------------------------------
 
-    def _set_state(self, item: Any, state: State | None) -> None:
-        self._works.setdefault(item, Work()).state = state
-        if item is self.picker.item:
-            self._update()
-
-    def _change(self, text: str, state: State, item: Any = None) -> None:
-        item = self.picker.item if item is None else item
-        work = self._works.setdefault(item, Work())
-        before = work.state
-        if before is not None and before.origin is not state.origin:
-            # undoing brings the shifts back; the images can be made again
-            before.origin.result = None
-        # what is only remembered must not keep a series in memory
-        series, place = weakref.ref(item), self.place
-
-        def back_to(wanted: State | None) -> None:
-            self._set_state(series(), wanted)
-            if series() is self.picker.item and work.state is not None and before is not None:
-                # another time point may be looked at by now
-                self._show_time(place)
-
-        work.undo.push(text, lambda: back_to(before), lambda: back_to(state))
-        self._set_state(item, state)
-
-    def _show_time(self, place: tuple[int, int]) -> None:
-        """Go to a tilt of another time point, if that is not the one looked at."""
-        if isinstance(self.picker.item, TimeSeries) and place != self.place:
-            dims = self.viewer.dims
-            dims.set_current_step(dims.ndim - 4, place[0])
-            self.go_to(place[1])
+    def _change(self, text: str, shifts: Shifts) -> None:
+        text = f"{text} {name_of_tilt(self.picker.item, self.place)}"
+        self.edits.change(text, shifts, self.place)
+        self._update()
 
     def _press_arrow(self, down: int, right: int, fine: bool) -> None:
         coarse_px, fine_px = STEPS_PX
@@ -291,57 +266,51 @@ class AlignPanel(Panel):
 
     def nudge(self, dy: float, dx: float) -> None:
         """Move the tilt that is looked at by (dy, dx) pixels."""
-        state, (time, tilt) = self.state, self.place
         reason = self._fixed()
-        if reason or state is None:
+        if reason or self.shifts is None:
             self.run_bar.say(reason)
             return
-        shift = state.shifts_px[state.time(time)][tilt] + (dy, dx)
-        self._change(f"move tilt {self._name(tilt)}", state.moved(time, tilt, shift))
+        self._change("move tilt", self.shifts.nudged(self.place, dy, dx))
 
     def _take_from_neighbours(self) -> None:
-        state, (time, tilt) = self.state, self.place
-        if state is not None and not self._fixed():
-            shift = between_neighbours(state, self._angles, time, tilt)
-            self._change(f"interpolate tilt {self._name(tilt)}", state.moved(time, tilt, shift))
+        if self.shifts is not None and not self._fixed():
+            angles = self._times[self.place[0]].angles_deg
+            shifts = self.shifts.between_neighbours(angles, self.place)
+            self._change("interpolate tilt", shifts)
 
-    def _leave_out(self, gone: bool) -> None:
-        state, (_, tilt) = self.state, self.place
-        if state is not None and not self._fixed() and state.alike:
-            verb = "leave out" if gone else "take in"
-            self._change(f"{verb} tilt {self._name(tilt)}", state.without(tilt, gone))
+    def _leave_out(self, on: bool) -> None:
+        shifts = self.shifts
+        if shifts is not None and not self._fixed() and shifts.same_tilts_everywhere:
+            shifts = shifts.with_left_out(self.place[1], on)
+            self._change("leave out tilt" if on else "take in tilt", shifts)
 
     def _undo(self) -> None:
-        if not self.run_bar.runner.running:
-            self.work.undo.undo()
+        self._went_to(self.edits.undo_stack.undo)
 
     def _redo(self) -> None:
+        self._went_to(self.edits.undo_stack.redo)
+
+    def _went_to(self, change: Any) -> None:
+        """Undo or redo a change, and look at where that was made."""
         if not self.run_bar.runner.running:
-            self.work.undo.redo()
+            place = change()
+            self._go_to_place(place)
+            self._update()
 
     def _next_suspect(self) -> None:
-        state, (time, tilt) = self.state, self.place
-        if state is None:
+        if self.shifts is None:
             return
-        suspects = np.flatnonzero(state.origin.suspect[state.time(time)])
+        time, tilt = self.place
+        suspects = self.shifts.suspects(time)
         if len(suspects):
             later = suspects[suspects > tilt]
             self.go_to(int(later[0] if len(later) else suspects[0]))
 
-    @property
-    def _angles(self) -> np.ndarray:
-        return times_of(self.picker.item)[self.place[0]].angles_deg
-
-    def _name(self, tilt: int) -> str:
-        item, (time, _) = self.picker.item, self.place
-        when = f" of {item.label(time)}" if isinstance(item, TimeSeries) else ""
-        return f"{self._angles[tilt]:+.1f}°{when}"
-
     # -- finding and files -------------------------------------------------------------------
 
     def _find(self) -> None:
-        item, values = self.picker.item, self.form.values()
-        self.run_bar.start(lambda progress: (item, find(item, values, progress)))
+        item, values = self.picker.item, self.shifts_box.values()
+        self.run_bar.start(lambda progress: (item, *find_shifts(item, values, progress)))
 
     def _load(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Load alignment", "", _FILES)
@@ -349,14 +318,14 @@ class AlignPanel(Panel):
             self._load_from(path)
 
     def _load_from(self, path: str) -> None:
-        item = self.picker.item
-        times = times_of(item)
-        self.run_bar.start(lambda _progress: (item, load(with_all_times(path, len(times)), times)))
+        item, times = self.picker.item, self._times
+        path = path_of_all_times(path, len(times))
+        self.run_bar.start(lambda _progress: (item, read_shifts(path, times), None))
 
-    def _save(self, title: str = "Save alignment") -> str:
+    def _save(self, title: str) -> str:
         """Ask for a file and write the shifts; returns its path, empty if there is none."""
-        state, layer = self.state, self.picker.layer
-        if state is None or layer is None:
+        shifts, layer = self.shifts, self.picker.layer
+        if shifts is None or layer is None:
             return ""
         name = f"{layer.name} alignment.json".replace(" ", "_")
         path, _ = QFileDialog.getSaveFileName(self, title, name, "Alignment (*.json)")
@@ -364,65 +333,57 @@ class AlignPanel(Panel):
             return ""
         path = path if path.lower().endswith(".json") else f"{path}.json"
         try:
-            axes = state.origin.axes or (None,) * len(state.shifts_px)
-            path = save(path, times_of(self.picker.item), state.shifts_px, axes)
+            path = write_shifts(path, self._times, shifts.shifts_px, shifts.found.axes)
         except Tomo4DError as error:
             self.run_bar.say(f"Error: {error}")
             return ""
-        self.work.saved = (state.shifts_px, path)
-        self.run_bar.say(f"Saved in {told_of(path)}. Next: Apply.")
+        self.edits.saved = (shifts.shifts_px, path)
+        self.run_bar.say(f"Saved in {place_of_files(path)}. Next: Apply.")
         self._update()
         return path
 
     # -- run -------------------------------------------------------------------------------
 
     def _apply(self) -> None:
-        item, state, layer = self.picker.item, self.state, self.picker.layer
-        if state is None or layer is None:
+        item, layer, edits = self.picker.item, self.picker.layer, self.edits
+        if edits.shifts is None or layer is None:
             return
-        path = None
-        if state.origin.path is not None or state.n_edited:
-            path = self.work.file or self._save("Save corrected alignment, to apply it")
-            if not path:
-                if not self.run_bar.status.text().startswith("Error"):
-                    self.run_bar.say(
-                        "Not applied: shifts corrected by hand are applied from a file, so that "
-                        "it can be repeated."
-                    )
+        if edits.needs_file and edits.file is None:
+            self.run_bar.say(
+                "Not applied: shifts corrected by hand are applied from a file, so that it can "
+                "be repeated."
+            )
+            if not self._save("Save corrected alignment, to apply it"):
                 return
         name = f"{layer.name.removesuffix(' aligned')} aligned"
 
         def work(progress: Progress) -> Any:
-            return layer, dataclasses.replace(apply(item, state, path, progress), name=name)
+            return layer, None, dataclasses.replace(edits.apply(item, progress), name=name)
 
         self.run_bar.start(work)
 
     def _finished(self, result: Any, seconds: float) -> None:
-        source, made = result
-        if isinstance(made, Origin):
-            self._show_found(source, made, seconds)
-        else:
+        source, found, made = result
+        if found is None:
             self._show_result(source, made, seconds)
+        else:
+            self._show_found(source, found, made, seconds)
 
-    def _show_found(self, item: Any, origin: Origin, seconds: float) -> None:
-        text = "find shifts" if origin.path is None else f"load {name_of(origin.path)}"
-        self._change(text, State.of(origin), item)
+    def _show_found(self, item: Any, found: FoundShifts, aligned: Any, seconds: float) -> None:
+        self._edits_of(item).take(found, aligned)
+        self._update()
         self.show_view()
         if self.isAncestorOf(QApplication.focusWidget() or self.view):
             # arrow keys work at once, unless the person is busy elsewhere
             self.view.setFocus()
-        if origin.path is not None:
-            n = len(origin.shifts_px[0])
-            said = f"Shifts of {n} tilts loaded. Next: look at them below the viewer, then Apply."
-        else:
-            said = found_text(origin, format_seconds(seconds))
-        self._say(said, list(origin.said))
+        self._say(found_text(found, format_seconds(seconds)), list(found.messages))
 
     def _show_result(self, source: Any, item: Any, seconds: float) -> None:
         notes = notes_of(item)
         layer = self.add_result(item)
         # nobody aligns twice
         self.picker.choose(source)
+        self._update()
         self._say(f"“{layer.name}” in {format_seconds(seconds)}. Next: Tilt axis.", notes)
 
     def _say(self, text: str, notes: list[str]) -> None:
@@ -432,7 +393,7 @@ class AlignPanel(Panel):
     def refill(self, done: dict[str, dict[str, Any]]) -> str:
         """Fill the form, or load the file, as for a layer; returns why it could not."""
         if FIND in done:
-            self.form.set_values(done[FIND])
+            self.shifts_box.set_values(done[FIND])
             self._update()
             return ""
         if APPLY in done:
@@ -443,9 +404,6 @@ class AlignPanel(Panel):
         return "The selected layer was not aligned here."
 
     def close_work(self) -> None:
-        """Cancel whatever runs, and stop following the sliders."""
-        self._closed = True
-        self._follow()
-        self.view.reset()
-        self.view.runner.wait()
+        """Cancel whatever runs, and leave the viewer alone from now on."""
+        self.comparer.forget()
         super().close_work()

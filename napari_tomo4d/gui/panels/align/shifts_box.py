@@ -51,6 +51,14 @@ class ShiftsBox(QGroupBox):
         self.source.setWordWrap(True)
         layout.addRow(self.source)
 
+    def values(self) -> dict[str, Any]:
+        """Return the parameters of the step."""
+        return self.form.values()
+
+    def set_values(self, values: dict[str, Any]) -> None:
+        """Fill in parameters of the step."""
+        self.form.set_values(values)
+
     def show_state(self, problem: str, running: str, fixed: str, source: str) -> None:
         """Allow what can be done.
 
