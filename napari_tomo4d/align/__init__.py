@@ -6,6 +6,7 @@ from napari_tomo4d.align.alignment import (
     apply_axis,
     apply_file,
     read_alignment,
+    set_tilt_axis,
     write_alignment,
 )
 from napari_tomo4d.align.leave_out import leave_out
@@ -46,6 +47,7 @@ __all__ = [
     "read_alignment",
     "read_shifts",
     "register_volumes",
+    "set_tilt_axis",
     "shift_volumes",
     "tilt_axis",
     "translations",

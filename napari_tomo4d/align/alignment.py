@@ -107,6 +107,37 @@ def apply_axis(
     return apply(series, None, TiltAxis(shift_px, rotation_deg), progress=progress)
 
 
+@step(
+    "align.set_tilt_axis",
+    title="Set the direction of the tilt axis",
+    takes=TiltSeries,
+    gives=TiltSeries,
+)
+def set_tilt_axis(
+    series: TiltSeries,
+    direction: Annotated[
+        str, Param("Image axis which the tilt axis is parallel to.", choices=("y", "x"))
+    ],
+) -> TiltSeries:
+    """Say which image axis the tilt axis is parallel to; the images stay as they are.
+
+    Parameters
+    ----------
+    series : TiltSeries
+    direction : {"y", "x"}
+        The vertical or the horizontal image axis.
+
+    Returns
+    -------
+    TiltSeries
+        Where the direction is another one than before, its axis is in the image centre
+        (`axis_shift_px` 0): a position across the other axis says nothing about this one.
+    """
+    if direction == series.tilt_axis:
+        return series.replace()
+    return series.replace(tilt_axis=direction, axis_shift_px=0.0)
+
+
 @step("align.apply_file", title="Apply a stored alignment", takes=TiltSeries, gives=TiltSeries)
 def apply_file(
     series: TiltSeries,

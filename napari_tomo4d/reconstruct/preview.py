@@ -118,6 +118,28 @@ class SlicePreview:
         return projector.volume_from_blocks(volume).transpose(1, 0, 2)
 
 
+def without_background(series: TiltSeries) -> TiltSeries:
+    """Take off each image the level at its sides: slices would show that as a bright ring.
+
+    Parameters
+    ----------
+    series : TiltSeries
+        One image per tilt.
+
+    Returns
+    -------
+    TiltSeries
+        Less the median of the two outermost lines along the tilt axis, on both sides.
+    """
+    images = series.load()
+    if series.tilt_axis == "y":
+        sides = np.concatenate([images[:, :, :2], images[:, :, -2:]], axis=2)
+    else:
+        sides = np.concatenate([images[:, :2], images[:, -2:]], axis=1)
+    level = np.median(sides, axis=(1, 2)).astype(np.float32)
+    return series.replace(images=images - level[:, None, None])
+
+
 @njit(nogil=True, cache=True)
 def _sample(images, positions, centre, cosine, sine, lines):
     """Interpolate images along lines across a turned axis; zero outside."""

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from by_hand import click, type_into, wait_idle
+from by_hand import click, press, type_into, wait_idle
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QComboBox
 from scipy import ndimage
 from skimage.feature import peak_local_max
 
 import napari_tomo4d as t4
 from napari_tomo4d.gui.canvas.layers import item_of
+from napari_tomo4d.gui.panels.load.panel import LoadPanel
 from napari_tomo4d.gui.panels.tilt_axis.axis_line import AXIS_LAYER, SLICES_LAYER
-from napari_tomo4d.gui.panels.tilt_axis.live_slices import without_background
-from napari_tomo4d.pipeline import read_recipe, recipe_from, run_step, write_recipe
-from napari_tomo4d.reconstruct.preview import SlicePreview
+from napari_tomo4d.gui.panels.tilt_axis.panel import TiltAxisPanel
+from napari_tomo4d.pipeline import read_recipe, recipe_from, run_step, run_steps, write_recipe
+from napari_tomo4d.reconstruct.preview import SlicePreview, without_background
 
 SHIFT, ROTATION = 4.0, 1.5
 
@@ -42,11 +43,10 @@ def series():
 
 
 @pytest.fixture
-def empty(qtbot, panels):
+def empty(qtbot, dock):
     """The panel in front, without data."""
-    result = panels["Tilt axis"]
-    result.bring_to_front()
-    qtbot.waitUntil(lambda: not result.visibleRegion().isEmpty())
+    result = dock(TiltAxisPanel)
+    qtbot.waitUntil(lambda: result.in_front)
     return result
 
 
@@ -55,10 +55,22 @@ def show(qtbot, panel, item, name=None):
     layer = panel.session.add(item, name)
     wait_slices(qtbot, panel)
     # the canvas has its last size only after the dock below has found its own
-    qtbot.wait(100)
+    wait_still(qtbot, lambda: canvas().size())
     panel.viewer.reset_view()
-    qtbot.wait(50)
     return layer
+
+
+def wait_still(qtbot, measured):
+    """Wait until something stays the same for a few rounds of events."""
+    last, same = [None], [0]
+
+    def still():
+        now = measured()
+        same[0] = same[0] + 1 if now == last[0] else 0
+        last[0] = now
+        return same[0] > 5
+
+    qtbot.waitUntil(still)
 
 
 @pytest.fixture
@@ -93,7 +105,6 @@ def on_canvas(viewer, layer, y, x):
 
 def click_pixel(qtbot, viewer, layer, y, x):
     qtbot.mouseClick(canvas(), Qt.MouseButton.LeftButton, pos=on_canvas(viewer, layer, y, x))
-    qtbot.wait(20)
 
 
 def click_left(qtbot, box):
@@ -111,11 +122,10 @@ def drag(qtbot, viewer, layer, start, end):
     QTest.mousePress(widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, places[0])
     for place in places[1:]:
         move_to(widget, place)
-        qtbot.wait(20)
+        QApplication.processEvents()
     QTest.mouseRelease(
         widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, places[-1]
     )
-    qtbot.wait(20)
 
 
 def move_to(widget, place):
@@ -178,7 +188,7 @@ def test_place_move_suggest_accept(qtbot, panel, viewer, series, picture, tmp_pa
 
     # a typed shift shows in the slices at once
     before = panel.view.slices.sections.copy()
-    type_into(qtbot, panel.shift, 3)
+    type_into(qtbot, panel.axis_box.shift, 3)
     wait_slices(qtbot, panel)
     assert np.abs(panel.view.slices.sections - before).max() > 0.1 * np.ptp(before)
     size = series.pixel_size_nm
@@ -202,19 +212,19 @@ def test_place_move_suggest_accept(qtbot, panel, viewer, series, picture, tmp_pa
         (Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier),
     ):
         qtbot.keyClick(panel.view, key, modifier)
-    assert panel.shift.value() == pytest.approx(3.4)
-    assert panel.rotation.value() == pytest.approx(0.08)
+    assert panel.place.shift_px == pytest.approx(3.4)
+    assert panel.place.rotation_deg == pytest.approx(0.08)
     assert viewer.dims.current_step[0] == tilt
     wait_slices(qtbot, panel)
     picture("x3-nudged")
 
-    click(qtbot, panel.suggest_button)
-    assert not panel.suggest_button.isEnabled()
+    press(qtbot, panel, "Suggest")
+    assert not panel.axis_box.suggest_button.isEnabled()
     wait_idle(qtbot, panel)
     wait_slices(qtbot, panel)
     picture("x4-suggested")
-    assert panel.shift.value() == pytest.approx(SHIFT, abs=0.5)
-    assert panel.rotation.value() == pytest.approx(ROTATION, abs=0.5)
+    assert panel.place.shift_px == pytest.approx(SHIFT, abs=0.5)
+    assert panel.place.rotation_deg == pytest.approx(ROTATION, abs=0.5)
     assert "±" in panel.run_bar.status.text() and "nm" in panel.run_bar.status.text()
     assert panel.view.curves.isVisible()
     assert panel.view.shift_plot.optimum.value() == pytest.approx(SHIFT, abs=0.5)
@@ -224,13 +234,13 @@ def test_place_move_suggest_accept(qtbot, panel, viewer, series, picture, tmp_pa
     # a click into a curve goes there, Reset back to where it was
     plot = panel.view.shift_plot
     qtbot.mouseClick(plot.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(30, 60))
-    assert panel.shift.value() < SHIFT - 1
-    click(qtbot, panel.reset_button)
-    assert (panel.shift.value(), panel.rotation.value()) == (0, 0)
+    assert panel.place.shift_px < SHIFT - 1
+    press(qtbot, panel, "Reset")
+    assert (panel.place.shift_px, panel.place.rotation_deg) == (0, 0)
     panel.set_axis(found.shift_px, found.rotation_deg)
 
-    given = {"shift_px": panel.shift.value(), "rotation_deg": panel.rotation.value()}
-    click(qtbot, panel.run_bar.run_button)
+    given = {"shift_px": panel.place.shift_px, "rotation_deg": panel.place.rotation_deg}
+    press(qtbot, panel, "Accept")
     wait_idle(qtbot, panel)
     wait_slices(qtbot, panel)
     picture("x5-accepted")
@@ -246,14 +256,14 @@ def test_place_move_suggest_accept(qtbot, panel, viewer, series, picture, tmp_pa
 
     # the result is looked at, its axis in the centre; the old one is remembered
     assert panel.picker.layer.name == "sample axis"
-    assert panel.shift.value() == 0
+    assert panel.place.shift_px == 0
     panel.picker.choose(layer)
-    assert panel.shift.value() == given["shift_px"]
+    assert panel.place.shift_px == given["shift_px"]
     assert layer.visible and not viewer.layers["sample axis"].visible
     panel.picker.choose(viewer.layers["sample axis"])
     viewer.layers.selection.active = viewer.layers["sample axis"]
-    click(qtbot, panel.recipe.refill_button)
-    assert panel.shift.value() == given["shift_px"]
+    press(qtbot, panel, "Parameters of layer")
+    assert panel.place.shift_px == given["shift_px"]
 
 
 @pytest.mark.parametrize("axis", ["y", "x"])
@@ -267,13 +277,13 @@ def test_the_line_is_dragged_and_turned(qtbot, empty, viewer, axis, picture):
 
     middle = (96 - 1) / 2
     drag(qtbot, viewer, layer, yx(30, middle), yx(33, middle + 6))
-    assert panel.shift.value() == pytest.approx(6, abs=0.4)
-    assert panel.rotation.value() == 0
-    end = yx(2, middle + panel.shift.value())
+    assert panel.place.shift_px == pytest.approx(6, abs=0.4)
+    assert panel.place.rotation_deg == 0
+    end = yx(2, middle + panel.place.shift_px)
     drag(qtbot, viewer, layer, end, yx(2, middle + 6 - 4))
     turned = np.rad2deg(np.arctan2(4, middle - 2))
-    assert panel.rotation.value() == pytest.approx(turned, abs=0.6)
-    assert panel.shift.value() == pytest.approx(6, abs=0.4)
+    assert panel.place.rotation_deg == pytest.approx(turned, abs=0.6)
+    assert panel.place.shift_px == pytest.approx(6, abs=0.4)
     # arrow keys now move the axis on
     assert panel.window().focusWidget() is panel.view
     # the camera stayed where it was, and moves again elsewhere
@@ -285,12 +295,53 @@ def test_the_line_is_dragged_and_turned(qtbot, empty, viewer, axis, picture):
     assert not np.allclose(viewer.scene.camera.center, centre)
 
     panel.set_axis(SHIFT, ROTATION)
-    click(qtbot, panel.run_bar.run_button)
+    press(qtbot, panel, "Accept")
     wait_idle(qtbot, panel)
     upright = item_of(viewer.layers["sample axis"])
     left = t4.align.tilt_axis(upright, "centre-of-mass")
     assert left.shift_px == pytest.approx(0, abs=0.4)
     assert left.rotation_deg == pytest.approx(0, abs=0.5)
+
+
+def test_the_other_direction_is_tried_and_kept(qtbot, empty, viewer, picture, tmp_path):
+    """A series whose axis is along x, but whose file was read as if it were along y."""
+    panel, truth = empty, sintered("x")[0]
+    read = truth.replace(tilt_axis="y")
+    layer = show(qtbot, panel, read, "sample")
+    direction = panel.axis_box.direction
+    assert isinstance(direction, QComboBox) and direction.currentText() == "vertical (y)"
+    direction.setFocus()
+    qtbot.keyClick(direction, Qt.Key.Key_Down)
+    wait_slices(qtbot, panel)
+    assert direction.currentText() == "horizontal (x)"
+    start, along = viewer.layers[AXIS_LAYER].data[0]
+    np.testing.assert_allclose([start[0], along[0]], [47.5, 0], atol=1e-9)
+    thickness = panel.slices_box.thickness_px
+    headless = SlicePreview(without_background(truth), thickness).slices(
+        panel.view.slices.positions, 0.0, 0.0
+    )
+    np.testing.assert_allclose(panel.view.slices.sections, headless, atol=1e-4)
+    picture("x6b-other-direction")
+    # another direction alone can be accepted, and so can the axis that is found with it
+    assert panel.run_bar.run_button.isEnabled()
+    press(qtbot, panel, "Suggest")
+    wait_idle(qtbot, panel)
+    assert panel.place.shift_px == pytest.approx(SHIFT, abs=0.5)
+    steps = panel.place.steps(read)
+    assert [name for name, _ in steps] == ["align.set_tilt_axis", "align.apply_axis"]
+    press(qtbot, panel, "Accept")
+    wait_idle(qtbot, panel)
+    result = item_of(viewer.layers["sample axis"])
+    assert result.tilt_axis == "x"
+    np.testing.assert_array_equal(result.images, run_steps(read, steps).images)
+    path = tmp_path / "recipe.toml"
+    write_recipe(recipe_from(result.provenance), path)
+    assert [name for name, _ in read_recipe(path).steps[-2:]] == [name for name, _ in steps]
+    # Reset goes back to the direction of the file
+    panel.picker.choose(layer)
+    press(qtbot, panel, "Reset")
+    wait_slices(qtbot, panel)
+    assert (panel.place.direction, panel.place.shift_px) == ("y", 0)
 
 
 def test_time_series_are_moved_together(qtbot, empty, viewer, picture):
@@ -303,11 +354,11 @@ def test_time_series_are_moved_together(qtbot, empty, viewer, picture):
     viewer.dims.set_current_step(0, 1)
     wait_slices(qtbot, panel)
     assert panel.series is times[1]
-    assert panel.view.slices.wish.series is times[1]
-    type_into(qtbot, panel.shift, SHIFT)
+    assert panel.view.slices.request.series is times[1]
+    type_into(qtbot, panel.axis_box.shift, SHIFT)
     wait_slices(qtbot, panel)
     picture("x7-times")
-    click(qtbot, panel.run_bar.run_button)
+    press(qtbot, panel, "Accept")
     wait_idle(qtbot, panel)
     moved = item_of(viewer.layers["sample axis"])
     for one, was in zip(moved, times, strict=True):
@@ -317,12 +368,12 @@ def test_time_series_are_moved_together(qtbot, empty, viewer, picture):
 
 def test_cancel_changes_nothing(qtbot, panel, viewer):
     n_layers = len(viewer.layers)
-    click(qtbot, panel.suggest_button)
-    click(qtbot, panel.run_bar.cancel_button)
+    press(qtbot, panel, "Suggest")
+    press(qtbot, panel, "Cancel")
     wait_idle(qtbot, panel)
     assert panel.run_bar.status.text() == "Cancelled; nothing was changed."
-    assert panel.suggest_button.isEnabled()
-    assert (panel.shift.value(), len(viewer.layers)) == (0, n_layers)
+    assert panel.axis_box.suggest_button.isEnabled()
+    assert (panel.place.shift_px, len(viewer.layers)) == (0, n_layers)
 
 
 def test_too_few_tilts_and_frames_are_one_sentence(qtbot, empty, series, picture):
@@ -333,12 +384,14 @@ def test_too_few_tilts_and_frames_are_one_sentence(qtbot, empty, series, picture
 
     panel.session.add(part(1), "one tilt")
     said = "This series has a single tilt, which does not show where the axis is."
-    assert panel.hint.text() == panel.suggest_button.toolTip() == said
-    assert not panel.suggest_button.isEnabled() and not panel.run_bar.run_button.isEnabled()
+    assert panel.hint.text() == panel.axis_box.suggest_button.toolTip() == said
+    assert (
+        not panel.axis_box.suggest_button.isEnabled() and not panel.run_bar.run_button.isEnabled()
+    )
     picture("x8-one-tilt")
     panel.session.add(part(3), "three tilts")
     wait_slices(qtbot, panel)
-    click(qtbot, panel.suggest_button)
+    press(qtbot, panel, "Suggest")
     wait_idle(qtbot, panel)
     assert panel.run_bar.status.text().startswith("Error: The tilt axis can't be found from 3")
     picture("x9-three-tilts")
@@ -347,19 +400,19 @@ def test_too_few_tilts_and_frames_are_one_sentence(qtbot, empty, series, picture
     assert "average them in the Clean panel first" in panel.hint.text()
 
 
-def test_what_is_drawn_goes_when_another_panel_comes_to_the_front(qtbot, panel, panels, viewer):
+def test_what_is_drawn_goes_when_another_panel_comes_to_the_front(qtbot, panel, dock, viewer):
     assert AXIS_LAYER in viewer.layers
-    panels["Load"].bring_to_front()
+    dock(LoadPanel)
     qtbot.waitUntil(lambda: AXIS_LAYER not in viewer.layers)
     assert [x.name for x in viewer.layers] == ["sample"]
     assert not panel.view.isVisible()
-    assert panel.overlay._pressed not in viewer.mouse_drag_callbacks
+    assert not viewer.mouse_drag_callbacks
     panel.bring_to_front()
     qtbot.waitUntil(lambda: AXIS_LAYER in viewer.layers)
     qtbot.waitUntil(panel.view.isVisible)
 
 
-def test_only_the_newest_wish_is_answered(qtbot, panel, viewer):
+def test_only_the_newest_request_is_answered(qtbot, panel, viewer):
     """Many changes at once: no queue builds up, and the last one is what is shown."""
     n = len(panel.clock.times_ms)
     most = 0
@@ -370,7 +423,7 @@ def test_only_the_newest_wish_is_answered(qtbot, panel, viewer):
     wait_slices(qtbot, panel)
     assert panel.live.waiting == 0
     assert len(panel.clock.times_ms) - n < 10
-    assert panel.view.slices.wish.shift_px == pytest.approx(4.9)
+    assert panel.view.slices.request.shift_px == pytest.approx(4.9)
     start, _ = viewer.layers[AXIS_LAYER].data[0]
     assert start[1] == pytest.approx(47.5 + 4.9)
     assert panel.view.speed.text().startswith("Shown in ")
@@ -386,12 +439,12 @@ def test_frames_while_the_axis_moves(qtbot, empty, record_property):
     show(qtbot, panel, t4.TiltSeries(images.astype(np.float32), angles, 0.5), "large")
     assert panel.view.slices.factor == 1
     shape = panel.view.slices.shown.shape
-    seen = panel.view.boxes[1]._plot.viewRange()
+    seen = panel.view.boxes[1].range_shown()
     del panel.clock.times_ms[:]
     factors = []
     for k in range(1, 21):
         panel.set_axis(k / 4, 0)
-        qtbot.waitUntil(lambda k=k: panel.view.slices.wish.shift_px == k / 4)
+        qtbot.waitUntil(lambda k=k: panel.view.slices.request.shift_px == k / 4)
         factors.append(panel.view.slices.factor)
         qtbot.waitUntil(lambda: not panel.clock.busy)
     assert set(factors) == {2}
@@ -399,7 +452,7 @@ def test_frames_while_the_axis_moves(qtbot, empty, record_property):
     wait_slices(qtbot, panel)
     assert panel.view.slices.factor == 1
     assert panel.view.slices.shown.shape == shape
-    np.testing.assert_allclose(panel.view.boxes[1]._plot.viewRange(), seen, atol=6)
+    np.testing.assert_allclose(panel.view.boxes[1].range_shown(), seen, atol=6)
 
 
 def report(panel, record_property, name):
@@ -425,12 +478,12 @@ def test_real_data(qtbot, empty, viewer, reference_data, picture, record_propert
     click(qtbot, panel.slices_box.place_button)
     wait_slices(qtbot, panel)
     picture("y1-particles")
-    click(qtbot, panel.suggest_button)
+    press(qtbot, panel, "Suggest")
     wait_idle(qtbot, panel)
     wait_slices(qtbot, panel)
     picture("y2-suggested")
-    found = panel.shift.value()
-    type_into(qtbot, panel.shift, found + 5)
+    found = panel.place.shift_px
+    type_into(qtbot, panel.axis_box.shift, found + 5)
     wait_slices(qtbot, panel)
     picture("y3-arcs")
     panel.slices_box.kind.setCurrentIndex(1)
@@ -447,9 +500,9 @@ def test_real_data(qtbot, empty, viewer, reference_data, picture, record_propert
     for _ in range(10):
         qtbot.keyClick(panel.view, Qt.Key.Key_Left)
         wait_slices(qtbot, panel)
-    assert panel.shift.value() == pytest.approx(found, abs=0.02)
+    assert panel.place.shift_px == pytest.approx(found, abs=0.02)
     report(panel, record_property, "N6, 46 tilts")
-    click(qtbot, panel.run_bar.run_button)
+    press(qtbot, panel, "Accept")
     wait_idle(qtbot, panel)
     wait_slices(qtbot, panel)
     picture("y5-accepted")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from napari.layers import Points, Vectors
 from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_tomo4d.align.axis_frame import AxisFrame
+from napari_tomo4d.gui.canvas import overlay
+from napari_tomo4d.gui.panels.tilt_axis.model import AxisAndSlices, Point
 
 AXIS_COLOUR = "#ff4fd8"
 SLICE_COLOURS = ("#4fc3f7", "#ffd54f", "#81c784")
@@ -23,56 +27,6 @@ _LATEST_MS = 80
 _REST, _LONGEST_REST_S = 3.0, 0.25
 """The canvas rests so many times as long as it took to be drawn, as it is the slices that are to
 be seen at once. Where OpenGL is done in software, it takes 50 to 100 ms."""
-
-
-@dataclass(frozen=True)
-class AxisFrame:
-    """Image coordinates and those along and across the tilt axis' image axis.
-
-    Parameters
-    ----------
-    image_shape : tuple of int (y, x)
-    tilt_axis : {"y", "x"}
-    """
-
-    image_shape: tuple[int, int]
-    tilt_axis: str
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Number of pixels along and across."""
-        n_y, n_x = self.image_shape
-        return (n_y, n_x) if self.tilt_axis == "y" else (n_x, n_y)
-
-    @property
-    def middle(self) -> tuple[float, float]:
-        """Centre of the image, along and across."""
-        along, across = self.size
-        return (along - 1) / 2, (across - 1) / 2
-
-    def swap(self, one: float, other: float) -> tuple[float, float]:
-        """Turn (along, across) into (y, x), or back."""
-        return (one, other) if self.tilt_axis == "y" else (other, one)
-
-    def line(self, shift: float, rotation: float) -> np.ndarray:
-        """Return both ends (y, x) of the axis, as long as the image."""
-        slope = np.tan(np.deg2rad(rotation))
-        reach = self.size[0] / 2
-        along, across = self.middle
-        return np.array([self.swap(along + t, across + shift + t * slope) for t in (-reach, reach)])
-
-    def slice_line(self, point: tuple[float, float], rotation: float) -> np.ndarray:
-        """Return both ends (y, x) of the line in which a slice cuts the image."""
-        slope = np.tan(np.deg2rad(rotation))
-        ends = (-0.5, self.size[1] - 0.5)
-        return np.array([self.swap(point[0] - (c - point[1]) * slope, c) for c in ends])
-
-    def position(self, point: tuple[float, float], shift: float, rotation: float) -> float:
-        """Return which slice across the axis goes through a point (along, across)."""
-        angle = np.deg2rad(rotation)
-        along, across = self.middle
-        v = (point[0] - along) * np.cos(angle) + (point[1] - across - shift) * np.sin(angle)
-        return float(np.clip(v + along, 0, self.size[0] - 1))
 
 
 class AxisOverlay(QObject):
@@ -98,7 +52,7 @@ class AxisOverlay(QObject):
         self.placing = False
         self._frame: AxisFrame | None = None
         self._axis = (0.0, 0.0)
-        self._points: list[tuple[float, float]] = []
+        self._points: list[Point] = []
         self._scale, self._translate = np.ones(2), np.zeros(2)
         self._lines_layer: Any = None
         self._markers: Any = None
@@ -121,27 +75,19 @@ class AxisOverlay(QObject):
         self.remove()
         self._frame = frame
         self._scale, self._translate = np.array(layer.scale[-2:]), np.array(layer.translate[-2:])
-        place = {
-            "ndim": 2,
-            "scale": layer.scale[-2:],
-            "translate": layer.translate[-2:],
-            "units": layer.units[-2:],
-            "axis_labels": ("y", "x"),
-        }
-        selected = set(self.viewer.layers.selection)
-        active = self.viewer.layers.selection.active
         # vectors: of all layers that show lines, these follow changes most quickly
-        self._lines_layer = self.viewer.add_vectors(
+        lines = Vectors(
             self._lines(),
+            ndim=2,
             name=AXIS_LAYER,
             vector_style="line",
             edge_color=[AXIS_COLOUR] * 9 + list(SLICE_COLOURS[: len(self._points)]),
             edge_width=max(frame.image_shape) / 220,
-            **place,
         )
         names = [str(k + 1) for k in range(len(self._points))]
-        self._markers = self.viewer.add_points(
+        markers = Points(
             self._marks(),
+            ndim=2,
             name=SLICES_LAYER,
             size=max(frame.image_shape) / 28,
             symbol="ring",
@@ -154,31 +100,24 @@ class AxisOverlay(QObject):
                 "size": 12,
                 "anchor": "lower_left",
             },
-            **place,
         )
+        # moved by this class only, which keeps the line straight and as long as the image
+        self._lines_layer = overlay.add_over(self.viewer, layer, lines)
+        self._markers = overlay.add_over(self.viewer, layer, markers)
         self._drawn = self._axis, self._points
-        for one in (self._lines_layer, self._markers):
-            # moved by this class only, which keeps the line straight and as long as the image
-            one.editable = False
-        self.viewer.layers.selection.clear()
-        self.viewer.layers.selection.update(selected & set(self.viewer.layers))
-        if active in self.viewer.layers:
-            self.viewer.layers.selection.active = active
         self.viewer.mouse_drag_callbacks.append(self._pressed)
 
     def remove(self) -> None:
         """Take the layers away."""
         if self._pressed in self.viewer.mouse_drag_callbacks:
             self.viewer.mouse_drag_callbacks.remove(self._pressed)
-        for one in (self._lines_layer, self._markers):
-            if one is not None and one in self.viewer.layers:
-                self.viewer.layers.remove(one)
+        overlay.remove(self.viewer, self._lines_layer, self._markers)
         self._timer.stop()
         self._lines_layer = self._markers = None
 
-    def want(self, shift: float, rotation: float, points: Sequence[tuple[float, float]]) -> None:
+    def want(self, place: AxisAndSlices) -> None:
         """Move the line and the markers, soon: at the latest when the canvas has rested enough."""
-        self._axis, self._points = (shift, rotation), list(points)
+        self._axis, self._points = (place.shift_px, place.rotation_deg), list(place.points_px)
         if self.shown and not self._timer.isActive():
             self._timer.start(max(_LATEST_MS, self._rest_ms))
 
@@ -217,7 +156,7 @@ class AxisOverlay(QObject):
     def _lines(self) -> np.ndarray:
         """Return start and direction (y, x) of the axis, its two handles and the slices."""
         assert self._frame is not None
-        axis = self._frame.line(*self._axis)
+        axis = self._frame.axis_line(*self._axis)
         lines = [axis, *self._handles(axis)]
         lines += [self._frame.slice_line(p, self._axis[1]) for p in self._points]
         found = np.array(lines, dtype=float)
@@ -246,29 +185,25 @@ class AxisOverlay(QObject):
 
     def _pressed(self, viewer: Any, event: Any) -> Iterator[None]:
         dims = viewer.dims
-        active = viewer.layers.selection.active
         flat = dims.ndisplay == 2 and tuple(dims.displayed) == (dims.ndim - 2, dims.ndim - 1)
-        idle = active is None or str(active.mode) in ("pan_zoom", "transform")
-        if event.button != 1 or not (flat and idle and self.shown):
+        if event.button != 1 or not (flat and overlay.takes_clicks(viewer) and self.shown):
             return
-        grip = self._grip(self._at(event))
+        place, before = self._at(event), self._axis
+        grip = self._grip(place)
         if not grip and not self.placing:
             return
-        camera, start = viewer.scene.camera, np.array(event.pos)
+        camera = viewer.scene.camera
         could_pan = camera.mouse_pan
+
+        def dragged(event: Any) -> None:
+            if grip:
+                self.moved.emit(*self._dragged(grip, before, place, self._at(event)))
+
         if grip:
             camera.mouse_pan = False
-        place, before = self._at(event), self._axis
-        moved = False
-        yield
-        while event.type == "mouse_move":
-            # a hand is not quite still when it clicks
-            moved = moved or bool(np.abs(np.array(event.pos) - start).max() > 3)
-            if grip and moved:
-                self.moved.emit(*self._dragged(grip, before, place, self._at(event)))
-            yield
+        clicked = yield from overlay.follow_press(event, dragged)
         camera.mouse_pan = could_pan
-        if not moved and self.placing and self._inside(place):
+        if clicked and self.placing and self._inside(place):
             self.placed.emit(*place)
         self.released.emit()
 
@@ -280,11 +215,8 @@ class AxisOverlay(QObject):
         """Return what the mouse takes hold of: the "line", an "end" or nothing."""
         assert self._frame is not None
         zoom = self.viewer.scene.camera.zoom * float(self._scale[0])
-        shift, rotation = self._axis
-        angle = np.deg2rad(rotation)
-        along = place[0] - self._frame.middle[0]
-        across = place[1] - self._frame.middle[1] - shift
-        beside = abs(across * np.cos(angle) - along * np.sin(angle)) * zoom
+        along = place[0] - self._frame.centre_px[0]
+        beside = self._frame.distance_px(place, *self._axis) * zoom
         size = self._frame.size[0]
         to_end = abs(abs(along) - 0.47 * size) * zoom
         if to_end <= max(2 * _NEAR_PX, 0.05 * size * zoom) and beside <= 1.5 * _NEAR_PX:
@@ -305,7 +237,7 @@ class AxisOverlay(QObject):
             slope = np.tan(np.deg2rad(rotation))
             moved = now[1] - start[1] - slope * (now[0] - start[0])
             return round(shift + moved, 2), rotation
-        middle_along, middle_across = self._frame.middle
+        middle_along, middle_across = self._frame.centre_px
         angles = [
             np.arctan2(p[1] - middle_across - shift, p[0] - middle_along) for p in (start, now)
         ]

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_tomo4d.contrast import grey_levels
 from napari_tomo4d.data import TiltSeries
-from napari_tomo4d.gui.panels.tilt_axis.axis_line import AxisFrame
+from napari_tomo4d.gui.panels.tilt_axis.model import Point, frame_of
 from napari_tomo4d.gui.work.runner import Runner
 from napari_tomo4d.preprocess import bin as bin_series
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.reconstruct.preview import SlicePreview
+from napari_tomo4d.reconstruct.preview import SlicePreview, without_background
 
 _WIDEST, _WIDEST_QUICK = 1024, 512
 """Wider images are binned for the slices, which are far smaller on the screen; and more so while
@@ -29,14 +30,14 @@ _TELL_EVERY_S = 0.5
 
 
 @dataclass(frozen=True)
-class Wish:
+class SliceRequest:
     """What slices are to be seen.
 
     Parameters
     ----------
     series : TiltSeries
-    points : sequence of (along, across)
-        Which the slices go through, in pixels.
+    points_px : tuple of (along, across)
+        Which the slices go through.
     shift_px, rotation_deg : float
         The tilt axis, counted from the image centre.
     filtered : bool
@@ -47,7 +48,7 @@ class Wish:
     """
 
     series: TiltSeries
-    points: tuple[tuple[float, float], ...]
+    points_px: tuple[Point, ...]
     shift_px: float
     rotation_deg: float
     filtered: bool
@@ -55,18 +56,18 @@ class Wish:
     quick: bool = True
 
     @property
-    def source(self) -> tuple[int, bool, int]:
-        """What has to be prepared once."""
-        return id(self.series), self.filtered, self.thickness_px
+    def source(self) -> tuple[TiltSeries, bool, int]:
+        """What has to be prepared once; a series is the same as itself only."""
+        return self.series, self.filtered, self.thickness_px
 
     @property
     def factor(self) -> int:
         """By how much the images are binned."""
-        across = AxisFrame(self.series.image_shape, self.series.tilt_axis).size[1]
+        across = frame_of(self.series).size[1]
         return -(-across // (_WIDEST_QUICK if self.quick else _WIDEST))
 
     @property
-    def finer(self) -> Wish | None:
+    def finer(self) -> SliceRequest | None:
         """The same slices as finely as they can be; None if they are already."""
         full = dataclasses.replace(self, quick=False)
         return full if full.factor < self.factor else None
@@ -84,22 +85,22 @@ class Slices:
         By how much the images were binned.
     asked : float
         When the change was made that these slices show, in seconds of `time.perf_counter`.
-    fresh : bool
+    prepared : bool
         Whether something was prepared first, which took longer.
     """
 
-    wish: Wish
+    request: SliceRequest
     sections: np.ndarray
     shown: np.ndarray
     positions: tuple[float, ...]
     factor: int
     asked: float
-    fresh: bool
+    prepared: bool
 
 
 @dataclass
 class _Prepared:
-    """What the thread keeps from one wish to the next."""
+    """What the thread keeps from one request to the next."""
 
     source: tuple[Any, ...] = ()
     series: TiltSeries | None = None
@@ -110,7 +111,7 @@ class _Prepared:
 
 
 class LiveSlices(QObject):
-    """Computes slices in a thread; of wishes that come meanwhile only the newest counts.
+    """Computes slices in a thread; of requests that come meanwhile only the newest counts.
 
     Signals
     -------
@@ -126,13 +127,13 @@ class LiveSlices(QObject):
         self._runner = Runner(self)
         self._runner.finished.connect(self._finished)
         self._runner.failed.connect(self._failed)
-        self._newest: tuple[Wish, float] | None = None
+        self._newest: tuple[SliceRequest, float] | None = None
         self._kept: dict[int, _Prepared] = {}
         self._quiet = QTimer(self)
         self._quiet.setSingleShot(True)
         self._quiet.setInterval(_QUIET_MS)
         self._quiet.timeout.connect(self._refine)
-        self._finer: Wish | None = None
+        self._finer: SliceRequest | None = None
 
     @property
     def busy(self) -> bool:
@@ -141,18 +142,18 @@ class LiveSlices(QObject):
 
     @property
     def waiting(self) -> int:
-        """Number of wishes that wait for those under way: none or one."""
+        """Number of requests that wait for those under way: none or one."""
         return int(self._newest is not None)
 
-    def ask(self, wish: Wish) -> None:
+    def ask(self, request: SliceRequest) -> None:
         """Compute slices as soon as those under way are done."""
         self._quiet.stop()
-        self._newest = wish, time.perf_counter()
+        self._newest = request, time.perf_counter()
         if not self._runner.running:
             self._next()
 
     def forget(self) -> None:
-        """Drop the wish, and what was kept for the next."""
+        """Drop the request, and what was kept for the next."""
         self._quiet.stop()
         self._newest = self._finer = None
         if not self._runner.running:
@@ -161,13 +162,13 @@ class LiveSlices(QObject):
     def _next(self) -> None:
         if self._newest is None:
             return
-        (wish, asked), self._newest = self._newest, None
+        (request, asked), self._newest = self._newest, None
         kept = self._kept
-        self._runner.start(lambda progress: compute(wish, kept, progress, asked))
+        self._runner.start(lambda progress: compute(request, kept, progress, asked))
 
     def _finished(self, slices: Slices, _seconds: float) -> None:
         self.ready.emit(slices)
-        self._finer = slices.wish.finer
+        self._finer = slices.request.finer
         if self._newest is not None:
             self._next()
         elif self._finer is not None:
@@ -182,7 +183,7 @@ class LiveSlices(QObject):
         self._next()
 
 
-class FrameClock(QObject):
+class PaintTimer(QObject):
     """Notices when slices have been painted, and how long that took from the change.
 
     Signals
@@ -219,7 +220,7 @@ class FrameClock(QObject):
         slices, self._slices = self._slices, None
         self.painted.emit()
         # what had to be prepared, or is refined in a quiet moment, does not follow a hand
-        if slices is None or slices.fresh or not slices.wish.quick:
+        if slices is None or slices.prepared or not slices.request.quick:
             return
         now = time.perf_counter()
         self.times_ms.append(1000 * (now - slices.asked))
@@ -230,14 +231,14 @@ class FrameClock(QObject):
 
 
 def compute(
-    wish: Wish, known: dict[int, _Prepared], progress: Progress, asked: float = 0.0
+    request: SliceRequest, known: dict[int, _Prepared], progress: Progress, asked: float = 0.0
 ) -> Slices:
-    """Return the slices of a wish; what was prepared for an earlier one is used again."""
-    f = wish.factor
+    """Return the slices of a request; what was prepared for an earlier one is used again."""
+    f = request.factor
     kept = known.setdefault(f, _Prepared())
-    fresh = kept.source != wish.source or kept.series is not wish.series
-    series = wish.series
-    if fresh:
+    prepared = kept.source != request.source or kept.series is not request.series
+    series = request.series
+    if prepared:
         if kept.series is not series or kept.binned is None:
             # another series is not looked at any more
             for other in [k for k, p in known.items() if p.series is not series and k != f]:
@@ -245,41 +246,28 @@ def compute(
             kept.binned = without_background(bin_series(series, f, progress=progress))
             kept.series = series
         kept.preview = SlicePreview(
-            kept.binned, max(1, wish.thickness_px // f), filtered=wish.filtered
+            kept.binned, max(1, request.thickness_px // f), filtered=request.filtered
         )
-        kept.source = wish.source
+        kept.source = request.source
     assert kept.preview is not None
-    frame = AxisFrame(series.image_shape, series.tilt_axis)
-    positions = tuple(frame.position(p, wish.shift_px, wish.rotation_deg) for p in wish.points)
+    frame = frame_of(series)
+    positions = tuple(
+        frame.slice_position_px(p, request.shift_px, request.rotation_deg)
+        for p in request.points_px
+    )
     last = kept.preview.n_slices - 1
     sections = kept.preview.slices(
         [min(max((p - (f - 1) / 2) / f, 0), last) for p in positions],
-        (wish.shift_px - series.axis_shift_px) / f,
-        wish.rotation_deg,
+        (request.shift_px - series.axis_shift_px) / f,
+        request.rotation_deg,
     )
-    look = (wish.source, wish.points)
+    look = (request.source, request.points_px)
     if kept.look != look:
         # the same grey levels while the axis moves: a sharper slice is then seen as brighter
-        kept.levels = [_levels(s) for s in sections]
+        kept.levels = [grey_levels(s) for s in sections]
         kept.look = look
     shown = np.stack([_bytes(s, *v) for s, v in zip(sections, kept.levels, strict=True)])
-    return Slices(wish, sections, shown, positions, f, asked, fresh)
-
-
-def without_background(series: TiltSeries) -> TiltSeries:
-    """Take off each image what it has at its sides: slices would show that as a bright ring."""
-    images = series.load()
-    if series.tilt_axis == "y":
-        sides = np.concatenate([images[:, :, :2], images[:, :, -2:]], axis=2)
-    else:
-        sides = np.concatenate([images[:, :2], images[:, -2:]], axis=1)
-    level = np.median(sides, axis=(1, 2)).astype(np.float32)
-    return series.replace(images=images - level[:, None, None])
-
-
-def _levels(section: np.ndarray) -> tuple[float, float]:
-    low, high = np.percentile(section, (0.5, 99.9))
-    return float(low), float(high) if high > low else float(low) + 1
+    return Slices(request, sections, shown, positions, f, asked, prepared)
 
 
 def _bytes(section: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -4,40 +4,46 @@ from __future__ import annotations
 
 import dataclasses
 import weakref
-from typing import Any
+from typing import Any, cast
 
 import napari
-from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import (
-    QComboBox,
-)
+from qtpy.QtWidgets import QComboBox
 
 from napari_tomo4d.align import TiltAxis, tilt_axis
-from napari_tomo4d.data import TiltSeries, TimeSeries
+from napari_tomo4d.data import TiltSeries, at_time, is_series
+from napari_tomo4d.gui.canvas.layer_picker import NO_SERIES
 from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.canvas.place import time_shown
 from napari_tomo4d.gui.panels.base import Panel
 from napari_tomo4d.gui.panels.tilt_axis.axis_box import AxisBox
-from napari_tomo4d.gui.panels.tilt_axis.axis_line import AxisFrame, AxisOverlay
-from napari_tomo4d.gui.panels.tilt_axis.live_slices import FrameClock, LiveSlices, Slices, Wish
+from napari_tomo4d.gui.panels.tilt_axis.axis_line import AxisOverlay
+from napari_tomo4d.gui.panels.tilt_axis.live_slices import (
+    LiveSlices,
+    PaintTimer,
+    SliceRequest,
+    Slices,
+)
 from napari_tomo4d.gui.panels.tilt_axis.model import (
-    Place,
+    AXIS,
+    DIRECTION,
+    AxisAndSlices,
+    Direction,
     description_of,
     found_text,
+    frame_of,
+    in_direction,
     problem_of,
-    start_place,
     titles_of,
-    upright,
 )
 from napari_tomo4d.gui.panels.tilt_axis.slices_box import SlicesBox
-from napari_tomo4d.gui.panels.tilt_axis.slices_view import AxisView
+from napari_tomo4d.gui.panels.tilt_axis.slices_view import SlicesView
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 from napari_tomo4d.pipeline import run_steps
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import collecting, noting
 
-_STEP = "align.apply_axis"
+_FIRST, _SHOWN = range(2)
 
 
 class TiltAxisPanel(Panel):
@@ -48,31 +54,33 @@ class TiltAxisPanel(Panel):
         "Finds where the tilt axis is. Needs an aligned tilt series. Drag the pink line, or press "
         "Suggest; particles in the slices are sharp, without arcs, where it is right."
     )
-    refill_steps = (_STEP,)
+    refill_steps = (AXIS, DIRECTION)
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
         self.found: TiltAxis | None = None
         self._view_dock: Any = None
-        self._places: weakref.WeakKeyDictionary[Any, Place] = weakref.WeakKeyDictionary()
+        # by layer, so that looking at another one loses nothing
+        self._places: weakref.WeakKeyDictionary[Any, AxisAndSlices] = weakref.WeakKeyDictionary()
+        # what the file has, and the same in the direction that was chosen
+        self._source: TiltSeries | None = None
         self._series: TiltSeries | None = None
-        self.view = AxisView()
+        self.view = SlicesView()
         self.view.nudged.connect(self._nudge)
-        self.view.shift_chosen.connect(self._choose_shift)
-        self.view.rotation_chosen.connect(self._choose_rotation)
+        self.view.shift_chosen.connect(lambda shift: self._move(shift_px=shift))
+        self.view.rotation_chosen.connect(lambda rotation: self._move(rotation_deg=rotation))
         self.overlay = AxisOverlay(self.viewer, self)
         self.overlay.moved.connect(self.set_axis)
         self.overlay.placed.connect(self._place_slice)
         self.overlay.released.connect(self._mouse_released)
-        self.clock = FrameClock(self)
+        self.clock = PaintTimer(self)
         self.clock.painted.connect(self.overlay.catch_up)
         self.clock.told.connect(self.view.speed.setText)
         self.live = LiveSlices(self)
         self.live.ready.connect(self._show_slices)
-        self.live.failed.connect(self._show_failure)
+        self.live.failed.connect(lambda text: self.run_bar.say(f"Error: {text}"))
         self._build_input()
-        self._build_axis()
-        self._build_slices()
+        self._build_boxes()
         self.build_recipe_buttons()
         self.body.addStretch()
         self.run_bar = RunBar("Accept")
@@ -93,34 +101,30 @@ class TiltAxisPanel(Panel):
             "Where the axis is looked for. The accepted axis is applied to all time points."
         )
         ignore_wheel(self.time)
-        self.time.currentIndexChanged.connect(self._time_changed)
+        self.time.currentIndexChanged.connect(lambda _: self._time_changed())
         self._input_form = self.build_series_input(self._input_changed)
         self._input_form.addRow("Time point", self.time)
 
-    def _build_axis(self) -> None:
+    def _build_boxes(self) -> None:
         self.axis_box = AxisBox()
-        self.axis_box.changed.connect(self._axis_changed)
-        self.shift, self.rotation = self.axis_box.shift, self.axis_box.rotation
-        self.suggest_button = self.axis_box.suggest_button
-        self.reset_button = self.axis_box.reset_button
-        self.suggest_button.clicked.connect(self._suggest)
-        self.reset_button.clicked.connect(self._reset)
-        self.body.addWidget(self.axis_box)
-
-    def _build_slices(self) -> None:
+        self.axis_box.direction_chosen.connect(self._choose_direction)
+        self.axis_box.changed.connect(self.set_axis)
+        self.axis_box.suggest_pressed.connect(self._suggest)
+        self.axis_box.reset_pressed.connect(self._reset)
         self.slices_box = SlicesBox()
         self.slices_box.placing.connect(self._placing_changed)
         self.slices_box.typed.connect(self._position_typed)
-        self.slices_box.changed.connect(self._slices_changed)
+        self.slices_box.changed.connect(self._kind_changed)
         self.slices_box.brightened.connect(self.view.brighten)
-        self.body.addWidget(self.slices_box)
+        for box in (self.axis_box, self.slices_box):
+            self.body.addWidget(box)
 
     # -- in front or not -------------------------------------------------------------------
 
     def came_to_front(self) -> None:
         """Draw over the image only while this panel is the one that is looked at."""
         self.picker.refresh()
-        self._input_changed()
+        self._look_at_input()
 
     def went_behind(self) -> None:
         """Take the axis and the slices away."""
@@ -150,138 +154,157 @@ class TiltAxisPanel(Panel):
 
     @property
     def series(self) -> TiltSeries | None:
-        """What is looked at: the tilt series, or one of its time points."""
+        """What is looked at: the tilt series or one of its time points, in the direction chosen."""
         return self._series
 
-    def _chosen_series(self) -> TiltSeries | None:
-        item, layer = self.picker.item, self.picker.layer
-        if not isinstance(item, TimeSeries):
-            return item
-        if self.time.currentIndex() == 0:
-            return item[0]
-        return item[time_shown(self.viewer, layer)]
-
-    def _problem(self) -> str:
-        return problem_of(self._series)
-
-    def _input_changed(self) -> None:
-        layer = self.picker.layer
-        self._series = self._chosen_series()
-        problem = self._problem()
-        ready = not problem
-        series = self._series
-        self.found = None
-        self.view.curves.hide()
-        self._input_form.labelForField(self.time).setVisible(
-            isinstance(self.picker.item, TimeSeries)
-        )
-        self.time.setVisible(isinstance(self.picker.item, TimeSeries))
-        self.hint.setText(problem or description_of(series, self.picker.item))
-        for box in (self.axis_box, self.slices_box):
-            box.setEnabled(ready)
-            box.setToolTip(problem)
-        self.slices_box.stop_placing()
-        if not ready or series is None:
-            self.overlay.remove()
-            self._update()
-            return
-        if layer not in self._places:
-            self._places[layer] = start_place(series)
-        self._fill(self._places[layer], self._frame)
-        if self.in_front:
-            self._look_at(layer)
-        self._axis_changed()
-
-    def _look_at(self, layer: Any) -> None:
-        """Show the layer with the axis drawn over it, and the slices below."""
-        if not layer.visible:
-            for other in self.viewer.layers:
-                if item_of(other) is not None:
-                    other.visible = other is layer
-        place = self._places[layer]
-        self.overlay.want(place.shift, place.rotation, place.points)
-        self.overlay.show(layer, self._frame)
-        self.show_view()
-
     @property
-    def _frame(self) -> AxisFrame:
-        assert self._series is not None
-        return AxisFrame(self._series.image_shape, self._series.tilt_axis)
-
-    def _fill(self, place: Place, frame: AxisFrame) -> None:
-        """Put what is remembered of a series into the form."""
-        across = frame.size[1]
-        with QSignalBlocker(self.axis_box):
-            self.shift.setRange(-across / 2, across / 2)
-        self.axis_box.fill(place.shift, place.rotation)
-        self.slices_box.fill(place, frame)
-
-    def _place(self) -> Place | None:
+    def place(self) -> AxisAndSlices | None:
+        """Where the axis and the slices are, for the chosen layer."""
         layer = self.picker.layer
         return None if layer is None else self._places.get(layer)
 
-    def _time_changed(self, _index: int = 0) -> None:
-        self._series = self._chosen_series()
-        self._axis_changed()
+    def _series_looked_at(self) -> TiltSeries | None:
+        """Return the chosen series, or its time point, as the file has it."""
+        item, layer = self.picker.item, self.picker.layer
+        if item is None:
+            return None
+        shown = time_shown(self.viewer, layer) if self.time.currentIndex() == _SHOWN else 0
+        return cast(TiltSeries, at_time(item, shown))
+
+    def _problem(self) -> str:
+        return NO_SERIES if self._series is None else problem_of(self._series)
+
+    def _input_changed(self) -> None:
+        self.input_changed()
+        self.found = None
+        self.view.forget()
+        several = self.picker.item is not None and is_series(self.picker.item)
+        self._input_form.labelForField(self.time).setVisible(several)
+        self.time.setVisible(several)
+        self.slices_box.stop_placing()
+        self._look_at_input()
+
+    def _look_at_input(self) -> None:
+        """Take up the chosen layer, with the axis and slices that are remembered for it."""
+        layer, series = self.picker.layer, self._series_looked_at()
+        if series is None or problem_of(series):
+            self._source = self._series = series
+            self.overlay.remove()
+            self._update()
+            return
+        place = self._places.setdefault(layer, AxisAndSlices.of(series))
+        self._take_up(series, place.direction)
+        if self.in_front:
+            if not layer.visible:
+                for other in self.viewer.layers:
+                    if item_of(other) is not None:
+                        other.visible = other is layer
+            self.overlay.want(place)
+            self.overlay.show(layer, frame_of(self._series))
+            self.show_view()
+        self._put(place)
+
+    def _take_up(self, series: TiltSeries, direction: Direction) -> None:
+        # the same object as long as nothing changes: what was prepared for it can be used again
+        known = self._series is not None and self._series.tilt_axis == direction
+        if not (known and self._source is series):
+            self._source, self._series = series, in_direction(series, direction)
+
+    def _time_changed(self) -> None:
+        """Show the slices of another time point, if that is another one."""
+        place, series = self.place, self._series_looked_at()
+        if place is not None and series is not None:
+            self._take_up(series, place.direction)
+            self._put(place)
 
     def slider_moved(self, _event: Any = None) -> None:
         """Show the slices of another time point."""
-        if isinstance(self.picker.item, TimeSeries) and self.time.currentIndex() == 1:
-            series = self._chosen_series()
-            if series is not self._series:
-                self._series = series
-                self._slices_changed()
+        if self.time.currentIndex() == _SHOWN and self._series_looked_at() is not self._source:
+            self._time_changed()
 
     # -- the axis --------------------------------------------------------------------------
 
-    def set_axis(self, shift: float, rotation: float) -> None:
-        """Move the axis: pixels from the image centre, and degrees."""
-        self.axis_box.fill(shift, rotation)
-        self._axis_changed()
-
-    def _nudge(self, shift: float, rotation: float) -> None:
-        if self.axis_box.isEnabled():
-            self.set_axis(self.shift.value() + shift, self.rotation.value() + rotation)
-
-    def _choose_shift(self, shift: float) -> None:
-        self.set_axis(shift, self.rotation.value())
-
-    def _choose_rotation(self, rotation: float) -> None:
-        self.set_axis(self.shift.value(), rotation)
-
-    def _axis_changed(self) -> None:
-        place = self._place()
-        if place is None:
+    def _put(self, place: AxisAndSlices) -> None:
+        """Remember where the axis and slices are, and show it everywhere."""
+        series, layer = self._series, self.picker.layer
+        if series is None or layer is None:
             return
-        place.shift, place.rotation = self.shift.value(), self.rotation.value()
-        self._slices_changed()
+        self._places[layer] = place
+        size = frame_of(series).size
+        self.axis_box.fill(place, size[1], series.pixel_size_nm)
+        self.slices_box.fill(place, size, series.pixel_size_nm)
+        self._update()
+        self.view.mark(place.shift_px, place.rotation_deg)
+        # the slices first: they are what is looked at, and the canvas takes longer than they do
+        self.overlay.want(place)
+        if self.in_front and not self._closed and not self._problem():
+            self.live.ask(
+                SliceRequest(
+                    series,
+                    place.points_px,
+                    place.shift_px,
+                    place.rotation_deg,
+                    self.slices_box.filtered,
+                    place.thickness_px,
+                )
+            )
+
+    def set_axis(self, shift_px: float, rotation_deg: float) -> None:
+        """Move the axis: its distance from the image centre, and its angle to the image axis."""
+        if self.place is not None and self._series is not None:
+            limit = frame_of(self._series).size[1] / 2
+            # as the boxes show it
+            shift = round(min(max(shift_px, -limit), limit), 2)
+            rotation = round(min(max(rotation_deg, -45.0), 45.0), 2)
+            self._put(self.place.with_axis(shift, rotation))
+
+    def _move(self, shift_px: float | None = None, rotation_deg: float | None = None) -> None:
+        if self.place is not None:
+            shift = self.place.shift_px if shift_px is None else shift_px
+            rotation = self.place.rotation_deg if rotation_deg is None else rotation_deg
+            self.set_axis(shift, rotation)
+
+    def _nudge(self, shift_px: float, rotation_deg: float) -> None:
+        if self.place is not None and not self._problem():
+            self.set_axis(self.place.shift_px + shift_px, self.place.rotation_deg + rotation_deg)
+
+    def _choose_direction(self, direction: Direction) -> None:
+        series = self._series_looked_at()
+        if self.place is None or series is None or direction == self.place.direction:
+            return
+        self.found = None
+        self.view.forget()
+        self._places[self.picker.layer] = AxisAndSlices.of(in_direction(series, direction))
+        self._look_at_input()
+        self.run_bar.say("The slices lie across the other direction now. Press Suggest, or Reset.")
 
     def _reset(self) -> None:
-        series = self._series
-        if series is not None:
+        series = self._series_looked_at()
+        if self.place is not None and series is not None:
+            if self.place.direction != series.tilt_axis:
+                self._choose_direction(series.tilt_axis)
             self.set_axis(series.axis_shift_px, 0.0)
             self.run_bar.say("The axis is back where it was.")
 
     def _update(self, *_: Any) -> None:
         """Say what can be done now, and why not."""
-        problem = self._problem()
-        series, running = self._series, self.run_bar.runner.running
-        reason = problem
-        if not problem and self.shift.value() == 0 and self.rotation.value() == 0:
+        problem, series, place = self._problem(), self._series, self.place
+        running = "A run is under way." if self.run_bar.runner.running else ""
+        if series is None or problem:
+            self.hint.setText(problem)
+        else:
+            self.hint.setText(description_of(series, self.picker.item))
+        self.axis_box.show_state(problem, running)
+        self.slices_box.setEnabled(not problem)
+        self.slices_box.setToolTip(problem)
+        reason, own = problem, self._series_looked_at()
+        if not problem and place is not None and own is not None and not place.steps(own):
             reason = "The axis is in the centre and upright already. Next: Reconstruct."
         self.run_bar.set_blocked(reason)
         if not reason and not running:
             self.run_bar.run_button.setToolTip(
                 "Makes a new layer with the axis in the centre and upright, for all time points."
             )
-        self.suggest_button.setEnabled(not running and not problem)
-        self.suggest_button.setToolTip(
-            problem
-            or ("A run is under way." if running else "Searches the axis and shows the curves.")
-        )
-        size = None if series is None else series.pixel_size_nm
-        self.axis_box.show_nm(size)
-        self.slices_box.show_nm(size)
 
     # -- slices ----------------------------------------------------------------------------
 
@@ -292,53 +315,35 @@ class TiltAxisPanel(Panel):
             self.show_view()
 
     def _place_slice(self, along: float, across: float) -> None:
-        place = self._place()
-        if place is None:
-            return
-        place.points[self.slices_box.take_next(along)] = (along, across)
-        if self.slices_box.next_slice == 0:
-            self.run_bar.say("Now move the axis until the particles are sharp, or press Suggest.")
-        self._slices_changed()
+        if self.place is not None:
+            if self.slices_box.next_slice == len(self.place.points_px) - 1:
+                self.run_bar.say(
+                    "Now move the axis until the particles are sharp, or press Suggest."
+                )
+            self._put(self.place.with_point(self.slices_box.take_next(), (along, across)))
 
-    def _position_typed(self, k: int, value: float) -> None:
-        place = self._place()
-        if place is None:
-            return
-        place.points[k] = (value, place.points[k][1])
-        self._slices_changed()
+    def _position_typed(self, k: int, along: float) -> None:
+        if self.place is not None:
+            self._put(self.place.with_position(k, along))
+
+    def _kind_changed(self) -> None:
+        if self.place is not None:
+            self._put(self.place.with_thickness(self.slices_box.thickness_px))
 
     def _mouse_released(self) -> None:
         # so that arrow keys move the axis and not the slider
         self.view.setFocus()
 
-    def _slices_changed(self, *_: Any) -> None:
-        place, series = self._place(), self._series
-        if place is None or series is None or self._problem():
-            return
-        place.thickness = self.slices_box.thickness.value()
-        self._update()
-        self.view.mark(place.shift, place.rotation)
-        # the slices first: they are what is looked at, and the canvas takes longer than they do
-        self.overlay.want(place.shift, place.rotation, place.points)
-        if self.in_front and not self._closed:
-            points, turn = tuple(place.points), place.rotation
-            filtered = self.slices_box.filtered
-            wish = Wish(series, points, place.shift, turn, filtered, place.thickness)
-            self.live.ask(wish)
-
     def _show_slices(self, slices: Slices) -> None:
-        if slices.wish.series is not self._series or self._closed:
-            return
-        self.view.show_slices(slices, titles_of(slices.wish.series, slices.positions))
-        self.clock.shown(slices)
-
-    def _show_failure(self, text: str) -> None:
-        self.run_bar.say(f"Error: {text}")
+        if slices.request.series is self._series and not self._closed:
+            titles = titles_of(slices.request.series, slices.positions)
+            self.view.show_slices(slices, titles)
+            self.clock.shown(slices)
 
     # -- search and accept -----------------------------------------------------------------
 
-    def _suggest(self) -> None:
-        series, method = self._series, self.axis_box.method.currentText()
+    def _suggest(self, method: str) -> None:
+        series = self._series
         if series is None:
             return
 
@@ -351,20 +356,25 @@ class TiltAxisPanel(Panel):
         self.run_bar.start(search)
 
     def _accept(self) -> None:
-        item, layer = self.picker.item, self.picker.layer
-        steps = [(_STEP, {"shift_px": self.shift.value(), "rotation_deg": self.rotation.value()})]
+        item, layer, place = self.picker.item, self.picker.layer, self.place
+        series = self._series_looked_at()
+        if place is None or series is None:
+            return
+        steps = place.steps(series)
+        after = place.accepted(frame_of(in_direction(series, place.direction)))
         name = f"{layer.name.removesuffix(' axis')} axis"
 
         def accept(progress: Progress) -> Any:
-            return dataclasses.replace(run_steps(item, steps, progress), name=name)
+            return layer, dataclasses.replace(run_steps(item, steps, progress), name=name), after
 
         self.run_bar.start(accept)
 
     def _finished(self, result: Any, seconds: float) -> None:
-        if isinstance(result, tuple):
-            self._show_found(*result)
+        source, made, more = result
+        if isinstance(made, TiltAxis):
+            self._show_found(source, made, more)
         else:
-            self._show_accepted(result, seconds)
+            self._show_accepted(source, made, more, seconds)
         self._update()
 
     def _show_found(self, series: TiltSeries, found: TiltAxis, notes: list[str]) -> None:
@@ -376,18 +386,11 @@ class TiltAxisPanel(Panel):
         said = found_text(found, series.pixel_size_nm)
         self.run_bar.say("\n".join([f"{said} Look at the slices, then Accept.", *notes]))
 
-    def _show_accepted(self, item: Any, seconds: float) -> None:
-        source, place = self.picker.layer, self._place()
+    def _show_accepted(self, source: Any, item: Any, place: AxisAndSlices, seconds: float) -> None:
         layer = self.add_result(item)
         self.picker.choose(layer)
-        new = self._places.get(layer)
-        if place is not None and new is not None and self._series is not None:
-            # the same particles, where they are now
-            frame = AxisFrame(self._series.image_shape, self._series.tilt_axis)
-            new.points = [upright(frame, p, place) for p in place.points]
-            new.thickness = place.thickness
-            self._fill(new, frame)
-            self._slices_changed()
+        # the same particles, where they are now
+        self._put(place)
         made = item.provenance
         notes = [*made.notes, *(f"Note: {w}" for w in made.warnings)] if made else []
         said = f"“{layer.name}” in {format_seconds(seconds)}, its axis centred and upright."
@@ -395,10 +398,11 @@ class TiltAxisPanel(Panel):
         self.run_bar.say("\n".join([f"{said} Next: Reconstruct. {again}", *notes]))
 
     def refill(self, done: dict[str, dict[str, Any]]) -> str:
-        """Fill in shift and rotation; returns why it could not."""
-        if _STEP not in done:
-            return "The axis of the selected layer was not set by this panel."
+        """Fill in direction, shift and rotation; returns why it could not."""
         if self._problem():
             return self._problem()
-        self.set_axis(done[_STEP]["shift_px"], done[_STEP]["rotation_deg"])
+        if DIRECTION in done:
+            self._choose_direction(done[DIRECTION]["direction"])
+        if AXIS in done:
+            self.set_axis(done[AXIS]["shift_px"], done[AXIS]["rotation_deg"])
         return ""

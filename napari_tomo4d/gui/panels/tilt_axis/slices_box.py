@@ -13,8 +13,7 @@ from qtpy.QtWidgets import (
     QPushButton,
 )
 
-from napari_tomo4d.gui.panels.tilt_axis.axis_line import AxisFrame
-from napari_tomo4d.gui.panels.tilt_axis.model import Place, in_nm
+from napari_tomo4d.gui.panels.tilt_axis.model import AxisAndSlices, in_nm
 from napari_tomo4d.gui.widgets.number_box import count_box, number_box, side_by_side
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 
@@ -31,7 +30,7 @@ class SlicesBox(QGroupBox):
     typed(slice, along_px)
         A position was typed.
     changed()
-        The slices are to be computed in another way.
+        The slices are to be computed in another way: `filtered` or `thickness_px`.
     brightened(on)
         The same slices are to be shown with other grey levels.
     """
@@ -87,35 +86,48 @@ class SlicesBox(QGroupBox):
         """Whether slices are weighted back-projections, and not plain ones."""
         return self.kind.currentIndex() == 0
 
+    @property
+    def thickness_px(self) -> int:
+        """Size of the slices along the beam."""
+        return int(self.thickness.value())
+
     def stop_placing(self) -> None:
         """Let clicks on the image be what they are elsewhere, and begin with the first slice."""
         self.place_button.setChecked(False)
         self.next_slice = 0
         self._name_button()
 
-    def take_next(self, along: float) -> int:
+    def take_next(self) -> int:
         """Show that the next slice was placed; returns which one that was."""
         k = self.next_slice
         self.next_slice = (k + 1) % N_SLICES
         self._name_button()
-        with QSignalBlocker(self.positions[k]):
-            self.positions[k].setValue(along)
         return k
 
-    def fill(self, place: Place, frame: AxisFrame) -> None:
-        """Show what is remembered of a series, without telling anyone."""
-        along, across = frame.size
-        with QSignalBlocker(self):
-            self.thickness.setRange(min(8, across), 2 * across)
-            self.thickness.setValue(place.thickness)
-            for spin, point in zip(self.positions, place.points, strict=True):
-                spin.setRange(0, along - 1)
-                spin.setValue(point[0])
+    def fill(
+        self, place: AxisAndSlices, size: tuple[int, int], pixel_size_nm: float | None
+    ) -> None:
+        """Show where the slices are, without emitting anything.
 
-    def show_nm(self, size: float | None) -> None:
-        """Say the positions in nanometres, where the size of a pixel is known."""
+        Parameters
+        ----------
+        place : AxisAndSlices
+        size : (along, across)
+            Of the images, in pixels.
+        pixel_size_nm : float, optional
+        """
+        along, across = size
+        with QSignalBlocker(self):
+            if (self.positions[0].maximum(), self.thickness.maximum()) != (along - 1, 2 * across):
+                # only then, as it takes time and this is done again and again during a drag
+                self.thickness.setRange(min(8, across), 2 * across)
+                for spin in self.positions:
+                    spin.setRange(0, along - 1)
+            self.thickness.setValue(place.thickness_px)
+            for spin, point in zip(self.positions, place.points_px, strict=True):
+                spin.setValue(point[0])
         for spin, label in zip(self.positions, self._in_nm, strict=True):
-            label.setText(in_nm(spin.value(), size))
+            label.setText(in_nm(spin.value(), pixel_size_nm))
 
     def _toggled(self, on: bool) -> None:
         self.next_slice = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
@@ -12,11 +11,12 @@ from qtpy.QtGui import QFocusEvent, QResizeEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
 
 from napari_tomo4d.align import TiltAxis
-from napari_tomo4d.gui.panels.tilt_axis.axis_line import AXIS_COLOUR, SLICE_COLOURS, AxisFrame
+from napari_tomo4d.gui.panels.tilt_axis.axis_line import AXIS_COLOUR, SLICE_COLOURS
 from napari_tomo4d.gui.panels.tilt_axis.live_slices import Slices
+from napari_tomo4d.gui.panels.tilt_axis.metric_plot import MetricPlot
+from napari_tomo4d.gui.panels.tilt_axis.model import frame_of
 from napari_tomo4d.gui.widgets.keys import Keys, arrow_keys
 from napari_tomo4d.gui.widgets.plots import ImageBox
-from napari_tomo4d.measure.quantities import with_error
 
 _COARSE, _FINE = (0.5, 0.1), (0.1, 0.02)
 """Pixels and degrees by which a key moves the axis."""
@@ -69,6 +69,10 @@ class SliceBox(ImageBox):
             self._size = size
             self.fit()
 
+    def range_shown(self) -> np.ndarray:
+        """Return the part of the slice that is seen: ((left, right), (top, bottom)) in pixels."""
+        return np.array(self._plot.viewRange())
+
     def brighten(self, on: bool) -> None:
         """Show what is faint brighter than it is, or as it is."""
         ramp = np.linspace(0, 1, 256) ** (_FAINT_GAMMA if on else 1)
@@ -89,70 +93,7 @@ class SliceBox(ImageBox):
             self.fit()
 
 
-class MetricPlot(pg.PlotWidget):
-    """A metric against one parameter of the axis: larger is better.
-
-    Signals
-    -------
-    chosen(value)
-        A click into the plot.
-    """
-
-    chosen = Signal(float)
-
-    def __init__(self, what: str, unit: str) -> None:
-        super().__init__()
-        self._what, self._unit = what, unit
-        self.setBackground("#1c1f24")
-        self.setMinimumSize(120, 90)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setMenuEnabled(False)
-        self.hideButtons()
-        self.setMouseEnabled(x=False, y=False)
-        self.getAxis("bottom").enableAutoSIPrefix(False)
-        # its unit differs from metric to metric, and only the place of the top matters
-        self.hideAxis("left")
-        self.band = pg.LinearRegionItem(movable=False, brush="#ffb74d50", pen="#ffb74d00")
-        self.optimum = pg.InfiniteLine(pen={"color": "#ffb74d", "width": 2})
-        self.here = pg.InfiniteLine(
-            pen={"color": AXIS_COLOUR, "width": 1, "style": Qt.PenStyle.DashLine}
-        )
-        self.curve = self.plot([], [], pen={"color": "#4fc3f7", "width": 2})
-        for item in (self.band, self.optimum, self.here):
-            self.addItem(item, ignoreBounds=True)
-        self.setToolTip(
-            "Larger is better. Orange: the optimum and its uncertainty; pink: where the axis is. "
-            "Click to move the axis there."
-        )
-        self.scene().sigMouseClicked.connect(self._clicked)
-
-    def show_metric(
-        self, positions: np.ndarray, values: np.ndarray, best: float, error: float
-    ) -> None:
-        """Show a curve and its optimum; an unknown uncertainty is NaN."""
-        self.curve.setData(positions, values)
-        self.optimum.setValue(best)
-        known = bool(np.isfinite(error))
-        self.band.setVisible(known)
-        self.band.setRegion((best - error, best + error) if known else (best, best))
-        self.setTitle(f"{self._what} {with_error(best, error, self._unit.strip())}", size="9pt")
-
-    def _clicked(self, event: Any) -> None:
-        if self.has_curve:
-            self.chosen.emit(self.plotItem.vb.mapSceneToView(event.scenePos()).x())
-
-    @property
-    def has_curve(self) -> bool:
-        """Whether there is a curve."""
-        shown = self.curve.getOriginalDataset()[0]
-        return shown is not None and len(shown) > 0
-
-    def sizeHint(self) -> QSize:
-        """Return a size that leaves room for the slices."""
-        return QSize(220, 110)
-
-
-class AxisView(QWidget):
+class SlicesView(QWidget):
     """Three slices and two curves; arrow keys move the axis.
 
     Signals
@@ -217,10 +158,10 @@ class AxisView(QWidget):
     def show_slices(self, slices: Slices, titles: Sequence[str]) -> None:
         """Show slices, and what each of them is."""
         self.slices = slices
-        wish, factor = slices.wish, slices.factor
-        across = AxisFrame(wish.series.image_shape, wish.series.tilt_axis).size[1]
+        request, factor = slices.request, slices.factor
+        across = frame_of(request.series).size[1]
         n_z, width = slices.shown.shape[1:]
-        axis = (across - 1) / 2 + wish.shift_px
+        axis = (across - 1) / 2 + request.shift_px
         for box, image, title in zip(self.boxes, slices.shown, titles, strict=False):
             box.show_bytes(image, title, axis, (n_z * factor, width * factor))
 
@@ -243,8 +184,12 @@ class AxisView(QWidget):
             plot.show_metric(curve.positions, curve.values, best, error)
         self.curves.show()
 
+    def forget(self) -> None:
+        """Hide the curves: they belong to another series or direction."""
+        self.curves.hide()
+
     def mark(self, shift: float, rotation: float) -> None:
-        """Mark in the curves where the axis is."""
+        """Mark in the curves where the axis is, in pixels and degrees."""
         self.shift_plot.here.setValue(shift)
         self.rotation_plot.here.setValue(rotation)
 
