@@ -146,7 +146,7 @@ def test_n6_from_a_terminal_is_the_same_as_from_python(reference_data, tmp_path)
     done = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
     assert "relative residual 0.22" in done.stdout
-    assert "warning: N6_liquid_sample_stack.mat: pix_sz" in done.stderr
+    assert "warning: N6_liquid_sample_stack.mat: its pixel size" in done.stderr
     assert "Traceback" not in done.stderr
     volume = t4.read(tmp_path / "n6.ome.zarr")
     in_memory = dataclasses.replace(read_recipe(recipe), output={})

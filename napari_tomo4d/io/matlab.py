@@ -39,14 +39,14 @@ def read_matlab(path: Path, lazy: bool | None = None) -> Raw:
     for key in _ANGLES:
         if key in lower and np.size(lower[key]) == len(raw.data):
             raw.angles_deg = np.ravel(lower[key]).astype(float)
-            raw.angles_from = f"variable {key}"
+            raw.angles_from = "MATLAB file"
             break
     for key in _PIXEL:
         if key in lower and np.size(lower[key]) == 1 and float(np.squeeze(lower[key])) > 0:
             raw.pixel_size_nm = float(np.squeeze(lower[key]))
-            raw.pixel_size_from = f"variable {key}"
+            raw.pixel_size_from = "MATLAB file"
             if key == "pix_sz":
-                raw.notes.append(f"{path.name}: pix_sz was taken to be in nanometres.")
+                raw.notes.append(f"{path.name}: its pixel size was taken to be in nanometres.")
             break
     return raw
 

@@ -282,7 +282,7 @@ class _Reader:
             axis = "y"
             warn(
                 "The file does not say which image axis the tilt axis is parallel to; y "
-                "(vertical) was assumed. Set tilt_axis if it is x."
+                "(vertical) was assumed. If slices look like noise, try x (horizontal)."
             )
         if stacks is not None:
             order = np.argsort(angles, kind="stable")

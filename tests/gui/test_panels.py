@@ -35,51 +35,12 @@ def loaded(qtbot, panels, box_series):
     return panel
 
 
-def test_a_text_file_renamed_is_explained_in_the_panel(qtbot, panels, tmp_path, viewer, picture):
-    path = tmp_path / "notes.mrc"
-    path.write_text("Monday: aligned the column.\n" * 100)
-    load = panels["Load"]
-    load.choose([str(path)])
-    wait_idle(qtbot, load)
-    said = load.run_bar.status.text()
-    assert said.startswith("Error: ")
-    assert said.endswith("notes.mrc is not an MRC file; check the file or its extension.")
-    assert len(viewer.layers) == 0
-    picture("7-bad-file")
-
-
-def test_missing_angles_are_asked_for(qtbot, panels, tmp_path, viewer, picture):
-    path = tmp_path / "stack.npy"
-    np.save(path, np.random.default_rng(0).random((5, 20, 30), dtype=np.float32))
-    load = panels["Load"]
-    load.choose([str(path)])
-    wait_idle(qtbot, load)
-    assert load.start.isVisible()
-    picture("8-missing-angles")
-    wait_idle(qtbot, load)
-    type_into(qtbot, load.start, -10)
-    type_into(qtbot, load.step, 5)
-    wait_idle(qtbot, load)
-    type_into(qtbot, load.pixel_size, 1.5)
-    wait_idle(qtbot, load)
-    # the table shows them, and one of them is corrected by hand
-    assert [load.tilt_table.item(i, 0).text() for i in range(5)] == ["-10", "-5", "0", "5", "10"]
-    load.tilt_table.item(2, 0).setText("0.5")
-    wait_idle(qtbot, load)
-    click(qtbot, load.run_bar.run_button)
-    wait_idle(qtbot, load)
-    series = item_of(viewer.layers["stack"])
-    assert series.angles_deg.tolist() == [-10, -5, 0.5, 5, 10]
-    assert series.pixel_size_nm == 1.5
-    assert viewer.layers["stack"].scale.tolist() == [1.5] * 3
-
-
 def test_sample_time_series_from_click_to_volumes(qtbot, panels, viewer, picture):
     load, reconstruct = panels["Load"], panels["Reconstruct"]
     load.load_sample()
     wait_idle(qtbot, load)
-    assert load.time_table.rowCount() == 6
-    assert load.time_table.item(5, 0).text() == "3600"
+    assert load.tables_box.times.rowCount() == 6
+    assert load.tables_box.times.item(5, 0).text() == "3600"
     reconstruct.bring_to_front()
     wait_preview(qtbot, reconstruct)
     # the slice shown is that of the time point the viewer is at

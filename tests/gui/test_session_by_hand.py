@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from by_hand import click, type_into, wait_idle, wait_preview
+from by_hand import click, press, type_into, wait_idle, wait_preview
 from n6 import N6_PUBLISHED, distances, n6_centroids
 
 import napari_tomo4d as t4
@@ -21,17 +21,24 @@ def test_n6_from_file_to_particles(qtbot, viewer, panels, picture, reference_dat
     load.choose([str(path)])
     wait_idle(qtbot, load)
     assert "46 tilts" in load.summary.text() and "0.26 nm" in load.summary.text()
-    assert load.tilt_table.rowCount() == 46
-    load.axis.setCurrentIndex(1)
+    assert load.tables_box.tilts.rowCount() == 46
+    load.geometry_box.axis.setCurrentIndex(1)
     wait_idle(qtbot, load)
-    type_into(qtbot, load.current, 2)
-    assert load.dose.text().startswith("6.24 electrons per pixel")
+    type_into(qtbot, load.dose_box.current, 2)
+    assert load.dose_box.text.text().startswith("6.24 electrons per pixel")
     picture("2-file-chosen")
-    click(qtbot, load.run_bar.run_button)
+    press(qtbot, load, "Load into viewer")
     wait_idle(qtbot, load)
     assert [layer.name for layer in viewer.layers] == ["N6_liquid_sample_stack"]
     series = item_of(viewer.layers[0])
     assert not series.has_frames
+    # the dose is a step, and a recipe repeats it
+    assert [p.step for p in series.provenance.chain()] == [
+        "read",
+        "preprocess.set_dose",
+        "preprocess.average_frames",
+    ]
+    assert series.dose_e_per_nm2 > 0
     picture("3-loaded")
 
     reconstruct.bring_to_front()

@@ -108,7 +108,7 @@ def test_n6_matlab_structure_with_ragged_frames(reference_data):
     with pytest.warns(Tomo4DWarning) as caught:
         series = t4.read(path)
     said = " ".join(str(w.message) for w in caught)
-    for part in ("pix_sz was taken to be in nanometres", "frames of one tilt", AXIS_ASSUMED):
+    for part in ("pixel size was taken to be in nanometres", "frames of one tilt", AXIS_ASSUMED):
         assert part in said
     assert len(series) == 46
     np.testing.assert_allclose(series.angles_deg, np.arange(-46, 45, 2))

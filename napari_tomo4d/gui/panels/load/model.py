@@ -1,0 +1,161 @@
+"""What is to be loaded, and what there is to say about it; without any window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_tomo4d import io
+from napari_tomo4d.data import TiltSeries, times_of
+from napari_tomo4d.dose import dose_e_per_nm2, electrons_per_pixel
+from napari_tomo4d.pipeline import run_steps
+from napari_tomo4d.progress import Progress
+
+DOSE, AVERAGE = "preprocess.set_dose", "preprocess.average_frames"
+
+SAMPLE_IS_READY = (
+    "The sample has been loaded already. Its angles and times are those of the simulation; choose "
+    "files to load others."
+)
+
+
+@dataclass(frozen=True)
+class Dose:
+    """What makes the dose.
+
+    Parameters
+    ----------
+    probe_current_pa, dwell_time_ns : float
+        Beam current, and time on each pixel of one frame.
+    """
+
+    probe_current_pa: float
+    dwell_time_ns: float
+
+    def describe(self, item: Any) -> str:
+        """Return the dose in words: of a pixel, and of a series if its pixel size is known."""
+        electrons = electrons_per_pixel(self.probe_current_pa, self.dwell_time_ns)
+        text = f"{electrons:.3g} electrons per pixel and image"
+        series = first_of(item)
+        if series is None or not series.pixel_size_nm:
+            return text
+        n_images = sum(series.frames_per_tilt)
+        one = dose_e_per_nm2(self.probe_current_pa, self.dwell_time_ns, series.pixel_size_nm)
+        return (
+            f"{text}\n{one:.3g} e⁻/nm² per image, {one * n_images:.4g} e⁻/nm² for the series "
+            f"of {n_images} images"
+        )
+
+
+@dataclass(frozen=True)
+class LoadRequest:
+    """Files, and what a person says about them.
+
+    Parameters
+    ----------
+    paths : tuple of str
+        One file, one folder, or a file for each tilt or time point.
+    given : dict
+        What `io.read` is given beside the path; it is kept with the result, so that a recipe
+        repeats it.
+    dose : Dose, optional
+    average : bool
+        Average the frames of each tilt.
+    """
+
+    paths: tuple[str, ...]
+    given: dict[str, Any] = field(default_factory=dict)
+    dose: Dose | None = None
+    average: bool = False
+
+    def look(self) -> Any:
+        """Return what the files hold; as they are, without the steps.
+
+        Raises
+        ------
+        MissingAnglesError
+            If they hold images without tilt angles, and none are given.
+        ReadError, DataError
+            If they can't be read.
+        """
+        path: Any = self.paths[0] if len(self.paths) == 1 else list(self.paths)
+        return io.read(path, **self.given)
+
+    def steps(self, item: Any) -> list[tuple[str, dict[str, Any]]]:
+        """Return the steps after reading; for tilt series only."""
+        series = first_of(item)
+        steps: list[tuple[str, dict[str, Any]]] = []
+        if series is None:
+            return steps
+        if self.dose is not None:
+            # before frames are averaged: each of them counts
+            values = {
+                "probe_current_pa": self.dose.probe_current_pa,
+                "dwell_time_ns": self.dose.dwell_time_ns,
+            }
+            steps.append((DOSE, values))
+        if self.average and series.has_frames:
+            steps.append((AVERAGE, {}))
+        return steps
+
+    def load(self, progress: Progress) -> Any:
+        """Return what the files hold, after the steps."""
+        item = self.look()
+        return run_steps(item, self.steps(item), progress)
+
+    @property
+    def name(self) -> str:
+        """The files in words."""
+        names = [Path(p).name for p in self.paths]
+        return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+    def describe(self, item: Any) -> str:
+        """Return what was found in the files, line by line."""
+        lines = [
+            f"{title.capitalize()}: {text if isinstance(text, str) else ' '.join(text)}"
+            for title, text in io.describe_item(item).items()
+        ]
+        return "\n".join([self.name, *lines])
+
+    def angles_per_image(self, angles_deg: np.ndarray, item: Any) -> list[float]:
+        """Return the tilt angles as `io.read` takes them: a file of frames needs one for each."""
+        series = first_of(item)
+        one_file = len(self.paths) == 1 and not Path(self.paths[0]).is_dir()
+        if one_file and series is not None:
+            angles_deg = np.repeat(angles_deg, series.frames_per_tilt)
+        return [float(a) for a in angles_deg]
+
+
+def first_of(item: Any) -> TiltSeries | None:
+    """Return the tilt series, or that of the first time point; None if there is none."""
+    first = None if item is None else times_of(item)[0]
+    return first if isinstance(first, TiltSeries) else None
+
+
+def loaded_text(name: str, item: Any) -> str:
+    """Return in words that a layer was loaded, and what to know about it."""
+    warnings = item.provenance.all_warnings() if item.provenance is not None else []
+    return "\n".join([f"Loaded “{name}”. Next: Clean.", *(f"Note: {w}" for w in warnings)])
+
+
+def rows_of_tilts(item: Any) -> list[Sequence[float | None]]:
+    """Return angle and number of frames of each tilt, at the first time point."""
+    series = first_of(item)
+    if series is None:
+        return []
+    return list(zip(series.angles_deg, series.frames_per_tilt, strict=True))
+
+
+def rows_of_times(item: Any) -> list[Sequence[float | None]]:
+    """Return time and temperature of each time point; None where not known."""
+    count = 0 if item is None else len(times_of(item))
+    if count < 2:
+        return []
+    unknown = [None] * count
+    times = unknown if item.times_s is None else item.times_s
+    temperatures = unknown if item.temperatures_c is None else item.temperatures_c
+    return list(zip(times, temperatures, strict=True))
