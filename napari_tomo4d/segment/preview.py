@@ -144,6 +144,7 @@ class MaskPreview:
         time : int
             Of which time point, where each has its own.
         progress : Progress, optional
+            Its preview is what `histogram` returns.
 
         Raises
         ------
@@ -155,6 +156,7 @@ class MaskPreview:
             return known
         key = self._key(settings, time)
         progress = progress or Progress()
+        progress.report(0, 1, "Counting grey values", lambda: self.histogram(time))
         arrays = as_arrays(self.volumes if key[0] < 0 else [self.volumes[time]])
         smoothing_px, enough = blur_for(arrays, settings.smoothing_px)
         progress.check()
@@ -169,6 +171,13 @@ class MaskPreview:
         found = GreyLevels(tuple(levels), float(smoothing_px), counts, edges, enough)
         self._found = key, found
         return found
+
+    def histogram(self, time: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Return counts (bin,) and edges (bin + 1,) of the grey values of one time, at once.
+
+        Before any blur, of a sample of the voxels.
+        """
+        return _histogram([np.asarray(self.volumes[time].data, np.float32)])
 
     def slice(
         self,

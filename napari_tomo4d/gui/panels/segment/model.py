@@ -1,242 +1,345 @@
-"""Thresholds as they are looked for, tried on one slice and run; without any window."""
+"""What the panel Segment works on and knows; without any window."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from skimage.filters import apply_hysteresis_threshold
 
-from napari_tomo4d.data import Labels, TimeSeries, Volume
-from napari_tomo4d.errors import DataError, ParameterError
+from napari_tomo4d import segment
+from napari_tomo4d.data import Labels, TimeSeries, Volume, times_of
 from napari_tomo4d.pipeline import run_steps
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.segment import PixelClassifier, clean_mask, threshold_noise
-from napari_tomo4d.segment.features import features, halo
-from napari_tomo4d.segment.levels import (
-    as_arrays,
-    least_smoothing,
-    multi_otsu_levels,
-    otsu_level,
-    plateaus,
-    smoothed,
+from napari_tomo4d.provenance import Provenance
+from napari_tomo4d.segment import (
+    GreyLevels,
+    MaskPreview,
+    MaskSettings,
+    PixelClassifier,
+    noise_change,
+)
+from napari_tomo4d.segment.preview import (
+    BY_HAND,
+    CLASSIFIER,
+    CLASSIFY,
+    CLEAN,
+    HYSTERESIS,
+    LEVEL,
+    THRESHOLD,
 )
 
-THRESHOLD, CLASSIFY, CLEAN = (
-    "segment.threshold_volumes",
-    "segment.classify_voxels",
-    "segment.clean_mask",
-)
-HALF, OTSU, MULTI, LEVEL, HYSTERESIS = "half-density", "otsu", "multi-otsu", "level", "hysteresis"
-CLASSIFIER = "classifier"
-METHODS = {
-    HALF: "Half density",
-    OTSU: "Otsu",
-    MULTI: "Multi-Otsu",
+Volumes = Volume | TimeSeries[Volume]
+Place = tuple[int, int, int]
+"""Time, axis (0, 1 or 2 for z, y or x) and index of a slice."""
+
+NO_VOLUME = "No volume yet: make one in the Reconstruct panel, or drop a file on the viewer."
+_TITLES = {
+    "half-density": "Half density",
+    "multi-otsu": "Multi-Otsu",
     LEVEL: "Level by hand",
-    HYSTERESIS: "Hysteresis",
     CLASSIFIER: "Classifier (brush strokes)",
 }
-"""How a mask is made, and what a person calls it."""
-
-BY_HAND = (LEVEL, HYSTERESIS)
-
-_BINS = 256
-_MOST_IN_HISTOGRAM = 2_000_000
-_REACH_PX = 16
-"""How far from the slice seeds of a hysteresis are looked for in the preview."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """All that decides what the mask will be.
-
-    Parameters
-    ----------
-    method : str
-        One of `METHODS`.
-    level, seed_level : float, optional
-        For the methods by hand, in grey values.
-    classes : int
-    smoothing_px : float, optional
-    one_level : bool
-    cleaning : dict, optional
-        Parameters of the step *Clean the mask*; None leaves it out.
-    classifier : str
-        File of the classifier.
-    """
-
-    method: str
-    level: float | None = None
-    seed_level: float | None = None
-    classes: int = 3
-    smoothing_px: float | None = None
-    one_level: bool = True
-    cleaning: dict[str, Any] | None = field(default_factory=dict)
-    classifier: str = ""
-
-    def steps(self) -> list[tuple[str, dict[str, Any]]]:
-        """Return the steps that make the mask."""
-        if self.method == CLASSIFIER:
-            first: tuple[str, dict[str, Any]] = (CLASSIFY, {"classifier": self.classifier})
-        else:
-            by_hand = self.method in BY_HAND
-            first = (
-                THRESHOLD,
-                {
-                    "method": self.method,
-                    "level": self.level if by_hand else None,
-                    "seed_level": self.seed_level if self.method == HYSTERESIS else None,
-                    "classes": self.classes,
-                    "smoothing_px": self.smoothing_px,
-                    "one_level": self.one_level,
-                },
-            )
-        return [first] if self.cleaning is None else [first, (CLEAN, self.cleaning)]
+def methods() -> dict[str, str]:
+    """Return how a mask can be made, and what a person calls it: the stage's thresholds first."""
+    names = (*segment.THRESHOLDS, CLASSIFIER)
+    return {name: _TITLES.get(name, name.replace("-", " ").capitalize()) for name in names}
 
 
 @dataclass(frozen=True, eq=False)
-class Analysis:
-    """What the grey values say.
+class Found:
+    """What a preview has found.
 
     Parameters
     ----------
-    levels : tuple of float
-        The thresholds that the method finds; for methods by hand, that of half density.
-    smoothing_px : float
-        The blur that comes first.
-    counts, edges : array (bin,), array (bin + 1,)
-        Histogram after the blur.
-    enough : bool
-        Whether the blur is enough for the noise.
+    preview : MaskPreview
+        Of which volumes.
+    settings : MaskSettings
+    levels : GreyLevels
+    place : tuple of int, optional
+        Which slice is shown.
+    mask : int32 array, two-dimensional, optional
+        Of that slice; None where none is to be outlined.
     """
 
-    levels: tuple[float, ...]
-    smoothing_px: float
-    counts: np.ndarray
-    edges: np.ndarray
-    enough: bool = True
+    preview: MaskPreview
+    settings: MaskSettings
+    levels: GreyLevels
+    place: Place | None
+    mask: np.ndarray | None
 
 
-def volumes_of(item: Volume | TimeSeries[Volume] | None) -> list[Volume]:
-    """Return the volumes of all times."""
-    if item is None:
-        return []
-    return list(item) if isinstance(item, TimeSeries) else [item]
+class SegmentModel:
+    """Volumes, how their mask is to be made, and what is known of it.
 
-
-def analyse(
-    volumes: Sequence[Volume],
-    method: str,
-    classes: int,
-    smoothing_px: float | None,
-    progress: Progress | None = None,
-) -> Analysis:
-    """Find blur, threshold and histogram of volumes that share a threshold.
-
-    Parameters
+    Attributes
     ----------
-    volumes : sequence of Volume
-    method : str
-        One of `METHODS`.
-    classes : int
-        For multi-Otsu.
-    smoothing_px : float, optional
-        By default as little as the noise allows.
-    progress : Progress, optional
-
-    Raises
-    ------
-    DataError
-        If all voxels of a volume are equal.
-    """
-    progress = progress or Progress()
-    arrays = as_arrays(volumes)
-    enough = True
-    if smoothing_px is None:
-        smoothing_px, enough = least_smoothing([arrays[0], arrays[-1]][: len(arrays)])
-    progress.check()
-    arrays = [smoothed(a, smoothing_px) for a in arrays]
-    progress.check()
-    if method == OTSU:
-        levels = [otsu_level(arrays)]
-    elif method == MULTI:
-        levels = multi_otsu_levels(arrays, classes)
-    else:
-        levels = [plateaus(arrays).middle]
-    progress.check()
-    thin = []
-    for a in arrays:
-        step = int(np.ceil((a.size * len(arrays) / _MOST_IN_HISTOGRAM) ** (1 / 3)))
-        thin.append(a[::step, ::step, ::step].ravel())
-    counts, edges = np.histogram(np.concatenate(thin), _BINS)
-    return Analysis(tuple(levels), float(smoothing_px), counts, edges, enough)
-
-
-def slice_mask(
-    volume: Volume,
-    axis: int,
-    index: int,
-    settings: Settings,
-    analysis: Analysis,
-    classifier: PixelClassifier | None = None,
-) -> np.ndarray:
-    """Return the mask of one slice, from a slab around it.
-
-    Parameters
-    ----------
-    volume : Volume
-    axis, index : int
-        Across which axis, and where.
-    settings : Settings
-    analysis : Analysis
-        Its blur is used, and its levels if none are given by hand.
+    item : Volume or TimeSeries of Volume, optional
+    settings : MaskSettings
+        As the form has them.
+    levels : GreyLevels, optional
+        Of these volumes; None until they are found.
     classifier : PixelClassifier, optional
-        For that method.
+    classifier_file : str
+        Where it is kept; empty while it is in no file.
+    made : MaskSettings, optional
+        Those of the mask made last.
+    """
+
+    def __init__(self) -> None:
+        self.item: Volumes | None = None
+        self.settings = MaskSettings("half-density")
+        self.levels: GreyLevels | None = None
+        self.made: MaskSettings | None = None
+        self.classifier: PixelClassifier | None = None
+        self.classifier_file = ""
+        self._preview: MaskPreview | None = None
+
+    # -- input -----------------------------------------------------------------------------
+
+    def set_item(self, item: Volumes | None) -> bool:
+        """Work on other volumes, forgetting what was found in others; returns whether it does."""
+        if item is self.item:
+            return False
+        self.item = item
+        self._preview = None if item is None else MaskPreview(item)
+        self.levels = self.made = None
+        return True
+
+    def describe(self) -> str:
+        """Return what there is to work on, or what to do first."""
+        if self.item is None:
+            return NO_VOLUME
+        volumes = times_of(self.item)
+        size = volumes[0].pixel_size_nm
+        text = " x ".join(map(str, volumes[0].data.shape)) + " voxels (z, y, x)"
+        text += f" of {size:.4g} nm" if size else ""
+        return text + (f", {len(volumes)} time points" if isinstance(self.item, TimeSeries) else "")
+
+    def problem(self) -> str:
+        """Return why no mask can be made, empty if nothing is missing."""
+        s = self.settings
+        if self.item is None:
+            return NO_VOLUME
+        if s.method == CLASSIFIER and self.classifier is None:
+            return "Paint strokes and train a classifier, or load one."
+        if s.method in BY_HAND and s.level is None:
+            return "The grey values are still being counted."
+        if s.method == HYSTERESIS and (s.seed_level is None or s.seed_level < (s.level or 0)):
+            return "The upper level lies below the lower one."
+        return ""
+
+    # -- levels ----------------------------------------------------------------------------
+
+    def lines(self) -> tuple[float, ...]:
+        """Return the levels that are used, rising; none while nothing is known."""
+        s = self.settings
+        if self.levels is None or s.method == CLASSIFIER:
+            return ()
+        if s.method not in BY_HAND:
+            return self.levels.levels
+        level = self.levels.levels[0] if s.level is None else s.level
+        seed = self._seed(level) if s.seed_level is None else s.seed_level
+        return (level, seed) if s.method == HYSTERESIS else (level,)
+
+    def use(self, settings: MaskSettings) -> None:
+        """Take over settings; what a method by hand lacks begins at the level that is used."""
+        if settings.method in BY_HAND and self.levels is not None:
+            level, seed = settings.level, settings.seed_level
+            if level is None:
+                level = self.rounded(self.levels.levels[0])
+            if settings.method == HYSTERESIS and seed is None:
+                seed = self._seed(level)
+            settings = dataclasses.replace(settings, level=level, seed_level=seed)
+        self.settings = settings
+
+    def choose(self, method: str) -> None:
+        """Take another method; levels by hand begin where those of the last one were."""
+        lines = self.lines()
+        level = self.rounded(lines[0]) if lines else None
+        self.use(dataclasses.replace(self.settings, method=method, level=level, seed_level=None))
+
+    def drag(self, index: int, value: float) -> None:
+        """Move one of the `lines`; a level that was found becomes a level by hand."""
+        s, value = self.settings, self.rounded(value)
+        if s.method == HYSTERESIS:
+            low, high = self.lines()
+            if index == 0:
+                self.settings = dataclasses.replace(s, level=min(value, high))
+            else:
+                self.settings = dataclasses.replace(s, seed_level=max(value, low))
+        else:
+            self.settings = dataclasses.replace(s, method=LEVEL, level=value, seed_level=None)
+
+    @property
+    def decimals(self) -> int:
+        """Decimals that a level needs: four digits of the span of grey values."""
+        if self.levels is None:
+            return 2
+        span = float(self.levels.edges[-1] - self.levels.edges[0]) or 1.0
+        return int(np.clip(3 - np.floor(np.log10(span)), 0, 9))
+
+    def rounded(self, level: float) -> float:
+        """Return a level with as many decimals as are shown of it."""
+        return round(float(level), self.decimals)
+
+    def _seed(self, level: float) -> float:
+        """Return an upper level to begin with, above the lower one."""
+        top = level if self.levels is None else float(self.levels.edges[-1])
+        return self.rounded(level + 0.25 * (top - level))
+
+    # -- preview ---------------------------------------------------------------------------
+
+    def look(self, place: Place | None, made_is_seen: bool) -> Callable[[Progress], Found]:
+        """Return what finds levels and the mask of a slice, with the settings as they are now.
+
+        Parameters
+        ----------
+        place : tuple of int, optional
+            The slice that is shown.
+        made_is_seen : bool
+            Whether the mask made last is in the viewer: with its settings, no outline is needed.
+        """
+        preview, settings, classifier = self._preview, self.settings, self.classifier
+        assert preview is not None, "there are no volumes"
+        if settings.method == CLASSIFIER:
+            ready = classifier is not None
+        else:
+            ready = settings.method not in BY_HAND or settings.level is not None
+        ready = ready and not (made_is_seen and settings == self.made)
+
+        def look(progress: Progress) -> Found:
+            levels = preview.levels(settings, place[0] if place else 0, progress)
+            mask = None
+            if ready and place is not None:
+                time, axis, index = place
+                mask = preview.slice(settings, axis, index, time, classifier, progress)
+            return Found(preview, settings, levels, place, mask)
+
+        return look
+
+    def take(self, found: Found) -> bool:
+        """Keep what was found; returns whether it belongs to these volumes."""
+        if found.preview is not self._preview:
+            return False
+        self.levels = found.levels
+        self.use(self.settings)
+        return True
+
+    def words(self, found: Found) -> str:
+        """Return what the outline of a slice shows."""
+        s, levels = found.settings, found.levels
+        if s.method == CLASSIFIER:
+            if self.classifier is None:
+                return "No classifier yet, so no mask is outlined."
+            text = "The outline is what the classifier takes for particles in this slice."
+        else:
+            text = "The outline is the mask in this slice"
+            if levels.smoothing_px:
+                least = ", as little as the noise allows" if s.smoothing_px is None else ""
+                text += f", after a blur of {levels.smoothing_px:g} px{least}"
+            text += "."
+            if not levels.enough:
+                text += " Noise still reaches the threshold; reconstruct more smoothly (TV)."
+        if found.place is None:
+            return "Show a slice of the volume (2D) to see the outline of its mask."
+        if found.mask is None:
+            return "This mask is made already; change something to see another outline."
+        if not found.mask.any():
+            return "No particle in this slice at this level; move the slice or the level."
+        cleaning = s.cleaning or {}
+        if cleaning.get("fill_holes") or cleaning.get("min_diameter_px"):
+            text += " Holes and small pieces are cleaned by the run."
+        return text
+
+    # -- classifier ------------------------------------------------------------------------
+
+    def trained(self, classifier: PixelClassifier) -> None:
+        """Use a classifier that was just trained, and is in no file yet."""
+        self.classifier, self.classifier_file = classifier, ""
+
+    def load_classifier(self, path: str) -> None:
+        """Use the classifier of a file.
+
+        Raises
+        ------
+        ReadError
+            If there is none in it; the one in use stays.
+        """
+        self.classifier = PixelClassifier.load(path)
+        self.classifier_file = path
+
+    def save_classifier(self, path: str) -> None:
+        """Write the classifier to a file, from which a recipe repeats it.
+
+        Raises
+        ------
+        WriteError
+            If it can't be written.
+        """
+        assert self.classifier is not None, "there is no classifier"
+        path = path if path.endswith(".npz") else f"{path}.npz"
+        self.classifier.save(path)
+        self.classifier_file = path
+
+    def classifier_state(self, painted_on: str) -> str:
+        """Return which classifier is in use, and what to do next.
+
+        Parameters
+        ----------
+        painted_on : str
+            What the brush strokes belong to; empty while there are none.
+        """
+        if self.classifier_file:
+            return f"In use: {Path(self.classifier_file).name}."
+        if self.classifier is not None:
+            return "Trained, not yet in a file. More strokes where it is wrong, then Train again."
+        if painted_on:
+            return f"Paint on {painted_on}: some background, some particles, then Train."
+        return "Press Brush strokes to paint examples, or load a classifier."
+
+
+def settings_from(done: dict[str, dict[str, Any]]) -> MaskSettings | None:
+    """Return the settings with which a mask was made.
+
+    Parameters
+    ----------
+    done : dict of str to dict
+        Parameters of the steps that made it, by name.
 
     Returns
     -------
-    int32 array, two-dimensional
-        Holes and small pieces are left as they are: what they are is told by the volume.
+    MaskSettings or None
+        None if these steps made no mask.
     """
-    cleaning = settings.cleaning or {}
-    reach = 2 * (cleaning.get("opening_px", 0) + cleaning.get("closing_px", 0))
-    if settings.method == CLASSIFIER:
-        margin = int(np.ceil(reach))
-    else:
-        margin = int(np.ceil(4 * analysis.smoothing_px + reach)) + 1
-    if settings.method == HYSTERESIS:
-        margin = max(margin, _REACH_PX)
-    data, middle = _slab(volume.data, axis, index, margin)
-    if settings.method == CLASSIFIER:
-        if classifier is None:
-            raise DataError("There is no classifier yet: paint strokes and train it, or load one.")
-        mask = _classified(volume.data, axis, index, margin, classifier)
-    else:
-        mask = _thresholded(smoothed(data, analysis.smoothing_px), settings, analysis)
-    if settings.cleaning is not None:
-        few = {**cleaning, "fill_holes": False, "min_diameter_px": 0.0}
-        mask = clean_mask(Labels(mask), **few).data
-    return mask.take(middle, axis)
+    cleaning = done.get(CLEAN)
+    if CLASSIFY in done:
+        file = str(done[CLASSIFY].get("classifier", ""))
+        return MaskSettings(CLASSIFIER, cleaning=cleaning, classifier=file)
+    if THRESHOLD not in done:
+        return None
+    known = {f.name for f in dataclasses.fields(MaskSettings)} - {"cleaning", "classifier"}
+    given = {name: value for name, value in done[THRESHOLD].items() if name in known}
+    return MaskSettings(**given, cleaning=cleaning)
 
 
 def make_mask(
-    item: Volume | TimeSeries[Volume], settings: Settings, name: str, progress: Progress
-) -> tuple[Any, str, list[str]]:
+    item: Volumes, settings: MaskSettings, name: str, progress: Progress
+) -> tuple[Labels | TimeSeries[Labels], str, list[str]]:
     """Return the mask of all times, its key numbers, and what is to be noted."""
-    mask = run_steps(item, settings.steps(), progress.part(0, 1))
-    mask = dataclasses.replace(mask, name=name)
-    made = mask.provenance
-    notes = [] if made is None else [f"Note: {w}" for p in _own(made) for w in p.warnings]
+    mask = dataclasses.replace(run_steps(item, settings.steps(), progress.part(0, 1)), name=name)
+    notes = [f"Note: {w}" for p in _own(mask.provenance) for w in p.warnings]
     return mask, key_numbers(item, mask), notes
 
 
-def key_numbers(item: Volume | TimeSeries[Volume], mask: Any) -> str:
+def key_numbers(item: Volumes, mask: Labels | TimeSeries[Labels]) -> str:
     """Return the level, what part of the volume is filled, and how sure that is."""
-    volumes, masks = volumes_of(item), list(mask) if isinstance(mask, TimeSeries) else [mask]
+    volumes, masks = times_of(item), times_of(mask)
     ends = sorted({0, len(volumes) - 1})
     filled = [float((np.asarray(masks[i].data) > 0).mean()) for i in ends]
     words = []
@@ -244,9 +347,8 @@ def key_numbers(item: Volume | TimeSeries[Volume], mask: Any) -> str:
     blur = float(masks[0].metadata.get("smoothing_px", 0) or 0)
     if levels[0] is not None:
         shown = list(dict.fromkeys(f"{v:.4g}" for v in levels if v is not None))
-        words.append(
-            f"Level {' to '.join(shown)}" + (f" after a blur of {blur:g} px." * (blur > 0) or ".")
-        )
+        after = f" after a blur of {blur:g} px" if blur > 0 else ""
+        words.append(f"Level {' to '.join(shown)}{after}.")
     if isinstance(item, TimeSeries):
         parts = [f"{100 * f:.3g} % at {item.label(i)}" for i, f in zip(ends, filled, strict=True)]
         words.append(f"Particles fill {', '.join(parts)}.")
@@ -254,8 +356,8 @@ def key_numbers(item: Volume | TimeSeries[Volume], mask: Any) -> str:
         words.append(f"Particles fill {100 * filled[0]:.3g} % of the volume.")
     changes = [
         noise_change(volumes[i], masks[i], level)
-        for i, level in zip(ends, levels, strict=True)
-        if level is not None and 0 < filled[ends.index(i)] < 1
+        for i, level, part in zip(ends, levels, filled, strict=True)
+        if level is not None and 0 < part < 1
     ]
     if changes:
         least, most = min(c[0] for c in changes), max(c[1] for c in changes)
@@ -266,27 +368,6 @@ def key_numbers(item: Volume | TimeSeries[Volume], mask: Any) -> str:
     return " ".join(words)
 
 
-def noise_change(volume: Volume, mask: Labels, level: float) -> tuple[float, float]:
-    """Return by what part the volume shrinks and grows within the noise of the threshold.
-
-    Returns
-    -------
-    least, most : float
-        -0.02 and 0.03 for 2 % less and 3 % more.
-    """
-    low, high = threshold_noise(volume, mask, level)
-    data = smoothed(
-        np.asarray(volume.data, np.float32), float(mask.metadata.get("smoothing_px", 0) or 0)
-    )
-    whole = np.count_nonzero(data > level)
-    if not whole:
-        return 0.0, 0.0
-    return (
-        np.count_nonzero(data > high) / whole - 1,
-        np.count_nonzero(data > low) / whole - 1,
-    )
-
-
 def _first_level(mask: Labels) -> float | None:
     """Return the level above which something is a particle, None for a classifier."""
     level = mask.metadata.get("level")
@@ -295,45 +376,6 @@ def _first_level(mask: Labels) -> float | None:
     return None if level is None else float(level)
 
 
-def _own(made: Any) -> list[Any]:
-    return [p for p in made.chain() if p.step in (THRESHOLD, CLASSIFY, CLEAN)]
-
-
-def _slab(data: Any, axis: int, index: int, margin: int) -> tuple[np.ndarray, int]:
-    """Return the slices around one, and which of them it is."""
-    start = max(index - margin, 0)
-    place = [slice(None)] * 3
-    place[axis] = slice(start, min(index + margin + 1, data.shape[axis]))
-    return np.asarray(data[tuple(place)], np.float32), index - start
-
-
-def _thresholded(data: np.ndarray, settings: Settings, analysis: Analysis) -> np.ndarray:
-    if settings.method in BY_HAND and settings.level is None:
-        raise ParameterError("There is no level yet; drag the line in the histogram.")
-    if settings.method == HYSTERESIS:
-        low = settings.level
-        high = low if settings.seed_level is None else settings.seed_level
-        return apply_hysteresis_threshold(data, low, high).astype(np.int32)
-    levels = (settings.level,) if settings.method == LEVEL else analysis.levels
-    mask = np.zeros(data.shape, np.int32)
-    for level in levels:
-        mask += data > np.float32(level)
-    return mask
-
-
-def _classified(
-    data: Any, axis: int, index: int, margin: int, classifier: PixelClassifier
-) -> np.ndarray:
-    """Return the classes of the slices around one; features look further than that."""
-    scales = classifier.scales_px
-    wide, _ = _slab(data, axis, index, margin + halo(scales))
-    found = features((wide - np.float32(classifier.offset)) / np.float32(classifier.scale), scales)
-    start = max(index - margin - halo(scales), 0)
-    first = max(index - margin, 0)
-    last = min(index + margin + 1, data.shape[axis])
-    found = np.moveaxis(
-        np.moveaxis(found, axis + 1, 1)[:, first - start : last - start], 1, axis + 1
-    )
-    shares = classifier.forest.predict(found.reshape(len(found), -1))
-    values = np.array(classifier.strokes, np.int32) - 1
-    return values[np.argmax(shares, axis=0)].reshape(found.shape[1:])
+def _own(made: Provenance | None) -> list[Provenance]:
+    chain = [] if made is None else made.chain()
+    return [p for p in chain if p.step in (THRESHOLD, CLASSIFY, CLEAN)]

@@ -4,37 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QComboBox,
+    QDoubleSpinBox,
     QFormLayout,
     QGroupBox,
     QLabel,
+    QSpinBox,
     QVBoxLayout,
 )
 
-from napari_tomo4d.gui.panels.segment.model import (
-    BY_HAND,
-    CLASSIFIER,
-    HYSTERESIS,
-    LEVEL,
-    METHODS,
-    MULTI,
-    THRESHOLD,
-    Analysis,
-)
-from napari_tomo4d.gui.widgets.form import ParameterForm
-from napari_tomo4d.gui.widgets.number_box import count_box, number_box
-from napari_tomo4d.gui.widgets.wheel import ignore_wheel
+from napari_tomo4d.gui.widgets.form import ParameterForm, ignore_wheel
 from napari_tomo4d.pipeline import STEPS
+from napari_tomo4d.segment import MaskSettings
+from napari_tomo4d.segment.preview import BY_HAND, CLASSIFIER, HYSTERESIS, LEVEL, THRESHOLD
 
 _TIPS = {
     "method": "Half density: halfway between background and particles, where the surface is. "
     "Otsu: too low where particles are few. Hysteresis: above the lower level if connected to "
     "something above the upper one.",
     "level": "Brighter voxels are particles. Drag the line in the histogram.",
-    "seed": "A particle has to be brighter than this somewhere.",
+    "seed_level": "A particle has to be brighter than this somewhere.",
     "classes": "Classes of brightness with the background. Cleaned, all but the darkest are "
     "particles; to take only the brightest, drag its line.",
 }
@@ -43,118 +34,102 @@ _TIPS = {
 class ThresholdBox(QGroupBox):
     """Parameters of the step *Threshold*, only those that the method uses.
 
+    Parameters
+    ----------
+    methods : dict of str to str
+        Names of the methods, and what a person calls them.
+
     Signals
     -------
-    changed()
-        After an edit of a parameter.
-    method_changed()
+    edited(dict)
+        What a person has changed: fields of `MaskSettings` and their values.
+    chosen(method)
         Another method was chosen.
     """
 
-    changed = Signal()
-    method_changed = Signal()
+    edited = Signal(dict)
+    chosen = Signal(str)
 
-    def __init__(self) -> None:
+    def __init__(self, methods: dict[str, str]) -> None:
         super().__init__("Threshold")
         self.method = QComboBox()
-        for name, title in METHODS.items():
+        for name, title in methods.items():
             self.method.addItem(title, name)
-        ignore_wheel(self.method)
-        self.level, self.seed_level = number_box(0, -1e9, 1e9), number_box(0, -1e9, 1e9)
-        self.classes = count_box(3, 2, 5)
-        self._fields = {
-            "method": self.method,
-            "level": self.level,
-            "seed": self.seed_level,
-            "classes": self.classes,
-        }
-        titles = ("Method", "Level", "Upper level", "Classes")
-        form, self._labels = QFormLayout(), {}
-        for (name, widget), title in zip(self._fields.items(), titles, strict=True):
-            self._labels[name] = QLabel(title)
-            for part in (widget, self._labels[name]):
+        self.level, self.seed_level = QDoubleSpinBox(), QDoubleSpinBox()
+        self.classes = QSpinBox()
+        self.classes.setRange(2, 5)
+        self._fields: dict[str, tuple[QLabel, Any]] = {}
+        form = QFormLayout()
+        for name, title, widget in (
+            ("method", "Method", self.method),
+            ("level", "Level", self.level),
+            ("seed_level", "Upper level", self.seed_level),
+            ("classes", "Classes", self.classes),
+        ):
+            ignore_wheel(widget)
+            label = QLabel(title)
+            for part in (widget, label):
                 part.setToolTip(_TIPS[name])
-            form.addRow(self._labels[name], widget)
+            form.addRow(label, widget)
+            self._fields[name] = label, widget
         for spin in (self.level, self.seed_level):
-            spin.valueChanged.connect(self._edited)
-        self.classes.valueChanged.connect(self._edited)
-        self.method.currentIndexChanged.connect(self._choice_changed)
-        self.form = ParameterForm(STEPS[THRESHOLD], ("method", "level", "seed_level", "classes"))
-        self.form.changed.connect(self._edited)
+            spin.setRange(-1e9, 1e9)
+        for name in ("level", "seed_level", "classes"):
+            spin = self._fields[name][1]
+            spin.setKeyboardTracking(False)
+            spin.valueChanged.connect(lambda value, n=name: self.edited.emit({n: value}))
+        self.method.currentIndexChanged.connect(lambda _: self.chosen.emit(self.method.currentData()))
+        several = ("one_level",)
+        by_hand = ("method", "level", "seed_level", "classes")
+        self.form = ParameterForm(STEPS[THRESHOLD], (*by_hand, *several))
+        # only where there are several times
+        self.times_form = ParameterForm(
+            STEPS[THRESHOLD], tuple(n for n in STEPS[THRESHOLD].parameters if n not in several)
+        )
+        for part in (self.form, self.times_form):
+            part.changed.connect(lambda p=part: self.edited.emit(p.values()))
         layout = QVBoxLayout(self)
         layout.addLayout(form)
         layout.addWidget(self.form)
-        self._quiet = False
-        self._choice_changed()
+        layout.addWidget(self.times_form)
 
-    @property
-    def chosen(self) -> str:
-        """Name of the method."""
-        return str(self.method.currentData())
+    def show_settings(self, settings: MaskSettings, decimals: int, several_times: bool) -> None:
+        """Show settings, without emitting anything.
 
-    def choose(self, method: str) -> None:
-        """Choose a method, and tell nobody."""
-        self._quiet = True
-        self.method.setCurrentIndex(list(METHODS).index(method))
-        self._quiet = False
-
-    def set_levels(self, level: float | None = None, seed: float | None = None) -> None:
-        """Set levels, and tell nobody."""
-        self._quiet = True
-        for spin, value in ((self.level, level), (self.seed_level, seed)):
+        Parameters
+        ----------
+        settings : MaskSettings
+        decimals : int
+            As many as a level of these grey values needs.
+        several_times : bool
+            Whether there is more than one time to share levels.
+        """
+        s = settings
+        shown = {
+            "method": True,
+            "level": s.method in BY_HAND,
+            "seed_level": s.method == HYSTERESIS,
+            "classes": s.method == "multi-otsu",
+        }
+        for name, (label, widget) in self._fields.items():
+            widget.blockSignals(True)
+            for part in (label, widget):
+                part.setVisible(shown[name])
+        self.method.setCurrentIndex(self.method.findData(s.method))
+        self._fields["level"][0].setText("Level" if s.method == LEVEL else "Lower level")
+        for spin, value in ((self.level, s.level), (self.seed_level, s.seed_level)):
             if value is not None:
+                # rounded to fewer it would be another threshold
+                needed = len(f"{value:.9f}".rstrip("0").partition(".")[2])
+                spin.setDecimals(max(decimals, needed))
                 spin.setValue(value)
-        self._quiet = False
-
-    def set_values(self, given: dict[str, Any]) -> None:
-        """Fill in parameters of the step, and tell nobody."""
-        self.choose(given["method"])
-        self._quiet = True
-        self.form.set_values(given)
-        self.classes.setValue(given.get("classes") or 3)
-        for spin, name in ((self.level, "level"), (self.seed_level, "seed_level")):
-            if given.get(name) is not None:
-                # rounded to what the histogram asked for it would be another threshold
-                spin.setDecimals(9)
-                spin.setValue(given[name])
-        self._quiet = False
-
-    def fit(self, analysis: Analysis) -> None:
-        """Give the levels as many digits as the grey values need."""
-        span = float(analysis.edges[-1] - analysis.edges[0]) or 1.0
-        order = float(np.floor(np.log10(span)))
-        self._quiet = True
-        for spin in (self.level, self.seed_level):
-            spin.setDecimals(int(np.clip(3 - order, 0, 9)))
-            spin.setSingleStep(10.0 ** (order - 2))
-        self._quiet = False
-
-    def offer_seed(self, analysis: Analysis) -> None:
-        """Begin with an upper level that is above the lower one."""
-        low, top = self.level.value(), float(analysis.edges[-1])
-        if not low < self.seed_level.value() < top:
-            self.set_levels(seed=low + 0.25 * (top - low))
-
-    def show_several_times(self, several: bool) -> None:
-        """Offer one threshold for all times only where there are several."""
-        widget = self.form._widgets["one_level"].native
-        forms = self.form.findChildren(QFormLayout)
-        for part in (widget, *(form.labelForField(widget) for form in forms)):
-            if part is not None:
-                part.setVisible(several)
-
-    def _edited(self, *_: Any) -> None:
-        if not self._quiet:
-            self.changed.emit()
-
-    def _choice_changed(self, _index: int = 0) -> None:
-        method = self.chosen
-        shown = {"method": True, "level": method in BY_HAND, "seed": method == HYSTERESIS}
-        shown["classes"] = method == MULTI
-        for name, visible in shown.items():
-            self._labels[name].setVisible(visible)
-            self._fields[name].setVisible(visible)
-        self._labels["level"].setText("Level" if method == LEVEL else "Lower level")
-        self.form.setVisible(method != CLASSIFIER)
-        if not self._quiet:
-            self.method_changed.emit()
+            spin.setSingleStep(10.0 ** (1 - decimals))
+        self.classes.setValue(s.classes)
+        for _, widget in self._fields.values():
+            widget.blockSignals(False)
+        for part, names in ((self.form, ("smoothing_px",)), (self.times_form, ("one_level",))):
+            part.blockSignals(True)
+            part.set_values({n: getattr(s, n) for n in names})
+            part.blockSignals(False)
+        self.form.setVisible(s.method != CLASSIFIER)
+        self.times_form.setVisible(s.method != CLASSIFIER and several_times)

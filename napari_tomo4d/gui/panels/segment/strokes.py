@@ -1,0 +1,96 @@
+"""The layer on which examples of particles and background are painted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+STROKES_LAYER = "brush strokes"
+BACKGROUND, PARTICLE = 1, 2
+
+_COLOURS: dict[int | None, Any] = {
+    BACKGROUND: "#4fc3f7",
+    PARTICLE: "#ff8a65",
+    3: "#81c784",
+    4: "#ba68c8",
+}
+
+
+class Strokes:
+    """Brush strokes over the volume of one time.
+
+    Attributes
+    ----------
+    layer : napari.layers.Labels, optional
+        Painted on; None before `begin`.
+    source : napari.layers.Layer, optional
+        The layer of the volume.
+    time : int
+        Which of its times.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        self.layer: Any = None
+        self.source: Any = None
+        self.time = 0
+        self._said = ""
+
+    @property
+    def there(self) -> bool:
+        """Whether the layer is in the viewer."""
+        return self.layer is not None and self.layer in self._viewer.layers
+
+    @property
+    def usable(self) -> bool:
+        """Whether the layer and the volume that it belongs to are in the viewer."""
+        return self.there and self.source in self._viewer.layers
+
+    @property
+    def painted_on(self) -> str:
+        """What is painted on, in words; empty if the layer is not there."""
+        return self._said if self.there else ""
+
+    def begin(self, source: Any, time: int, said: str) -> None:
+        """Add the layer over a volume at one time, or go back to it.
+
+        Parameters
+        ----------
+        source : napari.layers.Layer
+            Of the volume, or of those of all times.
+        time : int
+            Which time is painted on.
+        said : str
+            What that is, in words.
+        """
+        from napari.utils.colormaps import DirectLabelColormap
+
+        if not (self.there and self.source is source):
+            if self.there:
+                self._viewer.layers.remove(self.layer)
+            shape = source.data.shape[-3:]
+            self.layer = self._viewer.add_labels(
+                np.zeros(shape, np.uint8),
+                name=STROKES_LAYER,
+                scale=source.scale[-3:],
+                translate=source.translate[-3:],
+                units=source.units[-3:],
+                axis_labels=source.axis_labels[-3:],
+                colormap=DirectLabelColormap(color_dict={None: "transparent", **_COLOURS}),
+            )
+            self.source, self.time, self._said = source, time, said
+            self.layer.brush_size = max(3, round(max(shape) / 30))
+        self.paint_with(BACKGROUND)
+
+    def paint_with(self, kind: int) -> None:
+        """Make the brush paint `BACKGROUND` or `PARTICLE`."""
+        if self.there:
+            self.layer.visible = True
+            self._viewer.layers.selection.active = self.layer
+            self.layer.mode = "paint"
+            self.layer.selected_label = kind
+
+    def array(self) -> np.ndarray:
+        """Return a copy of what was painted, (z, y, x)."""
+        return np.array(self.layer.data)
