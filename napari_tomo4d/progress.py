@@ -27,7 +27,8 @@ class Snapshot:
     residuals: Sequence[float] = ()
 
 
-Preview = Callable[[], Snapshot]
+Preview = Callable[[], object]
+"""Makes an intermediate result: a `Snapshot` of an iterative step."""
 
 
 class Progress:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_tomo4d.gui.canvas.overlay import add_over, remove
+
 PREVIEW_LAYER = "mask preview"
 
 _COLOURS: dict[int | None, Any] = {1: "#ffd54f", 2: "#ff8a65", 3: "#f06292", 4: "#ba68c8"}
@@ -26,54 +28,49 @@ def outline(mask: np.ndarray) -> np.ndarray:
     return np.where(edge, mask, 0)
 
 
-class MaskOverlay:
+class MaskOutline:
     """A layer of one slice; it is in the list of layers only while there is a preview."""
 
     def __init__(self, viewer: Any) -> None:
-        self.viewer = viewer
+        self._viewer = viewer
         self.layer: Any = None
         self.mask: np.ndarray | None = None
 
     @property
     def shown(self) -> bool:
         """Whether the layer is in the viewer."""
-        return self.layer is not None and self.layer in self.viewer.layers
+        return self.layer is not None and self.layer in self._viewer.layers
 
     def show(self, mask: np.ndarray, axis: int, index: int, over: Any) -> None:
-        """Draw the mask (two-dimensional) of one slice of a layer."""
+        """Draw the outline of a mask over a slice of a layer.
+
+        Parameters
+        ----------
+        mask : int array, two-dimensional
+        axis, index : int
+            Across which axis (0, 1 or 2 for z, y or x), and where.
+        over : napari.layers.Layer
+            Of the volume.
+        """
+        from napari.layers import Labels
         from napari.utils.colormaps import DirectLabelColormap
 
         data = np.expand_dims(outline(mask), axis)
-        scale, translate = np.array(over.scale[-3:]), np.array(over.translate[-3:])
-        translate[axis] += index * scale[axis]
+        translate = np.array(over.translate[-3:])
+        translate[axis] += index * over.scale[-3:][axis]
         if self.shown and self.layer.data.shape == data.shape:
             self.layer.data = data
             self.layer.translate = translate
-            self.mask = mask
-            return
-        self.hide()
+        else:
+            self.hide()
+            colours = DirectLabelColormap(color_dict={None: "transparent", **_COLOURS})
+            layer = Labels(
+                data, name=PREVIEW_LAYER, translate=translate, opacity=1.0, colormap=colours
+            )
+            self.layer = add_over(self._viewer, over, layer)
         self.mask = mask
-        selected = set(self.viewer.layers.selection)
-        active = self.viewer.layers.selection.active
-        self.layer = self.viewer.add_labels(
-            data,
-            name=PREVIEW_LAYER,
-            scale=scale,
-            translate=translate,
-            units=over.units[-3:],
-            axis_labels=over.axis_labels[-3:],
-            opacity=1.0,
-            colormap=DirectLabelColormap(color_dict={None: "transparent", **_COLOURS}),
-        )
-        # made by the panel only, so that nobody paints on it
-        self.layer.editable = False
-        self.viewer.layers.selection.clear()
-        self.viewer.layers.selection.update(selected & set(self.viewer.layers))
-        if active in self.viewer.layers:
-            self.viewer.layers.selection.active = active
 
     def hide(self) -> None:
         """Take the layer away."""
-        if self.shown:
-            self.viewer.layers.remove(self.layer)
+        remove(self._viewer, self.layer)
         self.layer = self.mask = None
