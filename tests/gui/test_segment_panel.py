@@ -13,33 +13,33 @@ from scipy import ndimage
 
 import napari_tomo4d as t4
 from napari_tomo4d.gui.canvas.layers import item_of
-from napari_tomo4d.gui.panels.segment.classifier_box import STROKES_LAYER
 from napari_tomo4d.gui.panels.segment.mask_outline import PREVIEW_LAYER
-from napari_tomo4d.gui.panels.segment.model import METHODS, noise_change
+from napari_tomo4d.gui.panels.segment.model import methods
+from napari_tomo4d.gui.panels.segment.panel import SegmentPanel
+from napari_tomo4d.gui.panels.segment.strokes import STROKES_LAYER
 from napari_tomo4d.pipeline import run_steps
-from napari_tomo4d.segment import threshold_volumes
+from napari_tomo4d.segment import MaskSettings
 
 NOISE = 0.06
 
 
 @pytest.fixture(scope="module")
 def volumes():
-    """Three times of sintering spheres of density 1, with noise."""
-    experiment, truth = t4.simulate.sintering(n_times=3, shape=(64, 96, 96))
+    """Two times of sintering spheres of density 1, with noise."""
+    experiment, truth = t4.simulate.sintering(n_times=2, shape=(48, 64, 64))
     rng = np.random.default_rng(0)
     items = []
-    for volume in truth.volumes[:3]:
+    for volume in truth.volumes:
         noise = rng.normal(0, NOISE, volume.data.shape).astype(np.float32)
         items.append(t4.Volume(volume.data + noise, volume.pixel_size_nm, name="sintered"))
     return experiment.with_items(items, name="sintered")
 
 
 @pytest.fixture
-def empty(qtbot, panels):
-    """The panel in front, without data."""
-    result = panels["Segment"]
-    result.bring_to_front()
-    qtbot.waitUntil(lambda: not result.visibleRegion().isEmpty())
+def empty(qtbot, dock):
+    """The panel, without data."""
+    result = dock(SegmentPanel)
+    qtbot.waitUntil(lambda: result.in_front)
     return result
 
 
@@ -51,7 +51,7 @@ def panel(qtbot, empty, volumes):
 
 
 def wait_outline(qtbot, panel):
-    qtbot.waitUntil(lambda: panel._analysis is not None and not panel.busy, timeout=60000)
+    qtbot.waitUntil(lambda: panel.model.levels is not None and not panel.busy, timeout=60000)
 
 
 def canvas():
@@ -110,15 +110,14 @@ def drag_line(qtbot, panel, start, end):
 
 
 def choose(qtbot, panel, method):
-    panel.method.setFocus()
-    panel.method.setCurrentText(METHODS[method])
+    panel.threshold_box.method.setCurrentText(methods()[method])
     wait_outline(qtbot, panel)
 
 
 def outlined(panel):
     """Return the previewed mask, two-dimensional, once its outline is drawn."""
-    edge = np.asarray(panel.overlay.layer.data).squeeze()
-    mask = panel.overlay.mask
+    edge = np.asarray(panel.outline.layer.data).squeeze()
+    mask = panel.outline.mask
     inner = ndimage.binary_erosion(mask > 0, border_value=1)
     # drawn is what has something else beside it
     np.testing.assert_array_equal(edge > 0, (mask > 0) & ~inner)
@@ -143,14 +142,14 @@ def test_drag_the_threshold_and_run(qtbot, panel, viewer, volumes, picture):
     # spheres of density 1 in 0: halfway is the surface
     found = panel.histogram.levels
     assert found == [pytest.approx(0.5, abs=0.02)]
-    assert "3 time points" in panel.hint.text()
+    assert "2 time points" in panel.hint.text()
     z = int(viewer.dims.current_step[1])
     wide = outlined(panel)
     np.testing.assert_array_equal(wide > 0, volumes[0].data[z] > found[0])
 
     drag_line(qtbot, panel, found[0], 0.75)
-    assert panel.chosen_method == "level"
-    level = panel.level.value()
+    assert panel.model.settings.method == "level"
+    level = panel.threshold_box.level.value()
     assert level == pytest.approx(0.75, abs=0.02)
     narrow = outlined(panel)
     np.testing.assert_array_equal(narrow > 0, volumes[0].data[z] > np.float32(level))
@@ -158,51 +157,34 @@ def test_drag_the_threshold_and_run(qtbot, panel, viewer, volumes, picture):
     picture("s2-dragged")
 
     # another slice, another time
-    viewer.dims.set_current_step(0, 2)
+    viewer.dims.set_current_step(0, 1)
     viewer.dims.set_current_step(1, z + 5)
     wait_outline(qtbot, panel)
-    np.testing.assert_array_equal(outlined(panel) > 0, volumes[2].data[z + 5] > np.float32(level))
+    np.testing.assert_array_equal(outlined(panel) > 0, volumes[1].data[z + 5] > np.float32(level))
 
     run(qtbot, panel)
     picture("s3-mask")
     mask = item_of(viewer.layers["sintered mask"])
-    again = run_steps(volumes, panel.settings().steps())
+    again = run_steps(volumes, panel.model.settings.steps())
     for one, other in zip(mask, again, strict=True):
         np.testing.assert_array_equal(one.data, other.data)
     assert mask[0].metadata["level"] == level
     assert mask.provenance.step == "segment.clean_mask"
-    filled = [100 * (m.data > 0).mean() for m in (mask[0], mask[2])]
+    filled = [100 * (m.data > 0).mean() for m in (mask[0], mask[1])]
     status = panel.run_bar.status.text()
     assert f"Level {level:.4g}." in status
     assert f"{filled[0]:.3g} % at {volumes.label(0)}" in status
-    assert f"{filled[1]:.3g} % at {volumes.label(2)}" in status
+    assert f"{filled[1]:.3g} % at {volumes.label(1)}" in status
     assert "Within the noise of the threshold their volume changes by -" in status
     # the mask lies on the volume, where one looked
     assert viewer.layers["sintered"].visible and PREVIEW_LAYER not in viewer.layers
-    assert tuple(viewer.dims.current_step[:2]) == (2, z + 5)
+    assert tuple(viewer.dims.current_step[:2]) == (1, z + 5)
 
-    type_into(qtbot, panel.level, 0.4)
+    type_into(qtbot, panel.threshold_box.level, 0.4)
     wait_outline(qtbot, panel)
     assert PREVIEW_LAYER in viewer.layers
     click(qtbot, panel.recipe.refill_button)
-    assert panel.level.value() == level
-
-
-@pytest.mark.parametrize(
-    ("method", "together"), [("half-density", False), ("otsu", True), ("multi-otsu", False)]
-)
-def test_the_preview_uses_the_level_of_the_run(qtbot, panel, viewer, volumes, method, together):
-    choose(qtbot, panel, method)
-    panel.form.set_values({"one_level": together})
-    viewer.dims.set_current_step(0, 1)
-    wait_outline(qtbot, panel)
-    masks = threshold_volumes(volumes, method, one_level=together)
-    levels = np.atleast_1d(masks[1].metadata["level"])
-    np.testing.assert_allclose(panel.histogram.levels, levels)
-    panel.cleaning_box.setChecked(False)
-    wait_outline(qtbot, panel)
-    z = int(viewer.dims.current_step[1])
-    np.testing.assert_array_equal(panel.overlay.mask, masks[1].data[z])
+    assert panel.threshold_box.level.value() == level
 
 
 def test_hysteresis_has_two_lines(qtbot, panel, viewer, picture):
@@ -211,23 +193,28 @@ def test_hysteresis_has_two_lines(qtbot, panel, viewer, picture):
     assert low == pytest.approx(0.5, abs=0.02) and high > low
     drag_line(qtbot, panel, low, 0.3)
     drag_line(qtbot, panel, high, 0.9)
-    assert panel.level.value() == pytest.approx(0.3, abs=0.02)
-    assert panel.seed_level.value() == pytest.approx(0.9, abs=0.02)
+    assert panel.threshold_box.level.value() == pytest.approx(0.3, abs=0.02)
+    assert panel.threshold_box.seed_level.value() == pytest.approx(0.9, abs=0.02)
     picture("s4-hysteresis")
     # they can't pass each other
-    drag_line(qtbot, panel, panel.level.value(), 1.0)
-    assert panel.level.value() == panel.seed_level.value()
+    drag_line(qtbot, panel, panel.threshold_box.level.value(), 1.0)
+    assert panel.threshold_box.level.value() == panel.threshold_box.seed_level.value()
     run(qtbot, panel)
     made = item_of(viewer.layers["sintered mask"]).provenance.chain()[-2].parameters
-    assert (made["level"], made["seed_level"]) == (panel.level.value(), panel.seed_level.value())
+    assert (made["level"], made["seed_level"]) == (
+        panel.threshold_box.level.value(),
+        panel.threshold_box.seed_level.value(),
+    )
 
 
 def test_slices_along_other_axes_and_none_in_3d(qtbot, panel, viewer, volumes, picture):
     viewer.dims.order = (0, 2, 1, 3)
-    viewer.dims.set_current_step(2, 40)
+    viewer.dims.set_current_step(2, 30)
     wait_outline(qtbot, panel)
-    assert viewer.layers[PREVIEW_LAYER].data.shape == (64, 1, 96)
-    np.testing.assert_array_equal(outlined(panel) > 0, volumes[0].data[:, 40] > panel.level.value())
+    assert viewer.layers[PREVIEW_LAYER].data.shape == (48, 1, 64)
+    np.testing.assert_array_equal(
+        outlined(panel) > 0, volumes[0].data[:, 30] > panel.threshold_box.level.value()
+    )
     viewer.dims.order = (0, 1, 2, 3)
     viewer.dims.ndisplay = 3
     wait_outline(qtbot, panel)
@@ -236,14 +223,32 @@ def test_slices_along_other_axes_and_none_in_3d(qtbot, panel, viewer, volumes, p
     viewer.dims.ndisplay = 2
     wait_outline(qtbot, panel)
     assert PREVIEW_LAYER in viewer.layers
-
-
-def test_the_outline_goes_with_the_panel(qtbot, panel, panels, viewer):
-    assert PREVIEW_LAYER in viewer.layers
-    panels["Reconstruct"].bring_to_front()
+    # the outline goes with the panel, and comes back with it
+    panel.parentWidget().hide()
     qtbot.waitUntil(lambda: PREVIEW_LAYER not in viewer.layers)
     panel.bring_to_front()
     qtbot.waitUntil(lambda: PREVIEW_LAYER in viewer.layers)
+
+
+def test_a_mask_of_any_method_made_elsewhere_refills_the_form(qtbot, panel, viewer, volumes):
+    settings = MaskSettings("hysteresis", 0.4512345, 0.8, smoothing_px=0.7, cleaning=None)
+    panel.session.add(run_steps(volumes, settings.steps()), "elsewhere")
+    click(qtbot, panel.recipe.refill_button)
+    assert panel.model.settings == settings
+    box = panel.threshold_box
+    assert box.method.currentText() == "Hysteresis" and box.level.value() == 0.4512345
+    assert not panel.cleaning_box.isChecked()
+    # a method that this version does not know is one sentence
+    old = panel.refill({"segment.threshold_volumes": {"method": "max-entropy"}})
+    assert old.startswith("There is no method 'max-entropy' in this version")
+    assert panel.model.settings == settings
+
+
+def test_other_volumes_empty_what_belonged_to_the_first(qtbot, panel, viewer):
+    run(qtbot, panel)
+    assert "Particles fill" in panel.run_bar.status.text()
+    panel.session.add(t4.Volume(np.ones((8, 16, 16)), 1.0, name="blank"))
+    assert panel.run_bar.status.text() == "" and panel.histogram.levels == []
 
 
 def test_a_blank_volume_is_one_sentence(qtbot, empty, picture):
@@ -254,16 +259,6 @@ def test_a_blank_volume_is_one_sentence(qtbot, empty, picture):
     click(qtbot, empty.run_bar.run_button)
     wait_idle(qtbot, empty)
     assert empty.run_bar.status.text().startswith("Error: All voxels of 'blank' are 1")
-
-
-def test_more_voxels_below_and_fewer_above_the_noise(volumes):
-    mask = threshold_volumes(volumes[0], "level", 0.5, smoothing_px=0.0)
-    least, most = noise_change(volumes[0], mask, 0.5)
-    data = volumes[0].data
-    whole = (data > 0.5).sum()
-    # noise of 0.06 on both sides of the surface
-    assert least == pytest.approx((data > 0.5 + NOISE).sum() / whole - 1, abs=0.004)
-    assert most == pytest.approx((data > 0.5 - NOISE).sum() / whole - 1, abs=0.004)
 
 
 def test_brush_strokes_train_a_classifier(
@@ -281,7 +276,6 @@ def test_brush_strokes_train_a_classifier(
     click(qtbot, box.train_button)
     wait_idle(qtbot, panel)
     assert panel.run_bar.status.text().startswith("Error: Mark at least two kinds")
-    y, x = np.argwhere(solid).mean(axis=0) if solid[48, 48] else np.argwhere(solid)[0]
     inside = np.argwhere(_deep(solid, 4))[0]
     outside = np.argwhere(_deep(~solid, 8))[0]
     for button, (y, x) in ((box.background_button, outside), (box.particle_button, inside)):
@@ -296,7 +290,7 @@ def test_brush_strokes_train_a_classifier(
     wait_idle(qtbot, panel)
     wait_outline(qtbot, panel)
     assert panel.run_bar.status.text().startswith("Trained in ")
-    predicted = box.classifier.predict(volumes[0]).data[z]
+    predicted = panel.model.classifier.predict(volumes[0]).data[z]
     panel.cleaning_box.setChecked(False)
     wait_outline(qtbot, panel)
     np.testing.assert_array_equal(outlined(panel), predicted)

@@ -113,9 +113,7 @@ class SegmentPanel(Panel):
         self.cleaning_box.toggled.connect(self._cleaning_edited)
         for widget in (self.threshold_box, self.classifier_box, self.cleaning_box):
             self.body.addWidget(widget)
-        self.model.use(
-            dataclasses.replace(self.model.settings, cleaning=self.cleaning.values())
-        )
+        self.model.use(dataclasses.replace(self.model.settings, cleaning=self.cleaning.values()))
 
     # -- state -----------------------------------------------------------------------------
 

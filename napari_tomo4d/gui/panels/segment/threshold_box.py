@@ -78,7 +78,9 @@ class ThresholdBox(QGroupBox):
             spin = self._fields[name][1]
             spin.setKeyboardTracking(False)
             spin.valueChanged.connect(lambda value, n=name: self.edited.emit({n: value}))
-        self.method.currentIndexChanged.connect(lambda _: self.chosen.emit(self.method.currentData()))
+        self.method.currentIndexChanged.connect(
+            lambda _: self.chosen.emit(self.method.currentData())
+        )
         several = ("one_level",)
         by_hand = ("method", "level", "seed_level", "classes")
         self.form = ParameterForm(STEPS[THRESHOLD], (*by_hand, *several))
