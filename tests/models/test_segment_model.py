@@ -16,6 +16,7 @@ from napari_tomo4d.gui.panels.segment.model import (
 )
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.segment import THRESHOLDS, MaskSettings, PixelClassifier, threshold_volumes
+from napari_tomo4d.segment.threshold_methods import threshold_method
 
 SLICE = (0, 0, 8)
 
@@ -46,9 +47,20 @@ def test_every_threshold_of_the_stage_is_offered_and_the_classifier_last():
     assert methods()["hysteresis"] == "Hysteresis"
 
 
-def test_a_threshold_added_to_the_stage_is_offered(monkeypatch):
-    monkeypatch.setattr("napari_tomo4d.segment.THRESHOLDS", (*THRESHOLDS, "max-entropy"))
-    assert methods()["max-entropy"] == "Max entropy"
+def test_a_threshold_added_to_the_stage_is_offered_and_previewed(model):
+    @threshold_method("middle", title="Middle", help="Halfway between all grey values.")
+    def middle(arrays):
+        return [(min(a.min() for a in arrays) + max(a.max() for a in arrays)) / 2]
+
+    try:
+        assert methods()["middle"] == "Middle"
+        model.choose("middle")
+        found = look(model)
+        data = model.item.data
+        assert model.lines() == ((data.min() + data.max()) / 2,)
+        np.testing.assert_array_equal(found.mask > 0, data[8] > model.lines()[0])
+    finally:
+        del THRESHOLDS["middle"]
 
 
 def test_the_level_found_is_where_a_level_by_hand_begins(model):

@@ -15,10 +15,8 @@ from napari_tomo4d.errors import DataError
 from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.canvas.place import shown_index
 from napari_tomo4d.gui.canvas.session import Session, same_layer
+from napari_tomo4d.gui.widgets.messages import NO_IMAGE
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
-
-NO_SERIES = "No tilt series yet: open one in the Load panel, or drop a file on the viewer."
-NO_IMAGE = "No image yet: drop a file on the viewer first."
 
 
 class LayerPicker(QComboBox):

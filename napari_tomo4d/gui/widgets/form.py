@@ -9,9 +9,9 @@ from typing import Any
 from magicgui.widgets import CheckBox, ComboBox, FileEdit, FloatSpinBox, LineEdit
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from napari_tomo4d.errors import ParameterError
+from napari_tomo4d.gui.widgets.fold import Fold
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 from napari_tomo4d.parameters import Parameter
 from napari_tomo4d.registry import Step
@@ -44,7 +44,9 @@ class ParameterForm(QWidget):
             (advanced if parameter.param.advanced else simple).addRow(label, widget.native)
         layout.addLayout(simple)
         if advanced.rowCount():
-            layout.addWidget(_foldable("Advanced", advanced))
+            inner = QWidget()
+            inner.setLayout(advanced)
+            layout.addWidget(Fold("Advanced", inner))
 
     def values(self) -> dict[str, Any]:
         """Return the parameters as the step takes them."""
@@ -59,15 +61,6 @@ class ParameterForm(QWidget):
                 if isinstance(value, (list, tuple)):
                     value = _as_text(value)
                 widget.value = widget.empty if value is None else value
-
-
-def _foldable(title: str, content: QFormLayout) -> QCollapsible:
-    inner = QWidget()
-    inner.setLayout(content)
-    box = QCollapsible(title)
-    box.setContent(inner)
-    box.collapse(animate=False)
-    return box
 
 
 def _tooltip(parameter: Parameter) -> str:

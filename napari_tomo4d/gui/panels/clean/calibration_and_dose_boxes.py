@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QGroupBox, QHBoxLayout, QLabel, QPushButton
 
-from napari_tomo4d import preprocess
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.gui.canvas.session import Session
 from napari_tomo4d.gui.panels.clean.calibration_dialogs import LatticeDialog
+from napari_tomo4d.gui.panels.clean.model import DOSE, PIXEL_SIZE, dose_in_words
 from napari_tomo4d.gui.widgets.number_box import number_box
 
 _Steps = list[tuple[str, dict[str, Any]]]
-
-
-def format_dose(e_per_nm2: float) -> str:
-    """Return a dose as a person would write it."""
-    number = f"{e_per_nm2:,.0f}" if e_per_nm2 >= 1000 else f"{e_per_nm2:.3g}"
-    return f"{number} e⁻/nm²"
 
 
 class CalibrationBox(QGroupBox):
@@ -90,11 +83,11 @@ class CalibrationBox(QGroupBox):
         """Return the step that sets it, if it is ticked."""
         if not self._is_set:
             return []
-        return [("preprocess.set_pixel_size", {"pixel_size_nm": self.nm.value()})]
+        return [(PIXEL_SIZE, {"pixel_size_nm": self.nm.value()})]
 
     def set_steps(self, done: dict[str, dict[str, Any]]) -> bool:
         """Fill in the parameters of steps, by name; returns whether this one was among them."""
-        given = done.get("preprocess.set_pixel_size")
+        given = done.get(PIXEL_SIZE)
         self.tick.setChecked(given is not None)
         if given is not None:
             self.nm.setValue(given["pixel_size_nm"])
@@ -157,21 +150,9 @@ class DoseBox(QGroupBox):
         if not self.isChecked() or problem or series is None:
             self.text.setText(problem or "Tick to add the dose per tilt to the result.")
             return
-        # the same numbers without the images, whose checks would take time
-        blank = TiltSeries(
-            [np.zeros((n, 1, 1), np.float32) for n in series.frames_per_tilt],
-            series.angles_deg,
-            pixel_size_nm,
-            metadata={
-                k: v for k, v in series.metadata.items() if k in ("frames_averaged", "binning")
-            },
-        )
-        dosed = preprocess.set_dose(blank, self.current.value(), self.dwell.value())
-        each = dosed.metadata["dose_e_per_nm2_per_tilt"]
-        low, high = min(each), max(each)
-        tilt = format_dose(low) if low == high else f"{format_dose(low)} to {format_dose(high)}"
-        whole = format_dose(sum(each))
-        self.text.setText(f"{tilt} per tilt, {whole} for the {len(series)} tilts")
+        size = pixel_size_nm or 0.0
+        words = dose_in_words(series, size, self.current.value(), self.dwell.value())
+        self.text.setText(words)
 
     def steps(self) -> _Steps:
         """Return the step that computes it, if it is ticked."""
@@ -181,11 +162,11 @@ class DoseBox(QGroupBox):
             "probe_current_pa": self.current.value(),
             "dwell_time_ns": self.dwell.value(),
         }
-        return [("preprocess.set_dose", parameters)]
+        return [(DOSE, parameters)]
 
     def set_steps(self, done: dict[str, dict[str, Any]]) -> bool:
         """Fill in the parameters of steps, by name; returns whether this one was among them."""
-        given = done.get("preprocess.set_dose")
+        given = done.get(DOSE)
         self.setChecked(given is not None)
         if given is not None:
             self.current.setValue(given["probe_current_pa"])

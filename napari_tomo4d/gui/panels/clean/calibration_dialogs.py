@@ -21,8 +21,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tomo4d import preprocess
-from napari_tomo4d.gui.canvas.layer_picker import NO_IMAGE, ImagePicker
+from napari_tomo4d.gui.canvas.layer_picker import ImagePicker
 from napari_tomo4d.gui.canvas.session import Session
+from napari_tomo4d.gui.widgets.messages import NO_IMAGE
 from napari_tomo4d.gui.widgets.number_box import number_box
 from napari_tomo4d.gui.widgets.run_bar import RunBar
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel

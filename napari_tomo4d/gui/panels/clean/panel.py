@@ -3,57 +3,43 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import napari
-from qtpy.QtWidgets import (
-    QGroupBox,
-    QPushButton,
-    QVBoxLayout,
-)
+from qtpy.QtWidgets import QGroupBox, QPushButton, QVBoxLayout
 
-from napari_tomo4d.data import TiltSeries, TimeSeries
+from napari_tomo4d.data import TimeSeries, times_of
 from napari_tomo4d.gui.canvas.layers import caption
 from napari_tomo4d.gui.canvas.place import tilt_shown, time_shown
 from napari_tomo4d.gui.panels.base import Panel
 from napari_tomo4d.gui.panels.clean.calibration_and_dose_boxes import CalibrationBox, DoseBox
 from napari_tomo4d.gui.panels.clean.calibration_dialogs import MapDialog
-from napari_tomo4d.gui.panels.clean.step_row import StepRow
-from napari_tomo4d.gui.panels.clean.summary import (
+from napari_tomo4d.gui.panels.clean.model import (
+    ALIGN_FRAMES,
     AVERAGE,
-    BACKGROUND,
-    BRIGHTNESS,
+    DOSE,
     DRIFT,
     MAP,
     OUTLIERS,
-    SELECT,
-    Done,
-    Steps,
+    PIXEL_SIZE,
+    Chosen,
+    CleanModel,
+    Tried,
     describe,
     key_numbers,
-    one_tilt,
-    run_on,
-    said_by,
-    times_of,
+    offered_steps,
+    reasons_against,
 )
+from napari_tomo4d.gui.panels.clean.step_row import StepRow
 from napari_tomo4d.gui.widgets.before_after import BeforeAfter
+from napari_tomo4d.gui.widgets.messages import messages_of
 from napari_tomo4d.gui.widgets.plots import ImageBox
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
 from napari_tomo4d.gui.work.live_preview import LivePreview
 from napari_tomo4d.pipeline import run_steps
 from napari_tomo4d.progress import Progress
 
-_ROWS: dict[str, tuple[str, ...]] = {
-    # before anything interpolates, which would smear them
-    "Remove outlier pixels": (OUTLIERS,),
-    "Undo scan drift": (DRIFT,),
-    "Correct scan distortion": (MAP,),
-    "Average frames": (AVERAGE, SELECT),
-    "Subtract background": (BACKGROUND,),
-    "Normalise brightness": (BRIGHTNESS,),
-}
-"""In the order in which they are done."""
+if TYPE_CHECKING:
+    import napari
 
 _NOTES_SHOWN = 2
 
@@ -66,14 +52,12 @@ class CleanPanel(Panel):
         "Takes drift, distortion, wrong pixels and background out of the images. Needs a tilt "
         "series as recorded; its frames are best kept when loading."
     )
-    refill_steps = tuple(name for names in _ROWS.values() for name in names)
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
+        self.model = CleanModel()
         self._filling = False
         self._drift_was_on = False
-        self._done: list[Done] = []
-        self._done_for: tuple[int, int] = (-1, -1)
         self.live = LivePreview(self)
         self.live.due.connect(self._preview)
         self.live.finished.connect(self._show_preview)
@@ -81,9 +65,12 @@ class CleanPanel(Panel):
         self.build_series_input(self._input_changed)
         self._build_rows()
         self._build_boxes()
+        names = tuple(name for row in self.rows.values() for name in row.names)
+        self.refill_steps = (*names, PIXEL_SIZE, DOSE)
         self.build_recipe_buttons()
         self.body.addStretch()
-        self._build_preview()
+        self.view = BeforeAfter("Before and after are shown here, for the tilt you look at.")
+        self.foot.addWidget(self.view)
         self.run_bar = RunBar("Clean")
         self.run_bar.clicked.connect(self._run)
         self.run_bar.runner.finished.connect(self._finished)
@@ -97,9 +84,9 @@ class CleanPanel(Panel):
         layout = QVBoxLayout(self.steps_box)
         layout.setSpacing(2)
         self.rows: dict[str, StepRow] = {}
-        for number, (title, names) in enumerate(_ROWS.items(), 1):
-            row = StepRow(number, title, *names)
-            self.rows[names[0]] = row
+        for number, steps in enumerate(offered_steps(), 1):
+            row = StepRow(number, steps)
+            self.rows[steps[0].name] = row
             row.changed.connect(self._changed)
             layout.addWidget(row)
         for name in (DRIFT, OUTLIERS, AVERAGE):
@@ -111,7 +98,7 @@ class CleanPanel(Panel):
         self.map_dialog = MapDialog(self.session, self)
         self.measure_button.clicked.connect(self.map_dialog.show)
         self.map_dialog.saved.connect(self._use_map)
-        self.rows[MAP].content.layout().addWidget(self.measure_button)
+        self.rows[MAP].add(self.measure_button)
         self.body.addWidget(self.steps_box)
 
     def _build_boxes(self) -> None:
@@ -119,10 +106,6 @@ class CleanPanel(Panel):
         for box in (self.calibration, self.dose):
             box.changed.connect(self._changed)
             self.body.addWidget(box)
-
-    def _build_preview(self) -> None:
-        self.view = BeforeAfter("Before and after are shown here, for the tilt you look at.")
-        self.foot.addWidget(self.view)
 
     # -- state -----------------------------------------------------------------------------
 
@@ -137,66 +120,54 @@ class CleanPanel(Panel):
         return self.view.after
 
     def _input_changed(self) -> None:
-        times = times_of(self.picker.item)
-        self._done = []
-        ready = bool(times)
-        self.hint.setText(describe(times))
-        for part in (self.calibration, self.dose, self.view):
-            part.setEnabled(ready)
-            part.setToolTip("" if ready else self.hint.text())
-        self.calibration.set_known(times[0].pixel_size_nm if ready else None)
-        if not ready:
+        if self.model.set_item(self.picker.item):
+            self.live.drop()
             self.view.reset()
+            self.input_changed()
+        item = self.model.item
+        self.hint.setText(describe(item))
+        for part in (self.calibration, self.dose, self.view):
+            part.setEnabled(item is not None)
+            part.setToolTip("" if item is not None else self.hint.text())
+        self.calibration.set_known(None if item is None else times_of(item)[0].pixel_size_nm)
         self._changed()
 
     def _changed(self, *_: Any) -> None:
         if self._filling:
             return
-        times = times_of(self.picker.item)
         self._filling = True
-        self._block_rows(times)
+        self._block_rows()
         self._filling = False
-        size = self.calibration.pixel_size_nm
-        self.dose.show_dose(times[0] if times else None, size)
-        self.run_bar.set_blocked(self._problem(times))
-        if times:
+        item = self.model.item
+        self.dose.show_dose(
+            None if item is None else times_of(item)[0], self.calibration.pixel_size_nm
+        )
+        self.run_bar.set_blocked(self._problem())
+        if item is not None:
             self.live.request()
 
-    def _block_rows(self, times: Sequence[TiltSeries]) -> None:
-        if not times:
+    def _block_rows(self) -> None:
+        averaging, drift = self.rows[AVERAGE], self.rows[DRIFT]
+        # twice: whether frames are joined depends on what is allowed
+        for _ in range(2):
+            joined = averaging.is_on and averaging.form.step.name != ALIGN_FRAMES
+            reasons = reasons_against(self.model.item, joined, averaging.number)
             for row in self.rows.values():
-                row.set_blocked(self.hint.text())
-            return
-        most = [max(series.frames_per_tilt) for series in times]
-        framed, averaging = max(most) > 1, self.rows[AVERAGE]
-        why = "These images have one frame per tilt"
-        self.rows[DRIFT].set_blocked(
-            ""
-            if min(most) > 1
-            else f"{why}; drift shows between two or more. In the Load panel, untick the average."
-        )
-        averaging.set_blocked("" if framed else f"{why} already.")
-        many = framed and not averaging.is_on
-        self.rows[MAP].set_blocked("")
-        self.rows[OUTLIERS].set_blocked("")
-        for name in (BACKGROUND, BRIGHTNESS):
-            reason = f"Needs one image per tilt: tick step {averaging.number}." if many else ""
-            self.rows[name].set_blocked(reason)
-        drift_is_on = self.rows[DRIFT].is_on
-        if drift_is_on != self._drift_was_on:
+                row.set_blocked(next((reasons[n] for n in row.names if n in reasons), ""))
+        if drift.is_on != self._drift_was_on:
             # frames that lie on each other already would only be blurred by another shift
-            averaging.forms[0].set_values({"register": not drift_is_on})
-            self._drift_was_on = drift_is_on
+            averaging.forms[0].set_values({"register": not drift.is_on})
+            self._drift_was_on = drift.is_on
 
-    def _problem(self, times: Sequence[TiltSeries]) -> str:
-        if not times:
+    def _problem(self) -> str:
+        if self.model.item is None:
             return self.hint.text()
         problems = [row.problem for row in self.rows.values()]
         problems += [self.calibration.problem, self.dose.problem(self.calibration.pixel_size_nm)]
         found = next((p for p in problems if p), "")
         return found or ("" if self.steps() else "Tick at least one step.")
 
-    def steps(self) -> list[tuple[str, dict[str, Any]]]:
+    def steps(self) -> list[Chosen]:
         """Return what is ticked, in the order in which it is done."""
         # first, as the dose counts every frame that was recorded
         steps = [*self.calibration.steps(), *self.dose.steps()]
@@ -205,7 +176,7 @@ class CleanPanel(Panel):
         return steps
 
     def _use_map(self, path: str) -> None:
-        self._done = []
+        self.model.forget()
         self.rows[MAP].forms[0].set_values({"path": path})
         self._changed()
 
@@ -220,68 +191,50 @@ class CleanPanel(Panel):
         if self.picker.item is not None:
             self.live.request()
 
-    def _looked_at(self) -> tuple[int, int]:
-        """Return the time point and the tilt that the viewer's sliders are at."""
-        layer = self.picker.layer
-        return time_shown(self.viewer, layer), tilt_shown(self.viewer, layer)
-
     def _preview(self) -> None:
-        item = self.picker.item
-        if item is None or self.run_bar.runner.running:
+        if self.model.item is None or self.run_bar.runner.running:
             return
-        place = time, tilt = self._looked_at()
-        series = times_of(item)[time]
-        known = self._done if place == self._done_for else []
-        skipped = {BRIGHTNESS, *(name for name, _ in self._calibration_steps())}
-        steps = [s for s in self.steps() if s[0] not in skipped]
         if any(row.problem for row in self.rows.values()):
             self.live.drop()
-            self.view.say(self._problem(times_of(item)))
+            self.view.say(self._problem())
             return
-        said = caption(item, (time, tilt) if isinstance(item, TimeSeries) else (tilt,))
+        layer = self.picker.layer
+        place = time_shown(self.viewer, layer), tilt_shown(self.viewer, layer)
+        self.live.start(self.model.attempt(place, self.steps()))
 
-        def preview(progress: Progress) -> Any:
-            one = one_tilt(series, tilt)
-            done, error = run_on(one, steps, known, progress)
-            last = done[-1][1] if done else one
-            images = one.frames(0).mean(axis=0), last.frames(0).mean(axis=0)
-            notes = [f"Error: {error}"] if error else []
-            if done:
-                notes += said_by(last, len(done), warnings_only=True)
-            return place, said, images, done, key_numbers([last], [s for s, _ in done]), notes
-
-        self.live.start(preview)
-
-    def _calibration_steps(self) -> Steps:
-        return [*self.calibration.steps(), *self.dose.steps()]
-
-    def _show_preview(self, result: Any, _seconds: float) -> None:
-        self._done_for, said, (before, after), self._done, numbers, notes = result
-        numbers = numbers or "No step that changes a single image is ticked."
-        self.view.show_pair(before, after, said[:1].upper() + said[1:], numbers)
-        if self.rows[BRIGHTNESS].is_on:
-            number = self.rows[BRIGHTNESS].number
+    def _show_preview(self, tried: Tried, _seconds: float) -> None:
+        if not self.model.take(tried):
+            return
+        several = isinstance(tried.item, TimeSeries)
+        said = caption(tried.item, tried.place if several else tried.place[1:])
+        title = said[:1].upper() + said[1:]
+        self.view.show_pair(tried.before, tried.after, title, tried.numbers)
+        notes = [f"Error: {tried.error}"] if tried.error else []
+        if tried.done:
+            notes += messages_of(tried.done[-1][1], len(tried.done), warnings_only=True)
+        for name in tried.left_out:
+            number = self.rows[name].number
             notes.append(f"Step {number} is left out here: it compares all tilts.")
         self.view.say("\n".join(notes))
 
     # -- run -------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        item, steps = self.picker.item, self.steps()
-        name = f"{self.picker.layer.name.removesuffix(' clean')} clean"
+        item, steps, source = self.model.item, self.steps(), self.picker.layer
+        name = f"{source.name.removesuffix(' clean')} clean"
         self.live.drop()
 
         def clean(progress: Progress) -> Any:
             result = dataclasses.replace(run_steps(item, steps, progress), name=name)
-            return result, key_numbers(times_of(result), steps), said_by(result, len(steps))
+            numbers = key_numbers(times_of(result), [step for step, _ in steps])
+            return source, result, numbers, messages_of(result, len(steps))
 
         self.run_bar.start(clean)
 
     def _finished(self, result: Any, seconds: float) -> None:
-        item, numbers, notes = result
-        source = self.picker.layer
+        source, item, numbers, notes = result
         layer = self.add_result(item)
-        # who is not content with it cleans the same series again, differently
+        # if the result is not good enough, the same series is cleaned again
         self.picker.choose(source)
         text = f"“{layer.name}” in {format_seconds(seconds)}. {numbers} Next: Denoise, Reconstruct."
         shown = notes[:_NOTES_SHOWN]

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QFormLayout,
-    QHBoxLayout,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QVBoxLayout, QWidget
 
+from napari_tomo4d.gui.widgets.fold import Fold
 from napari_tomo4d.gui.widgets.form import ParameterForm
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
-from napari_tomo4d.pipeline import STEPS
+from napari_tomo4d.pipeline import Step
 
 
 class StepRow(QWidget):
@@ -27,51 +20,45 @@ class StepRow(QWidget):
     ----------
     number : int
         Its place in the order, from 1.
-    title : str
-    *names : str
-        Registered steps; with several, one of them is chosen.
+    steps : tuple of Step
+        With several, one of them is chosen.
     """
 
     changed = Signal()
 
-    def __init__(self, number: int, title: str, *names: str) -> None:
+    def __init__(self, number: int, steps: tuple[Step, ...]) -> None:
         super().__init__()
         self.number = number
         self._wanted, self._reason = False, ""
-        self.forms = [ParameterForm(STEPS[name]) for name in names]
-        self.tick = QCheckBox(f"{number}  {title}")
+        self.forms = [ParameterForm(step) for step in steps]
+        self.tick = QCheckBox(f"{number}  {steps[0].title}")
         self.tick.clicked.connect(self._ticked)
-        self.fold = QToolButton()
-        self.fold.setAutoRaise(True)
-        self.fold.clicked.connect(lambda: self.set_open(not self.is_open))
-        head = QHBoxLayout()
-        head.addWidget(self.fold)
-        head.addWidget(self.tick)
-        head.addStretch()
         self.how = QComboBox()
-        self.how.addItems([form.step.title for form in self.forms])
+        self.how.addItems([step.title for step in steps])
         self.how.setToolTip("Which way this step is done.")
         self.how.currentIndexChanged.connect(self._choice_changed)
         ignore_wheel(self.how)
-        self.content = QWidget()
-        inner = QVBoxLayout(self.content)
-        inner.setContentsMargins(28, 0, 0, 4)
-        inner.setSpacing(4)
+        content = QWidget()
+        self._inner = QVBoxLayout(content)
+        self._inner.setContentsMargins(28, 0, 0, 4)
+        self._inner.setSpacing(4)
         if len(self.forms) > 1:
             choice = QFormLayout()
             choice.addRow("How", self.how)
-            inner.addLayout(choice)
+            self._inner.addLayout(choice)
         for form in self.forms:
-            inner.addWidget(form)
+            self._inner.addWidget(form)
             form.changed.connect(self.changed)
+        self.fold = Fold(self.tick, content)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addLayout(head)
-        layout.addWidget(self.content)
+        layout.addWidget(self.fold)
         self._choice_changed(0)
-        self.set_open(False)
         self._update()
+
+    def add(self, widget: QWidget) -> None:
+        """Add a widget below the parameters."""
+        self._inner.addWidget(widget)
 
     @property
     def form(self) -> ParameterForm:
@@ -79,14 +66,14 @@ class StepRow(QWidget):
         return self.forms[max(0, self.how.currentIndex())]
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the steps to choose from."""
+        return tuple(form.step.name for form in self.forms)
+
+    @property
     def is_on(self) -> bool:
         """Whether the step will be done."""
         return bool(self.tick.isChecked())
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the parameters are shown."""
-        return not self.content.isHidden()
 
     @property
     def problem(self) -> str:
@@ -105,12 +92,12 @@ class StepRow(QWidget):
 
     def set_steps(self, done: dict[str, dict[str, Any]]) -> bool:
         """Fill in the parameters of steps, by name; returns whether this one was among them."""
-        found = [i for i, form in enumerate(self.forms) if form.step.name in done]
+        found = [i for i, name in enumerate(self.names) if name in done]
         self.set_wanted(bool(found))
         if found:
             self.how.setCurrentIndex(found[0])
             self.form.set_values(done[self.form.step.name])
-        self.set_open(bool(found))
+        self.fold.set_open(bool(found))
         return bool(found)
 
     def set_wanted(self, wanted: bool) -> None:
@@ -124,18 +111,12 @@ class StepRow(QWidget):
             self._reason = reason
             self._update()
             if reason:
-                self.set_open(False)
-
-    def set_open(self, is_open: bool) -> None:
-        """Show or hide the parameters."""
-        self.content.setVisible(is_open)
-        self.fold.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
-        self.fold.setToolTip("Hide the parameters." if is_open else "Show the parameters.")
+                self.fold.set_open(False)
 
     def _ticked(self, on: bool) -> None:
         self._wanted = on
         # whoever ticks a step wants to see what it will do
-        self.set_open(on)
+        self.fold.set_open(on)
         self.changed.emit()
 
     def _choice_changed(self, index: int) -> None:
@@ -146,6 +127,5 @@ class StepRow(QWidget):
     def _update(self) -> None:
         allowed = not self._reason
         self.tick.setChecked(self._wanted and allowed)
-        for part in (self.tick, self.fold, self.content):
-            part.setEnabled(allowed)
+        self.fold.setEnabled(allowed)
         self.tick.setToolTip(self._reason or self.form.step.summary)

@@ -17,13 +17,14 @@ from qtpy.QtWidgets import (
 from napari_tomo4d.data import TiltSeries, TimeSeries
 from napari_tomo4d.denoise import KINDS, CountingNoise, Diagnosis, NoiseModel
 from napari_tomo4d.errors import Tomo4DError
-from napari_tomo4d.gui.canvas.layer_picker import NO_SERIES, LayerPicker
+from napari_tomo4d.gui.canvas.layer_picker import LayerPicker
 from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.canvas.place import tilt_shown, time_shown
 from napari_tomo4d.gui.panels.base import Panel
 from napari_tomo4d.gui.panels.denoise.tuning_view import TuningView
 from napari_tomo4d.gui.widgets.before_after import BeforeAfter
 from napari_tomo4d.gui.widgets.form import ParameterForm
+from napari_tomo4d.gui.widgets.messages import NO_SERIES
 from napari_tomo4d.gui.widgets.number_box import count_box
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
 from napari_tomo4d.gui.work.live_preview import LivePreview

@@ -22,11 +22,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tomo4d.data import TiltSeries, TimeSeries
-from napari_tomo4d.gui.canvas.layer_picker import NO_SERIES
 from napari_tomo4d.gui.canvas.place import time_shown
 from napari_tomo4d.gui.panels.base import Panel
 from napari_tomo4d.gui.panels.reconstruct.region_box import PreparationBox
 from napari_tomo4d.gui.widgets.form import ParameterForm
+from napari_tomo4d.gui.widgets.messages import NO_SERIES
 from napari_tomo4d.gui.widgets.plots import CurveBox, ImageBox
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_bytes, format_seconds
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel

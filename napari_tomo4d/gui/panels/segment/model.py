@@ -10,45 +10,38 @@ from typing import Any
 
 import numpy as np
 
-from napari_tomo4d import segment
 from napari_tomo4d.data import Labels, TimeSeries, Volume, times_of
 from napari_tomo4d.pipeline import run_steps
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import Provenance
 from napari_tomo4d.segment import (
+    THRESHOLDS,
     GreyLevels,
     MaskPreview,
     MaskSettings,
     PixelClassifier,
     noise_change,
 )
-from napari_tomo4d.segment.preview import (
-    BY_HAND,
-    CLASSIFIER,
-    CLASSIFY,
-    CLEAN,
-    HYSTERESIS,
-    LEVEL,
-    THRESHOLD,
-)
+from napari_tomo4d.segment.preview import CLASSIFIER, CLASSIFY, CLEAN, THRESHOLD
 
 Volumes = Volume | TimeSeries[Volume]
 Place = tuple[int, int, int]
 """Time, axis (0, 1 or 2 for z, y or x) and index of a slice."""
 
+_LEVEL = "level"
+"""The method of a level given by hand."""
 NO_VOLUME = "No volume yet: make one in the Reconstruct panel, or drop a file on the viewer."
-_TITLES = {
-    "half-density": "Half density",
-    "multi-otsu": "Multi-Otsu",
-    LEVEL: "Level by hand",
-    CLASSIFIER: "Classifier (brush strokes)",
-}
 
 
 def methods() -> dict[str, str]:
     """Return how a mask can be made, and what a person calls it: the stage's thresholds first."""
-    names = (*segment.THRESHOLDS, CLASSIFIER)
-    return {name: _TITLES.get(name, name.replace("-", " ").capitalize()) for name in names}
+    titles = {name: method.title for name, method in THRESHOLDS.items()}
+    return {**titles, CLASSIFIER: "Classifier (brush strokes)"}
+
+
+def uses(method: str) -> tuple[str, ...]:
+    """Return which of level, seed_level and classes a method uses."""
+    return () if method == CLASSIFIER else THRESHOLDS[method].uses
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,9 +121,9 @@ class SegmentModel:
             return NO_VOLUME
         if s.method == CLASSIFIER and self.classifier is None:
             return "Paint strokes and train a classifier, or load one."
-        if s.method in BY_HAND and s.level is None:
+        if "level" in uses(s.method) and s.level is None:
             return "The grey values are still being counted."
-        if s.method == HYSTERESIS and (s.seed_level is None or s.seed_level < (s.level or 0)):
+        if "seed_level" in uses(s.method) and (s.seed_level or 0) < (s.level or 0):
             return "The upper level lies below the lower one."
         return ""
 
@@ -141,19 +134,19 @@ class SegmentModel:
         s = self.settings
         if self.levels is None or s.method == CLASSIFIER:
             return ()
-        if s.method not in BY_HAND:
+        if "level" not in uses(s.method):
             return self.levels.levels
         level = self.levels.levels[0] if s.level is None else s.level
         seed = self._seed(level) if s.seed_level is None else s.seed_level
-        return (level, seed) if s.method == HYSTERESIS else (level,)
+        return (level, seed) if "seed_level" in uses(s.method) else (level,)
 
     def use(self, settings: MaskSettings) -> None:
         """Take over settings; what a method by hand lacks begins at the level that is used."""
-        if settings.method in BY_HAND and self.levels is not None:
+        if "level" in uses(settings.method) and self.levels is not None:
             level, seed = settings.level, settings.seed_level
             if level is None:
                 level = self.rounded(self.levels.levels[0])
-            if settings.method == HYSTERESIS and seed is None:
+            if "seed_level" in uses(settings.method) and seed is None:
                 seed = self._seed(level)
             settings = dataclasses.replace(settings, level=level, seed_level=seed)
         self.settings = settings
@@ -167,14 +160,14 @@ class SegmentModel:
     def drag(self, index: int, value: float) -> None:
         """Move one of the `lines`; a level that was found becomes a level by hand."""
         s, value = self.settings, self.rounded(value)
-        if s.method == HYSTERESIS:
+        if "seed_level" in uses(s.method):
             low, high = self.lines()
             if index == 0:
                 self.settings = dataclasses.replace(s, level=min(value, high))
             else:
                 self.settings = dataclasses.replace(s, seed_level=max(value, low))
         else:
-            self.settings = dataclasses.replace(s, method=LEVEL, level=value, seed_level=None)
+            self.settings = dataclasses.replace(s, method=_LEVEL, level=value, seed_level=None)
 
     @property
     def decimals(self) -> int:
@@ -210,7 +203,7 @@ class SegmentModel:
         if settings.method == CLASSIFIER:
             ready = classifier is not None
         else:
-            ready = settings.method not in BY_HAND or settings.level is not None
+            ready = "level" not in uses(settings.method) or settings.level is not None
         ready = ready and not (made_is_seen and settings == self.made)
 
         def look(progress: Progress) -> Found:

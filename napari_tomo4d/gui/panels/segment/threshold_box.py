@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
@@ -17,18 +17,18 @@ from qtpy.QtWidgets import (
 
 from napari_tomo4d.gui.widgets.form import ParameterForm, ignore_wheel
 from napari_tomo4d.pipeline import STEPS
-from napari_tomo4d.segment import MaskSettings
-from napari_tomo4d.segment.preview import BY_HAND, CLASSIFIER, HYSTERESIS, LEVEL, THRESHOLD
+from napari_tomo4d.segment import THRESHOLDS, MaskSettings
+from napari_tomo4d.segment.preview import CLASSIFIER, THRESHOLD
 
 _TIPS = {
-    "method": "Half density: halfway between background and particles, where the surface is. "
-    "Otsu: too low where particles are few. Hysteresis: above the lower level if connected to "
-    "something above the upper one.",
     "level": "Brighter voxels are particles. Drag the line in the histogram.",
     "seed_level": "A particle has to be brighter than this somewhere.",
     "classes": "Classes of brightness with the background. Cleaned, all but the darkest are "
     "particles; to take only the brightest, drag its line.",
 }
+
+
+_CLASSIFIER_TIP = "Told apart by a classifier that learns from strokes painted as examples."
 
 
 class ThresholdBox(QGroupBox):
@@ -55,6 +55,8 @@ class ThresholdBox(QGroupBox):
         self.method = QComboBox()
         for name, title in methods.items():
             self.method.addItem(title, name)
+            tip = _CLASSIFIER_TIP if name == CLASSIFIER else THRESHOLDS[name].help
+            self.method.setItemData(self.method.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
         self.level, self.seed_level = QDoubleSpinBox(), QDoubleSpinBox()
         self.classes = QSpinBox()
         self.classes.setRange(2, 5)
@@ -69,7 +71,7 @@ class ThresholdBox(QGroupBox):
             ignore_wheel(widget)
             label = QLabel(title)
             for part in (widget, label):
-                part.setToolTip(_TIPS[name])
+                part.setToolTip(_TIPS.get(name, ""))
             form.addRow(label, widget)
             self._fields[name] = label, widget
         for spin in (self.level, self.seed_level):
@@ -107,18 +109,16 @@ class ThresholdBox(QGroupBox):
             Whether there is more than one time to share levels.
         """
         s = settings
-        shown = {
-            "method": True,
-            "level": s.method in BY_HAND,
-            "seed_level": s.method == HYSTERESIS,
-            "classes": s.method == "multi-otsu",
-        }
+        uses = () if s.method == CLASSIFIER else THRESHOLDS[s.method].uses
         for name, (label, widget) in self._fields.items():
             widget.blockSignals(True)
             for part in (label, widget):
-                part.setVisible(shown[name])
+                part.setVisible(name in ("method", *uses))
         self.method.setCurrentIndex(self.method.findData(s.method))
-        self._fields["level"][0].setText("Level" if s.method == LEVEL else "Lower level")
+        tip = self.method.currentData(Qt.ItemDataRole.ToolTipRole)
+        for part in self._fields["method"]:
+            part.setToolTip(tip)
+        self._fields["level"][0].setText("Lower level" if "seed_level" in uses else "Level")
         for spin, value in ((self.level, s.level), (self.seed_level, s.seed_level)):
             if value is not None:
                 # rounded to fewer it would be another threshold

@@ -1,0 +1,35 @@
+"""What a person is told: that there is nothing yet, and what a result has to say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+NO_SERIES = "No tilt series yet: open one in the Load panel, or drop a file on the viewer."
+NO_IMAGE = "No image yet: drop a file on the viewer first."
+
+_QUIET = ("preprocess.remove_outliers",)
+"""Steps whose notes are among the key numbers already."""
+
+
+def messages_of(result: Any, n_steps: int = 1, warnings_only: bool = False) -> list[str]:
+    """Return what the last steps have warned of and noted.
+
+    Parameters
+    ----------
+    result : data object with a provenance
+    n_steps : int
+        How many of the last steps are asked.
+    warnings_only : bool
+        Leave the notes out.
+
+    Returns
+    -------
+    list of str
+        Warnings first; each begins with "Note: ".
+    """
+    made = result.provenance
+    steps = [] if made is None else made.chain()[-n_steps:]
+    warnings = [f"Note: {w}" for p in steps for w in p.warnings]
+    if warnings_only:
+        return warnings
+    return [*warnings, *(n for p in steps if p.step not in _QUIET for n in p.notes)]
