@@ -49,6 +49,8 @@ class BeforeAfter(QWidget):
     def reset(self) -> None:
         """Say that there is nothing to show."""
         self.shown.setText(self._empty)
+        for image in (self.before, self.after):
+            image.clear_image()
         self.numbers.clear()
         self.say("")
 

@@ -53,6 +53,11 @@ class ParameterForm(QWidget):
         known = self.step.parameters
         return {n: known[n].check(_value(widget, known[n])) for n, widget in self._widgets.items()}
 
+    def field(self, name: str) -> QWidget:
+        """Return the widget in which a parameter is given."""
+        native: QWidget = self._widgets[name].native
+        return native
+
     def set_values(self, values: dict[str, Any]) -> None:
         """Fill the form; names it does not show are left out."""
         for name, value in values.items():

@@ -72,6 +72,15 @@ class ImageBox(pg.GraphicsLayoutWidget):
             self._shape = image.shape
             self.fit()
 
+    def clear_image(self) -> None:
+        """Show nothing."""
+        self._image.clear()
+        self._shape = ()
+        if self._label is None:
+            self._plot.setTitle("")
+        else:
+            self._label.setText("")
+
     def fit(self) -> None:
         """Show all of the image, also after a change of size."""
         self._plot.enableAutoRange()
