@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from by_hand import click, turn_wheel, type_into, wait_idle, width_shown
+from by_hand import click, turn_wheel, wait_idle, wait_preview, width_shown
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 import napari_tomo4d as t4
 from napari_tomo4d.denoise import NoiseModel
 from napari_tomo4d.gui.canvas.layers import item_of
+from napari_tomo4d.gui.panels.denoise.panel import DenoisePanel
 from napari_tomo4d.pipeline import run_step
 
 
@@ -34,33 +35,27 @@ def framed():
 
 
 @pytest.fixture
-def panel(qtbot, panels, framed):
-    result = panels["Denoise"]
+def panel(qtbot, dock, framed):
+    result = dock(DenoisePanel)
     result.session.add(framed[0])
-    result.bring_to_front()
-    qtbot.waitUntil(result.isVisible)
     wait_preview(qtbot, result)
     return result
-
-
-def wait_preview(qtbot, panel):
-    qtbot.waitUntil(lambda: panel.pair.after.image is not None and not panel.busy, timeout=60000)
 
 
 def test_tune_click_apply_compare(qtbot, panel, viewer, framed, picture):
     series, clean = framed
     picture("d1-denoise-start")
-    click(qtbot, panel.measure_button)
+    click(qtbot, panel.tuning_box.measure_button)
     wait_idle(qtbot, panel)
     assert "looks like g4" in panel.run_bar.status.text()
     picture("d2-noise-measured")
-    click(qtbot, panel.tune_button)
+    click(qtbot, panel.tuning_box.tune_button)
     wait_idle(qtbot, panel)
     wait_preview(qtbot, panel)
     picture("d3-tuned")
     assert "sigma" in panel.run_bar.status.text()
     assert "Best by PSNR" in panel.view.text.text()
-    result = panel.view.result
+    result = panel.model.tuned.result
     assert result.best.kind in ("g4", "g4w", "measured", "g2w")
     form = panel.form.values()
     assert form["noise"] == result.best.kind
@@ -68,12 +63,11 @@ def test_tune_click_apply_compare(qtbot, panel, viewer, framed, picture):
 
     # a click on a cell that was not tried computes it, shows it and takes it
     scores = panel.view.scores
-    row = scores._kinds.index("g4")
-    column = scores._strengths.index(1.0)
+    row, column = scores.place_of("g4", 1.0)
     item = scores.cells.item(row, column)
     place = scores.cells.visualItemRect(item).center()
     qtbot.mouseClick(scores.cells.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    qtbot.waitUntil(lambda: panel.view.current == ("g4", 1.0), timeout=30000)
+    qtbot.waitUntil(lambda: panel.model.cell == ("g4", 1.0), timeout=30000)
     wait_preview(qtbot, panel)
     assert "PSNR" in panel.view.text.text()
     assert scores.cells.item(row, column).text()
@@ -113,15 +107,14 @@ def test_tune_click_apply_compare(qtbot, panel, viewer, framed, picture):
 
 
 def test_measured_noise_is_saved_and_used(qtbot, panel, monkeypatch, tmp_path):
-    click(qtbot, panel.measure_button)
+    click(qtbot, panel.tuning_box.measure_button)
     wait_idle(qtbot, panel)
     panel.form.set_values({"noise": "measured"})
-    panel._changed()
     assert not panel.run_bar.run_button.isEnabled()
     assert "press Save noise" in panel.run_bar.run_button.toolTip()
     path = tmp_path / "noise.npz"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(path), ""))
-    click(qtbot, panel.save_noise_button)
+    click(qtbot, panel.tuning_box.save_button)
     assert NoiseModel.load(path).kind == "measured"
     assert panel.run_bar.run_button.isEnabled()
     click(qtbot, panel.run_bar.run_button)
@@ -129,37 +122,33 @@ def test_measured_noise_is_saved_and_used(qtbot, panel, monkeypatch, tmp_path):
     assert "spheres denoised" in panel.run_bar.status.text()
 
 
-def test_without_frames_tuning_is_blind_and_says_so(qtbot, panels, framed, viewer, picture):
-    panel = panels["Denoise"]
-    series = t4.preprocess.select_frame(framed[0], 1)
-    panel.session.add(series)
-    panel.bring_to_front()
-    qtbot.waitUntil(panel.isVisible)
+def test_without_frames_tuning_is_blind_and_says_so(qtbot, dock, framed, picture):
+    panel = dock(DenoisePanel)
+    panel.session.add(t4.preprocess.select_frame(framed[0], 1))
     wait_preview(qtbot, panel)
-    assert "blind" in panel.tuning_hint.text()
-    assert not panel.measure_button.isEnabled()
-    assert "several frames" in panel.measure_button.toolTip()
-    click(qtbot, panel.tune_button)
+    assert "blind" in panel.tuning_box.hint.text()
+    assert not panel.tuning_box.measure_button.isEnabled()
+    assert "several frames" in panel.tuning_box.measure_button.toolTip()
+    click(qtbot, panel.tuning_box.tune_button)
     wait_idle(qtbot, panel)
     assert panel.run_bar.status.text().startswith("Blind")
     assert panel.form.values()["sigma"] == pytest.approx(np.sqrt(0.05), rel=0.6)
     picture("d7-blind")
+    # another series: what was tuned for this one is gone, the form stays
+    panel.session.add(framed[0])
+    assert panel.run_bar.status.text() == "" and panel.model.tuned is None
+    assert panel.view.text.text().startswith("Nothing tuned yet")
+    assert "first is denoised" in panel.tuning_box.hint.text()
 
 
-def test_licence_shows_where_the_package_is_chosen(qtbot, panel):
-    assert not panel.licence.isVisible()
+def test_licence_shows_where_the_package_is_chosen_and_cancel_changes_nothing(qtbot, panel, viewer):
+    assert panel.licence.isHidden()
     panel.form.set_values({"method": "bm3d"})
-    panel._changed()
     assert "non-commercial" in panel.licence.text()
     assert not panel.licence.isHidden()
-    type_into(qtbot, panel.tilts, 3)
-    assert panel.tilts.value() == 3
-
-
-def test_cancel_changes_nothing(qtbot, panel, viewer):
     panel.form.set_values({"method": "non-local means"})
     n_layers = len(viewer.layers)
-    click(qtbot, panel.tune_button)
+    click(qtbot, panel.tuning_box.tune_button)
     click(qtbot, panel.run_bar.cancel_button)
     wait_idle(qtbot, panel)
     assert panel.run_bar.status.text() == "Cancelled; nothing was changed."

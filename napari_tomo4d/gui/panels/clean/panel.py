@@ -220,22 +220,23 @@ class CleanPanel(Panel):
     # -- run -------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        item, steps, source = self.model.item, self.steps(), self.picker.layer
-        name = f"{source.name.removesuffix(' clean')} clean"
+        item, steps = self.model.item, self.steps()
+        name = f"{self.picker.layer.name.removesuffix(' clean')} clean"
         self.live.drop()
 
         def clean(progress: Progress) -> Any:
             result = dataclasses.replace(run_steps(item, steps, progress), name=name)
             numbers = key_numbers(times_of(result), [step for step, _ in steps])
-            return source, result, numbers, messages_of(result, len(steps))
+            return result, numbers, messages_of(result, len(steps))
 
         self.run_bar.start(clean)
 
     def _finished(self, result: Any, seconds: float) -> None:
-        source, item, numbers, notes = result
-        layer = self.add_result(item)
+        item, numbers, notes = result
         # if the result is not good enough, the same series is cleaned again
-        self.picker.choose(source)
+        self.picker.follows_new = False
+        layer = self.add_result(item)
+        self.picker.follows_new = True
         text = f"“{layer.name}” in {format_seconds(seconds)}. {numbers} Next: Denoise, Reconstruct."
         shown = notes[:_NOTES_SHOWN]
         if len(notes) > len(shown):

@@ -89,6 +89,19 @@ class ScoreMap(QWidget):
         self._current = current
         self._fill()
 
+    def clear(self) -> None:
+        """Show no scores."""
+        self.show_scores(pd.DataFrame({"region": []}), [], [], None)
+
+    @property
+    def current(self) -> tuple[str, float] | None:
+        """Noise type and strength of the marked cell."""
+        return self._current
+
+    def place_of(self, kind: str, strength: float) -> tuple[int, int]:
+        """Return row and column of a cell."""
+        return self._kinds.index(kind), self._strengths.index(strength)
+
     def _fill(self, *_: Any) -> None:
         column, form = SCORES[self.score.currentText()]
         values = self._values(column)

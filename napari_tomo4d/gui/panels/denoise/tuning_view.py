@@ -9,9 +9,10 @@ import pyqtgraph as pg
 from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
-from napari_tomo4d.denoise import STRENGTHS, Diagnosis, TuneResult, Tuning
+from napari_tomo4d.denoise import STRENGTHS, Diagnosis
 from napari_tomo4d.gui.panels.denoise.score_map import ScoreMap
 from napari_tomo4d.gui.widgets.plots import ImageBox
+from napari_tomo4d.pipeline.tuning import Tuned
 
 
 class SpectrumPlot(pg.PlotWidget):
@@ -40,26 +41,29 @@ class SpectrumPlot(pg.PlotWidget):
         self.plotItem.legend.removeItem(self._model)
         self.plotItem.legend.addItem(self._model, f"model {diagnosis.kind}")
 
+    def clear_curves(self) -> None:
+        """Show no curves."""
+        self._measured.setData([], [])
+        self._model.setData([], [])
+
     def sizeHint(self) -> QSize:
         """Return a size that leaves room for the images."""
         return QSize(430, 230)
 
 
 class TuningView(QWidget):
-    """What tuning tried, to be looked at; `chosen` when another result is wanted.
+    """What tuning tried, to be looked at; it shows what it is given.
 
     Signals
     -------
     chosen(kind, strength)
+        Another result is wanted.
     """
 
     chosen = Signal(str, float)
 
     def __init__(self) -> None:
         super().__init__()
-        self.tuning: Tuning | None = None
-        self.result: TuneResult | None = None
-        self._current: tuple[str, float] | None = None
         self.raw, self.denoised, self.reference = (
             ImageBox(height=150, axes=False, width=210) for _ in range(3)
         )
@@ -88,12 +92,21 @@ class TuningView(QWidget):
         split.addWidget(images)
         split.addWidget(self.tabs)
         split.setStretchFactor(0, 1)
-        self.text = QLabel("Nothing tuned yet: press Tune in the Denoise panel.")
+        self.text = QLabel()
         self.text.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 2)
         layout.addWidget(split, 1)
         layout.addWidget(self.text)
+        self.reset()
+
+    def reset(self) -> None:
+        """Show nothing: it belonged to another series."""
+        for box in (self.raw, self.denoised, self.reference):
+            box.clear_image()
+        self.scores.clear()
+        self.spectrum.clear_curves()
+        self.text.setText("Nothing tuned yet: press Tune in the Denoise panel.")
 
     def show_diagnosis(self, diagnosis: Diagnosis) -> None:
         """Show what the noise is like."""
@@ -101,37 +114,30 @@ class TuningView(QWidget):
         self.tabs.setCurrentWidget(self.spectrum)
         self.text.setText(diagnosis.advice)
 
-    def show_tuned(self, tuning: Tuning, result: TuneResult, kinds: list[str]) -> None:
+    def show_tuned(self, tuned: Tuned) -> None:
         """Show the outcome of tuning, at its best."""
-        self.tuning, self.result, self._kinds = tuning, result, kinds
-        first = tuning.comparisons[0]
-        self.raw.show_image(first.noisy, "raw frame")
-        self.reference.show_image(first.reference, "reference")
-        strength = result.best.variance / tuning.variance
-        nearest = STRENGTHS[int(np.argmin(np.abs(np.array(STRENGTHS) - strength)))]
+        result, best = tuned.result, tuned.result.best
+        if tuned.diagnosis is not None:
+            self.spectrum.show_diagnosis(tuned.diagnosis)
         self.tabs.setCurrentWidget(self.scores)
-        self.show_cell(result.best.kind, nearest, result.denoised)
+        self.raw.show_image(tuned.image, "raw frame")
+        if tuned.tuning is None:
+            self.denoised.show_image(result.denoised, f"{best.kind}, blind")
+            self.reference.show_image(np.zeros_like(tuned.image), "no reference")
+            table = result.table.assign(region="whole")
+            self.scores.show_scores(table, tuned.kinds, list(STRENGTHS), None)
+        else:
+            self.reference.show_image(tuned.tuning.comparisons[0].reference, "reference")
+            strength = best.variance / tuned.tuning.variance
+            nearest = STRENGTHS[int(np.argmin(np.abs(np.array(STRENGTHS) - strength)))]
+            self.show_cell(tuned, best.kind, nearest, result.denoised)
         self.text.setText(result.explanation)
 
-    def show_blind(self, image: np.ndarray, result: TuneResult) -> None:
-        """Show the outcome of blind tuning: there is no reference to look at."""
-        self.tuning, self.result = None, result
-        self.raw.show_image(image, "raw frame")
-        self.denoised.show_image(result.denoised, f"{result.best.kind}, blind")
-        self.reference.show_image(np.zeros_like(image), "no reference")
-        kind = result.best.kind
-        self.scores.show_scores(result.table.assign(region="whole"), [kind], list(STRENGTHS), None)
-        self.tabs.setCurrentWidget(self.scores)
-        self.text.setText(result.explanation)
-
-    def show_cell(self, kind: str, strength: float, image: np.ndarray) -> None:
-        """Show one denoised image and mark its cell."""
-        if self.tuning is None:
-            return
-        self._current = (kind, strength)
+    def show_cell(self, tuned: Tuned, kind: str, strength: float, image: np.ndarray) -> None:
+        """Show one denoised image, mark its cell and tell its scores."""
+        table = tuned.result.table if tuned.tuning is None else tuned.tuning.table
         self.denoised.show_image(image, f"{kind}, {strength:.3g}")
-        table = self.tuning.table
-        self.scores.show_scores(table, self._kinds, list(STRENGTHS), self._current)
+        self.scores.show_scores(table, tuned.kinds, list(STRENGTHS), (kind, strength))
         row = table[(table.kind == kind) & (table.strength == strength)]
         if len(row):
             last = row.iloc[-1]
@@ -140,11 +146,6 @@ class TuningView(QWidget):
                 f"{kind}, strength {strength:.3g}: PSNR {last.psnr_db:.2f} dB, SSIM "
                 f"{last.ssim:.3f}, FRC {last.frc:.3f}{where}."
             )
-
-    @property
-    def current(self) -> tuple[str, float] | None:
-        """Noise type and strength of what is shown."""
-        return self._current
 
     def sizeHint(self) -> QSize:
         """Return a size that leaves the viewer's canvas visible above."""
