@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from by_hand import click, type_into, wait_idle, wait_preview
 

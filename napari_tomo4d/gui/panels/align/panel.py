@@ -13,7 +13,6 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 from napari_tomo4d.align import FoundShifts, path_of_all_times, read_shifts, write_shifts
 from napari_tomo4d.data import TiltSeries, times_of
 from napari_tomo4d.errors import Tomo4DError
-from napari_tomo4d.gui.canvas.layer_picker import NO_SERIES
 from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.canvas.place import go_to, shown_index, time_shown
 from napari_tomo4d.gui.panels.align.comparer import Comparer, Picture, Wish
@@ -39,6 +38,7 @@ from napari_tomo4d.gui.panels.align.model import (
 from napari_tomo4d.gui.panels.align.shifts_box import ShiftsBox
 from napari_tomo4d.gui.panels.base import Panel
 from napari_tomo4d.gui.widgets.keys import REDO, UNDO, Keys, arrow_keys
+from napari_tomo4d.gui.widgets.messages import NO_SERIES
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
 from napari_tomo4d.pipeline import STEPS
 from napari_tomo4d.progress import Progress

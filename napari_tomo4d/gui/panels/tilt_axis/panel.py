@@ -11,7 +11,6 @@ from qtpy.QtWidgets import QComboBox
 
 from napari_tomo4d.align import TiltAxis, tilt_axis
 from napari_tomo4d.data import TiltSeries, at_time, is_series
-from napari_tomo4d.gui.canvas.layer_picker import NO_SERIES
 from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.canvas.place import time_shown
 from napari_tomo4d.gui.panels.base import Panel
@@ -37,6 +36,7 @@ from napari_tomo4d.gui.panels.tilt_axis.model import (
 )
 from napari_tomo4d.gui.panels.tilt_axis.slices_box import SlicesBox
 from napari_tomo4d.gui.panels.tilt_axis.slices_view import SlicesView
+from napari_tomo4d.gui.widgets.messages import NO_SERIES
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 from napari_tomo4d.pipeline import run_steps
