@@ -104,22 +104,22 @@ def open_application(
         Exit code.
     """
     try:
-        import napari
+        # napari itself can be imported without Qt, and fails later
+        import qtpy.QtWidgets  # noqa: F401
     except ImportError as error:
         raise Tomo4DError(
             'The application needs Qt: pip install "napari-tomo4d[all]" installs everything.'
         ) from error
+    import napari
+
     for path in files:
         if not Path(path).exists():
             raise Tomo4DError(f"{path} does not exist; check the name and the folder.")
     if screenshot is not None and not os.access(Path(screenshot).absolute().parent, os.W_OK):
         raise Tomo4DError(f"The screenshot {screenshot} can't be written there.")
-    # PyQt5 is what this project installs; it can't tell napari the system's theme
-    warnings.filterwarnings("ignore", message="System theme detection")
-    viewer = napari.Viewer(title="napari-tomo4d")
-    use_icon()
-    viewer.window.resize(1280, 800)
+    viewer = _open_window()
     panels = add_panels(viewer)
+    _arrange(panels["Load"])
     load = panels["Load"]
     if demo:
         load.load_sample()
@@ -127,10 +127,45 @@ def open_application(
         load.choose(list(files), load=True)
     if screenshot is not None:
         return _take_screenshot(viewer, panels, Path(screenshot))
+    # runs under way are cancelled when the window closes
     napari.run()
-    for panel in panels.values():
-        panel.close_work()
     return 0
+
+
+def _open_window() -> napari.viewer.Viewer:
+    """Return the viewer of a new window; what napari says of PyQt5 then is not shown."""
+    import napari
+    from napari.utils.notifications import Notification, notification_manager
+
+    def pass_over(notice: Notification) -> None:
+        # PyQt5 is what the program installs: nothing a person who opens it can change
+        notice.blocked = notice.blocked or "PyQt5 backend is deprecated" in notice.message
+
+    notification_manager.notification_ready.connect(pass_over, position="first")
+    try:
+        with warnings.catch_warnings():
+            # PyQt5 can't tell napari the system's theme
+            warnings.filterwarnings("ignore", message="System theme detection")
+            viewer = napari.Viewer(title="napari-tomo4d")
+    finally:
+        notification_manager.notification_ready.disconnect(pass_over)
+    use_icon()
+    viewer.window.resize(1280, 800)
+    return viewer
+
+
+def _arrange(panel: Panel) -> None:
+    """Arrange the docks of our own window; those of another program stay as they are."""
+    from qtpy.QtCore import Qt
+    from qtpy.QtWidgets import QMainWindow, QTabWidget
+
+    window = panel.window()
+    assert isinstance(window, QMainWindow)
+    right = Qt.DockWidgetArea.RightDockWidgetArea
+    # nine names side by side would be cut to their first letters
+    window.setTabPosition(right, QTabWidget.TabPosition.East)
+    # what is docked below the canvas takes no height from the panels
+    window.setCorner(Qt.Corner.BottomRightCorner, right)
 
 
 def _take_screenshot(viewer: Any, panels: dict[str, Any], path: Path) -> int:
@@ -152,8 +187,6 @@ def _take_screenshot(viewer: Any, panels: dict[str, Any], path: Path) -> int:
     wait_a_moment = time.monotonic() + 0.5
     wait(lambda: time.monotonic() > wait_a_moment)
     viewer.window.screenshot(str(path), canvas_only=False, flash=False)
-    for panel in panels.values():
-        panel.close_work()
     viewer.close()
     print(f"Saved {path}")
     return 0

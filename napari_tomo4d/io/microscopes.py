@@ -27,7 +27,10 @@ def read_microscope(path: Path, lazy: bool | None = None) -> Raw:
     """Read the first image or stack of a microscope's file."""
     plugin = importlib.import_module(f"rsciio.{_PLUGINS[path.suffix.lower()]}")
     as_lazy = use_lazy(lazy, path.stat().st_size)
-    logging.getLogger("rsciio").setLevel(logging.ERROR)
+    log = logging.getLogger("rsciio")
+    level = log.level
+    # it warns of fields it leaves out; what is needed of them is checked here
+    log.setLevel(logging.ERROR)
     try:
         signals = plugin.file_reader(str(path), lazy=as_lazy)
     except Exception as error:
@@ -36,6 +39,8 @@ def read_microscope(path: Path, lazy: bool | None = None) -> Raw:
             f"{path} can't be read as a {path.suffix.lower()} file ({error}); it may be damaged "
             "or not what its extension says."
         ) from error
+    finally:
+        log.setLevel(level)
     images = [s for s in signals if s["data"].ndim in (2, 3)]
     if not images:
         raise ReadError(f"{path} holds no image and no stack of images.")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import logging
+import warnings
+
 import numpy as np
 import pytest
 from npe2 import PluginManager
-from qtpy.QtWidgets import QDockWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDockWidget, QLabel, QPushButton
 
 import napari_tomo4d as t4
 from napari_tomo4d.gui.app import add_panels
@@ -91,3 +96,55 @@ def test_the_command_opens_all_and_nothing_twice(viewer, qtbot):
     assert panels_in(viewer)["Segment"] is before
     again = add_panels(viewer)
     assert panels_in(viewer) == again
+
+
+def test_a_closed_tab_opens_again_from_the_window_menu(viewer, qtbot, volume):
+    panel = add_panels(viewer)["Segment"]
+    panel.session.add(volume)
+    menu_action(viewer.window.window_menu, "Segment").trigger()
+    qtbot.waitUntil(lambda: panel.in_front)
+    panel.cleaning_box.setChecked(False)
+    cross = panel.parentWidget().titleBarWidget().findChild(QPushButton, "QTitleBarCloseButton")
+    qtbot.mouseClick(cross, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "Segment" not in panels_in(viewer))
+    assert not panel.in_front
+    menu_action(viewer.window.window_menu, "Segment").trigger()
+    qtbot.waitUntil(lambda: panel.in_front and panel.isVisible())
+    # nothing of what was set before is lost
+    assert panels_in(viewer)["Segment"] is panel
+    assert not panel.cleaning_box.isChecked()
+    assert [a.text() for a in viewer.window.window_menu.actions()].count("Segment") == 1
+
+
+def test_nothing_else_of_the_window_is_changed(viewer, qtbot, tmp_path):
+    """Another plugin's docks keep their place, tabs and corners; its keys and warnings too."""
+    others = [
+        viewer.window.add_dock_widget(QLabel(name), name=name, area="right", tabify=i > 0)
+        for i, name in enumerate(("one", "two"))
+    ]
+    window = window_of(viewer)
+    corners = [Qt.Corner(i) for i in range(4)]
+    areas = [Qt.DockWidgetArea.RightDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea]
+
+    def state():
+        return (
+            [window.tabPosition(a) for a in areas],
+            [window.corner(c) for c in corners],
+            [window.dockWidgetArea(d) for d in others],
+            {d.windowTitle() for d in window.tabifiedDockWidgets(others[0])},
+            list(warnings.filters),
+            logging.getLogger("rsciio").level,
+        )
+
+    importlib.import_module("rsciio.hspy")
+    before = state()
+    panels = add_panels(viewer)
+    for panel in panels.values():
+        panel.bring_to_front()
+        qtbot.waitUntil(lambda panel=panel: panel.in_front)
+    panels["Align"].show_view()
+    path = tmp_path / "a.hspy"
+    path.write_bytes(b"not one")
+    with pytest.raises(t4.errors.ReadError):
+        t4.read(path)
+    assert state() == before

@@ -148,23 +148,36 @@ class Panel(QWidget, metaclass=_OnePerViewer):
     def slider_moved(self, _event: Any = None) -> None:
         """Follow the viewer's sliders."""
 
+    def changeEvent(self, event: QEvent) -> None:
+        """Notice the dock that this panel is put into, or taken out of."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ParentChange:
+            self._find_dock()
+
     def showEvent(self, event: QShowEvent) -> None:
         """Find the dock, which says when this panel comes to the front."""
         super().showEvent(event)
-        dock = dock_of(self)
-        if dock is None or dock is self._dock:
+        self._find_dock()
+        self._watch_window()
+
+    def _find_dock(self) -> None:
+        dock, before = dock_of(self), self._dock
+        if dock is before:
             return
-        self._leave_dock()
         self._dock = dock
-        dock.visibilityChanged.connect(self._front_changed)
-        main = dock.parentWidget()
+        if before is not None:
+            before.visibilityChanged.disconnect(self._front_changed)
+            self._front_changed(False)
+            if dock is not None:
+                # moved from one into the other, so that an empty one is left
+                QTimer.singleShot(0, lambda: self.viewer.window.remove_dock_widget(before))
+        if dock is not None:
+            dock.visibilityChanged.connect(self._front_changed)
+
+    def _watch_window(self) -> None:
+        main = None if self._dock is None else self._dock.parentWidget()
         if main is not None:
             _Closing.watch(main, self.session)
-
-    def _leave_dock(self) -> None:
-        """Take an empty dock away, from which this panel has been moved into another."""
-        if self._dock is not None and self._dock.widget() is None:
-            self.viewer.window.remove_dock_widget(self._dock)
 
     def _front_changed(self, in_front: bool) -> None:
         if in_front == self.in_front or self._closed:
