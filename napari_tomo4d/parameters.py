@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +34,8 @@ class Param:
         Increment of a spin box.
     choices : collection of str
         Allowed values of a string; a table that grows, such as `THRESHOLDS`, stays live.
+    titles : mapping of str to str
+        What a form calls the choices; a choice without one is shown as it is.
     advanced : bool
         Shown under *Advanced* in a form.
     empty : str
@@ -47,6 +49,7 @@ class Param:
     maximum: float | None = None
     step: float | None = None
     choices: Collection[str] = field(default=(), hash=False)
+    titles: Mapping[str, str] = field(default_factory=dict, hash=False)
     advanced: bool = False
     empty: str = "automatic"
 

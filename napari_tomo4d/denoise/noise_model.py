@@ -14,6 +14,20 @@ from napari_tomo4d.errors import DataError, ParameterError, ReadError, WriteErro
 KINDS = ("white", "g1", "g2", "g3", "g4", "g1w", "g2w", "g3w", "g4w")
 """White; horizontal lines; circles; diagonals; pink; and each of them mixed with white."""
 
+KIND_TITLES = {
+    "white": "White",
+    "g1": "Horizontal lines (g1)",
+    "g2": "Circles (g2)",
+    "g3": "Diagonals (g3)",
+    "g4": "Pink (g4)",
+    "g1w": "Lines and white (g1w)",
+    "g2w": "Circles and white (g2w)",
+    "g3w": "Diagonals and white (g3w)",
+    "g4w": "Pink and white (g4w)",
+    "measured": "As measured",
+}
+"""What a person calls them."""
+
 _SCHEMA_VERSION = 1
 
 _REACH = 15

@@ -18,7 +18,7 @@ from napari_tomo4d.denoise.engines import (
     denoise_image,
 )
 from napari_tomo4d.denoise.measure_noise import CountingNoise
-from napari_tomo4d.denoise.noise_model import KINDS, NoiseModel
+from napari_tomo4d.denoise.noise_model import KIND_TITLES, KINDS, NoiseModel
 from napari_tomo4d.errors import DataError, ParameterError
 from napari_tomo4d.immutable import frozen
 from napari_tomo4d.parameters import Param
@@ -37,16 +37,29 @@ def denoise_series(
     method: Annotated[
         str,
         Param(
-            "fast bm3d is this program's own. bm3d and bm4d are packages, free for "
-            "non-commercial use only; bm4d takes neighbouring tilts together.",
+            "BM3D is the best for most images; the built-in one is quick and free for any use. The "
+            "packages bm3d and bm4d are free for non-commercial use only; BM4D takes neighbouring "
+            "tilts together.",
             choices=METHODS,
+            titles={
+                "fast bm3d": "BM3D, built in",
+                "bm3d": "BM3D, package bm3d",
+                "bm4d": "BM4D, package bm4d",
+                "wiener": "Wiener filter",
+                "non-local means": "Non-local means",
+                "total variation": "Total variation",
+                "wavelet": "Wavelets",
+            },
         ),
     ] = "fast bm3d",
     noise: Annotated[
         str,
         Param(
-            "How noise is correlated: not, in lines, circles, diagonals, pink, or as measured.",
+            "How the noise of neighbouring pixels is related: not at all (white), along scan "
+            "lines, in circles or diagonals, more at low frequencies (pink), or as measured.",
+            label="Noise type",
             choices=(*KINDS, "measured"),
+            titles=KIND_TITLES,
         ),
     ] = "g4",
     sigma: Annotated[
@@ -54,18 +67,33 @@ def denoise_series(
         Param(
             "Standard deviation of the noise of a single frame, in grey values; automatic: "
             "from high frequencies of each image.",
+            label="Noise level",
             minimum=0,
             step=0.0001,
         ),
     ] = None,
     profile: Annotated[
-        str, Param("Of bm3d: lc is fast, the others slower.", choices=PROFILES)
+        str,
+        Param(
+            "Of the package bm3d: how much time it takes for a better result.",
+            label="Quality",
+            choices=PROFILES,
+            titles={
+                "lc": "Fast (lc)",
+                "np": "Normal (np)",
+                "refilter": "Filtered twice (refilter)",
+                "vn": "Very noisy images (vn)",
+                "high": "High (high)",
+            },
+        ),
     ] = "lc",
     counts: Annotated[
         bool,
         Param(
-            "The images count electrons: makes noise even first (Anscombe); a sigma is then that "
-            "of the evened image, 1 for pure counts."
+            "Grey values are numbers of electrons, so that noise grows with brightness: it is made "
+            "even first (Anscombe). A noise level is then that of the evened image, 1 for pure "
+            "counts.",
+            label="Electron counts",
         ),
     ] = False,
     gain: Annotated[

@@ -41,7 +41,9 @@ def joint_4d(
     temporal: Annotated[
         float,
         Param(
-            "How much changes in time cost beside changes in space; 0: each time on its own.",
+            "How alike neighbouring times are, beside neighbouring voxels: more removes noise "
+            "that changes, then real changes; 0: each time on its own.",
+            label="Smoothness in time",
             minimum=0,
             maximum=100,
             step=0.1,

@@ -28,7 +28,9 @@ SOLVERS = {"primal-dual": primal_dual, "fista": fista}
 Weight = Annotated[
     float | None,
     Param(
-        "How smooth: more removes noise first, then detail. Empty: chosen from the images.",
+        "How smooth: more removes noise first, then detail; 0.01 to 0.1 suits most series. "
+        "Empty: chosen from the images.",
+        label="Smoothness",
         minimum=0,
         maximum=10,
         step=0.005,
@@ -37,8 +39,9 @@ Weight = Annotated[
 ChooseWeight = Annotated[
     str,
     Param(
-        "How an empty weight is chosen: by predicting left-out tilts, or from the noise level.",
-        label="Weight by",
+        "How the smoothness is chosen where it is automatic: by predicting left-out tilts, or "
+        "from the noise level.",
+        label="Chosen by",
         choices=tuple(CHOOSERS),
         advanced=True,
     ),

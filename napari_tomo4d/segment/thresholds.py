@@ -222,6 +222,7 @@ def threshold_volumes(
         Param(
             "Blur before the threshold. Empty: as little as the noise allows.",
             unit="px",
+            label="Blur",
             minimum=0,
             maximum=20,
             step=0.1,
@@ -229,7 +230,10 @@ def threshold_volumes(
     ] = None,
     one_level: Annotated[
         bool,
-        Param("One threshold for all times, so that growth is not a change of threshold."),
+        Param(
+            "One threshold for all times, so that growth is not a change of threshold.",
+            label="Same level at all times",
+        ),
     ] = True,
     *,
     progress: Progress | None = None,

@@ -82,7 +82,8 @@ def _make_widget(parameter: Parameter) -> Any:
     if kind is bool:
         widget: Any = CheckBox(value=bool(default))
     elif param.choices:
-        widget = ComboBox(choices=list(param.choices), value=default or next(iter(param.choices)))
+        choices = [(param.titles.get(name, name), name) for name in param.choices]
+        widget = ComboBox(choices=choices, value=default or choices[0][1])
     elif kind in (int, float):
         widget = _number_widget(parameter, default)
     elif typing.get_origin(kind) is tuple:

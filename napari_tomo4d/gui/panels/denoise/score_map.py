@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_tomo4d.denoise.noise_model import KIND_TITLES
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 
 SCORES = {"PSNR (dB)": ("psnr_db", "{:.1f}"), "SSIM": ("ssim", "{:.2f}"), "FRC": ("frc", "{:.2f}")}
@@ -108,6 +109,8 @@ class ScoreMap(QWidget):
         self.cells.setRowCount(len(self._kinds))
         self.cells.setColumnCount(len(self._strengths))
         self.cells.setVerticalHeaderLabels(self._kinds)
+        for i, kind in enumerate(self._kinds):
+            self.cells.verticalHeaderItem(i).setToolTip(KIND_TITLES.get(kind, kind))
         self.cells.setHorizontalHeaderLabels([f"{s:.2g}" for s in self._strengths])
         tried = values[np.isfinite(values)]
         low, high = (tried.min(), tried.max()) if len(tried) else (0.0, 1.0)

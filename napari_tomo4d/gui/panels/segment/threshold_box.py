@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QSpinBox,
     QVBoxLayout,
+    QWidget,
 )
 
 from napari_tomo4d.gui.widgets.form import ParameterForm, ignore_wheel
@@ -61,7 +62,10 @@ class ThresholdBox(QGroupBox):
         self.classes = QSpinBox()
         self.classes.setRange(2, 5)
         self._fields: dict[str, tuple[QLabel, Any]] = {}
-        form = QFormLayout()
+        # rows that are hidden leave gaps in a form of their own only
+        form, self._options = QFormLayout(), QWidget()
+        options = QFormLayout(self._options)
+        options.setContentsMargins(0, 0, 0, 0)
         for name, title, widget in (
             ("method", "Method", self.method),
             ("level", "Level", self.level),
@@ -72,7 +76,7 @@ class ThresholdBox(QGroupBox):
             label = QLabel(title)
             for part in (widget, label):
                 part.setToolTip(_TIPS.get(name, ""))
-            form.addRow(label, widget)
+            (form if name == "method" else options).addRow(label, widget)
             self._fields[name] = label, widget
         for spin in (self.level, self.seed_level):
             spin.setRange(-1e9, 1e9)
@@ -94,6 +98,7 @@ class ThresholdBox(QGroupBox):
             part.changed.connect(lambda p=part: self.edited.emit(p.values()))
         layout = QVBoxLayout(self)
         layout.addLayout(form)
+        layout.addWidget(self._options)
         layout.addWidget(self.form)
         layout.addWidget(self.times_form)
 
@@ -114,6 +119,7 @@ class ThresholdBox(QGroupBox):
             widget.blockSignals(True)
             for part in (label, widget):
                 part.setVisible(name in ("method", *uses))
+        self._options.setVisible(bool(uses))
         self.method.setCurrentIndex(self.method.findData(s.method))
         tip = self.method.currentData(Qt.ItemDataRole.ToolTipRole)
         for part in self._fields["method"]:
