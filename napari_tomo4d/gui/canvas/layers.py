@@ -7,6 +7,7 @@ from typing import Any
 import dask.array as da
 import numpy as np
 
+from napari_tomo4d.contrast import grey_levels
 from napari_tomo4d.data import Labels, TiltSeries, TimeSeries, Volume, is_series, times_of
 from napari_tomo4d.gui.canvas.label_stack import LabelStack
 from napari_tomo4d.immutable import frozen
@@ -145,8 +146,4 @@ def _contrast(data: Any) -> tuple[float, float]:
         while part.ndim > 2:
             part = part[len(part) // 2]
         samples.append(np.asarray(part))
-    sample = np.concatenate([s.ravel() for s in samples]).astype(float)
-    low, high = np.percentile(sample, (0.1, 99.9))
-    if not high > low:
-        low, high = float(np.min(sample)), float(np.max(sample))
-    return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
+    return grey_levels(np.concatenate([s.ravel() for s in samples]))

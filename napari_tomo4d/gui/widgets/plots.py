@@ -9,7 +9,10 @@ import pyqtgraph as pg
 from qtpy.QtCore import QSize, Signal
 from qtpy.QtGui import QMouseEvent
 
+from napari_tomo4d.contrast import grey_levels
+
 _PEN = {"color": "#4fc3f7", "width": 2}
+_BACKGROUND = "#1c1f24"
 
 
 class ImageBox(pg.GraphicsLayoutWidget):
@@ -33,7 +36,7 @@ class ImageBox(pg.GraphicsLayoutWidget):
         self._width = width
         # whether another box is being moved along with this one
         self._leading = False
-        self.setBackground("#1c1f24")
+        self.setBackground(_BACKGROUND)
         self.ci.setContentsMargins(2, 2, 8, 2)
         self._plot = self.addPlot()
         self._plot.setAspectLocked(True)
@@ -47,6 +50,7 @@ class ImageBox(pg.GraphicsLayoutWidget):
         self._image = pg.ImageItem(axisOrder="row-major")
         self._plot.addItem(self._image)
         self._shape: tuple[int, ...] = ()
+        self._title = ""
         self._label: pg.LabelItem | None = None
         if not axes:
             self._label = pg.LabelItem(color="#ffd54f", size="9pt")
@@ -59,15 +63,8 @@ class ImageBox(pg.GraphicsLayoutWidget):
 
     def show_image(self, image: np.ndarray, title: str) -> None:
         """Show an image (row, column); the view is fitted when its shape changes."""
-        # a sample is enough for grey levels, and quick for large images
-        step = max(1, *(n // 512 for n in image.shape))
-        low, high = np.percentile(image[::step, ::step], (0.5, 99.8))
-        levels = (float(low), float(high) if high > low else float(low) + 1)
-        self._image.setImage(image, levels=levels)
-        if self._label is None:
-            self._plot.setTitle(title, size="9pt")
-        else:
-            self._label.setText(title)
+        self._image.setImage(image, levels=grey_levels(image))
+        self.show_title(title)
         if image.shape != self._shape:
             self._shape = image.shape
             self.fit()
@@ -76,10 +73,17 @@ class ImageBox(pg.GraphicsLayoutWidget):
         """Show nothing."""
         self._image.clear()
         self._shape = ()
+        self.show_title("")
+
+    def show_title(self, title: str) -> None:
+        """Show what the image is, above it or on it."""
         if self._label is None:
-            self._plot.setTitle("")
-        else:
-            self._label.setText("")
+            self._plot.setTitle(title, size="9pt")
+        elif title != self._title:
+            # on a ground of its own, as images may be as bright as the letters
+            on = f'<span style="background-color: {_BACKGROUND}">&nbsp;{title}&nbsp;</span>'
+            self._label.setText(on if title else "")
+            self._title = title
 
     def fit(self) -> None:
         """Show all of the image, also after a change of size."""
@@ -126,7 +130,7 @@ class CurveBox(pg.PlotWidget):
     def __init__(self, horizontal: str, vertical: str, height: int = 190) -> None:
         super().__init__()
         self.setMinimumHeight(height)
-        self.setBackground("#1c1f24")
+        self.setBackground(_BACKGROUND)
         self.setLabel("bottom", horizontal)
         self.setLabel("left", vertical)
         self.setLogMode(y=True)

@@ -40,8 +40,7 @@ class NeighbourBox(ImageBox):
     def show_steady(self, image: np.ndarray, title: str, levels: tuple[float, float]) -> None:
         """Show an image between given grey levels."""
         self._image.setImage(image, levels=levels)
-        if self._label is not None:
-            self._label.setText(title)
+        self.show_title(title)
         if image.shape != self._shape:
             self._shape = image.shape
             self.fit()

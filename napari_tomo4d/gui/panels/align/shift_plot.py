@@ -10,6 +10,9 @@ from qtpy.QtCore import QPoint, QPointF, QSize, Qt, Signal
 
 from napari_tomo4d.gui.panels.align.model import Shifts
 
+_LOWER_HEIGHT = 78
+"""Enough to see what is bad; the shifts get all other height."""
+
 _COLOURS = {"dy": "#4fc3f7", "dx": "#81c784"}
 _QUALITY, _SUSPECT, _LEFT_OUT = "#ffb74d", "#ff5252", "#8a8f98"
 
@@ -31,11 +34,9 @@ class ShiftPlot(pg.GraphicsLayoutWidget):
         self._angles: np.ndarray = np.empty(0)
         self._shown: tuple[Shifts, int] | None = None
         self.upper, self.lower = self.addPlot(row=0, col=0), self.addPlot(row=1, col=0)
-        self.ci.layout.setRowStretchFactor(0, 3)
-        self.ci.layout.setRowStretchFactor(1, 2)
         self.ci.layout.setVerticalSpacing(0)
         self.lower.setLabel("left", "quality")
-        self.lower.setLabel("bottom", "tilt angle (°)")
+        self.lower.setMaximumHeight(_LOWER_HEIGHT)
         self.lower.setXLink(self.upper)
         self.upper.getAxis("bottom").setStyle(showValues=False)
         # above the curves, which a legend would hide, and instead of a second label at the side,
@@ -49,7 +50,8 @@ class ShiftPlot(pg.GraphicsLayoutWidget):
                     ("suspect", "●", _SUSPECT),
                     ("left out", "✕", _LEFT_OUT),
                 )
-            ),
+            )
+            + " &nbsp; over the tilt angle (°)",
             size="8pt",
         )
         self.lower.getAxis("left").setTicks([[(0, "0"), (0.5, "0.5"), (1, "1")]])

@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QGroupBox, QPushButton
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QGroupBox,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_tomo4d.gui.widgets.number_box import number_box
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
@@ -56,13 +64,25 @@ class GeometryBox(QGroupBox):
         self.axis.setToolTip("Direction of the tilt axis in the images.")
         for widget in (self.angle_source, self.axis):
             ignore_wheel(widget)
-        self._form = QFormLayout(self)
-        self._form.addRow("Tilt angles", self.angle_source)
-        self._form.addRow("First angle", self.start)
-        self._form.addRow("Step", self.step)
-        self._form.addRow("Table", self.table_button)
-        self._form.addRow("Pixel size", self.pixel_size)
-        self._form.addRow("Tilt axis", self.axis)
+        self.even, self.table = QWidget(), QWidget()
+        for page, rows in (
+            (self.even, (("First angle", self.start), ("Step", self.step))),
+            (self.table, (("Table", self.table_button),)),
+        ):
+            inner = QFormLayout(page)
+            inner.setContentsMargins(0, 0, 0, 0)
+            for title, widget in rows:
+                inner.addRow(title, widget)
+        form = QFormLayout()
+        form.addRow("Tilt angles", self.angle_source)
+        more = QFormLayout()
+        more.addRow("Pixel size", self.pixel_size)
+        more.addRow("Tilt axis", self.axis)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        for page in (self.even, self.table):
+            layout.addWidget(page)
+        layout.addLayout(more)
         self.angle_source.currentIndexChanged.connect(self._source_changed)
         self.table_button.clicked.connect(self._choose_table)
         for spin in (self.start, self.step):
@@ -119,10 +139,5 @@ class GeometryBox(QGroupBox):
 
     def _show_rows(self) -> None:
         source = self.angle_source.currentIndex()
-        for widget, shown in (
-            (self.start, source == _EVEN),
-            (self.step, source == _EVEN),
-            (self.table_button, source == _TABLE),
-        ):
-            widget.setVisible(shown)
-            self._form.labelForField(widget).setVisible(shown)
+        self.even.setVisible(source == _EVEN)
+        self.table.setVisible(source == _TABLE)

@@ -10,6 +10,7 @@ import pyqtgraph as pg
 from qtpy.QtCore import QRectF, QSize, Qt
 from scipy import ndimage
 
+from napari_tomo4d.contrast import grey_levels
 from napari_tomo4d.data import Labels, Volume
 from napari_tomo4d.gui.widgets.plots import ImageBox
 from napari_tomo4d.measure import Section
@@ -152,11 +153,7 @@ class SectionBox(ImageBox):
     def show_section(self, picture: SectionPicture, title: str) -> None:
         """Show a section; the view is fitted to it."""
         self.picture = picture
-        if picture.grey:
-            low, high = np.percentile(picture.image, (0.5, 99.8))
-        else:
-            low, high = 0.0, 1.0
-        levels = (float(low), float(high) if high > low else float(low) + 1)
+        levels = grey_levels(picture.image) if picture.grey else (0.0, 1.0)
         self._image.setImage(picture.image, levels=levels)
         self._image.setRect(QRectF(*picture.extent_nm))
         distance = picture.centres

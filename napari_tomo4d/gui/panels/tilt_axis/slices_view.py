@@ -34,7 +34,7 @@ class SliceBox(ImageBox):
         self.setMinimumWidth(100)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._size = (0.0, 0.0)
-        self._rect, self._said = QRectF(), ""
+        self._rect = QRectF()
         if self._label is not None:
             self._label.opts["color"] = colour
         self._cross = pg.ScatterPlotItem(symbol="+", size=13, pen=AXIS_COLOUR, brush=AXIS_COLOUR)
@@ -60,9 +60,7 @@ class SliceBox(ImageBox):
         if rect != self._rect:
             self._rect = rect
             self._image.setRect(rect)
-        if self._label is not None and title != self._said:
-            self._said = title
-            self._label.setText(title)
+        self.show_title(title)
         self._cross.setData([axis + 0.5], [n_z / 2])
         # a part that was zoomed into stays when slices become finer
         if abs(self._size[0] - n_z) + abs(self._size[1] - width) > 0.02 * width:
