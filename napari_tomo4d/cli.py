@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         # a result carries these; they are printed once, at the end
         with kept_warnings():
-            return options.command(options)
+            return int(options.command(options))
     except (Cancelled, KeyboardInterrupt):
         print("Cancelled; nothing was written.", file=sys.stderr)
         return EXIT_CANCELLED

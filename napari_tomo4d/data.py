@@ -147,7 +147,10 @@ class TiltSeries(Immutable):
     @property
     def dtype(self) -> np.dtype:
         """Data type of the images as stored."""
-        return np.dtype((self.images[0] if isinstance(self.images, tuple) else self.images).dtype)
+        result: np.dtype = np.dtype(
+            (self.images[0] if isinstance(self.images, tuple) else self.images).dtype
+        )
+        return result
 
     @property
     def is_lazy(self) -> bool:
@@ -176,7 +179,8 @@ class TiltSeries(Immutable):
             If the series has several frames per tilt.
         """
         self.require_single_images()
-        return self.frames(tilt)[0]
+        result: np.ndarray = self.frames(tilt)[0]
+        return result
 
     def require_single_images(self) -> None:
         """Raise `DataError` if there are several frames per tilt."""

@@ -37,7 +37,8 @@ def two_sphere_curve(x: Number) -> Number:
     ``D = (2/3)(1 + s + s^2) / (1 + s)``.
     """
     s = _half_height(x)
-    return (2 / 3) * (1 + s + s**2) / (1 + s)
+    result: Number = (2 / 3) * (1 + s + s**2) / (1 + s)
+    return result
 
 
 def two_sphere_neck(distance_ratio: Number) -> Number:

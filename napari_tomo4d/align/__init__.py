@@ -1,7 +1,6 @@
 """Alignment of the images of a tilt series."""
 
 from napari_tomo4d.align.alignment import (
-    Alignment,
     apply,
     apply_axis,
     apply_file,
@@ -24,7 +23,7 @@ from napari_tomo4d.align.time_registration import (
     register_volumes,
     shift_volumes,
 )
-from napari_tomo4d.align.transforms import Curve, TiltAxis
+from napari_tomo4d.align.transforms import Alignment, Curve, TiltAxis
 from napari_tomo4d.align.translations import METHODS, Translations, align_series, translations
 
 __all__ = [

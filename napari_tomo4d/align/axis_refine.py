@@ -188,7 +188,7 @@ class _Model:
 
     def _unexplained(self, images: np.ndarray, seen: np.ndarray, inside: np.ndarray) -> np.ndarray:
         """Return what no matter inside the outline projects to (conjugate gradients)."""
-        residual = images * seen
+        residual: np.ndarray = images * seen
         gradient = self._backproject(residual) * inside
         direction = gradient.copy()
         first = norm = float(np.vdot(gradient, gradient))

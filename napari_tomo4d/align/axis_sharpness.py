@@ -139,7 +139,8 @@ def _where_most_is(images: np.ndarray, count: int) -> np.ndarray:
     rows = [a + int(np.argmax(contrast[a:b])) for a, b in itertools.pairwise(edges)]
     chosen = np.array(rows)
     # empty stretches only add noise
-    return chosen[contrast[chosen] >= 0.1 * contrast.max()]
+    result: np.ndarray = chosen[contrast[chosen] >= 0.1 * contrast.max()]
+    return result
 
 
 def _angle_weights(angles_deg: np.ndarray) -> np.ndarray:
@@ -147,4 +148,5 @@ def _angle_weights(angles_deg: np.ndarray) -> np.ndarray:
     values, inverse, counts = np.unique(angles_deg, return_inverse=True, return_counts=True)
     gaps = np.diff(values)
     gaps = (np.append(gaps[0], gaps) + np.append(gaps, gaps[-1])) / 2
-    return (np.deg2rad(gaps) / counts)[inverse].astype(np.float32)
+    result: np.ndarray = (np.deg2rad(gaps) / counts)[inverse].astype(np.float32)
+    return result

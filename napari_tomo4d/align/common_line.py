@@ -68,7 +68,8 @@ def across_from_centres(tilts: TiltImages, centres_px: np.ndarray, good: np.ndar
     usual = np.sqrt(np.mean(beside[good] ** 2)) / (tilts.images.shape[2] / 4)
     rows = np.concatenate([waves[good], usual * np.eye(2)])
     fit = np.linalg.lstsq(rows, np.append(beside[good], (0, 0)), rcond=1e-10)[0]
-    return waves @ fit - beside
+    result: np.ndarray = waves @ fit - beside
+    return result
 
 
 def from_common_line(

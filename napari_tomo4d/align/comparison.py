@@ -59,7 +59,8 @@ class ImagePair:
     @property
     def difference(self) -> np.ndarray:
         """The image without its neighbour."""
-        return self.image - self.reference
+        result: np.ndarray = self.image - self.reference
+        return result
 
     @property
     def checkerboard(self) -> np.ndarray:

@@ -68,10 +68,12 @@ class Correlator:
         return peak(value, within)
 
     def _spectrum(self, image: np.ndarray) -> np.ndarray:
-        return fft.rfft2(image, self._padded)
+        result: np.ndarray = fft.rfft2(image, self._padded)
+        return result
 
     def _correlate(self, fixed: np.ndarray, moving: np.ndarray) -> np.ndarray:
-        return fft.irfft2(fixed * moving.conj(), self._padded)
+        result: np.ndarray = fft.irfft2(fixed * moving.conj(), self._padded)
+        return result
 
 
 def phase_correlation(

@@ -47,7 +47,8 @@ class Mass:
             self.images[:, :, 0].sum(axis=1),
             self.images[:, :, -1].sum(axis=1),
         ]
-        return np.stack(rims, axis=1) / np.maximum(self.totals, 1e-30)[:, None]
+        result: np.ndarray = np.stack(rims, axis=1) / np.maximum(self.totals, 1e-30)[:, None]
+        return result
 
 
 def weigh(tilts: TiltImages, margin_px: float = 3.0) -> Mass:
@@ -165,7 +166,7 @@ def is_whole(mass: Mass, good: np.ndarray) -> np.ndarray:
         usual[k] = np.median(mass.totals[around])
     off = np.abs(mass.totals / np.maximum(usual, 1e-30) - 1)
     rims = mass.rims()[:, 2:].max(axis=1)
-    whole = good & ~is_cut(mass, good)
+    whole: np.ndarray = good & ~is_cut(mass, good)
     for value, limit in ((off, _MISSING), (rims, _RIM)):
         spread = 1.48 * np.median(np.abs(value[good] - np.median(value[good])))
         whole &= value < max(limit, np.median(value[good]) + 4 * spread)
@@ -175,7 +176,8 @@ def is_whole(mass: Mass, good: np.ndarray) -> np.ndarray:
 def is_cut(mass: Mass, good: np.ndarray) -> np.ndarray:
     """Return which images lack mass and show the object at an edge of the frame, (tilt,) bool."""
     lacking = mass.totals < (1 - _MISSING) * np.median(mass.totals[good])
-    return good & lacking & (mass.rims().max(axis=1) > _RIM / 2)
+    result: np.ndarray = good & lacking & (mass.rims().max(axis=1) > _RIM / 2)
+    return result
 
 
 def edge_names(turned: bool) -> tuple[str, ...]:

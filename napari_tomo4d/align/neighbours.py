@@ -67,7 +67,10 @@ def from_neighbours(
 
     def prepared(k: int) -> np.ndarray:
         if grey:
-            return ndimage.gaussian_filter(tilts.images[k], smoothing_px, mode="nearest")
+            result: np.ndarray = ndimage.gaussian_filter(
+                tilts.images[k], smoothing_px, mode="nearest"
+            )
+            return result
         return band_pass(tilts.images[k], smoothing_px, background_px)
 
     for done, (k, near) in enumerate(outwards(tilts, screening.suspect, references)):
@@ -132,9 +135,10 @@ def _as_at(k: int, j: int, image: np.ndarray, tilts: TiltImages) -> np.ndarray:
     cosines = np.abs(np.cos(np.deg2rad(tilts.angles_deg[[k, j]])))
     ratio = float(np.clip(cosines[0] / max(cosines[1], 1e-3), 1 / _MOST_STRETCH, _MOST_STRETCH))
     offset = tilts.axis_px * (1 - 1 / ratio)
-    return ndimage.affine_transform(
+    result: np.ndarray = ndimage.affine_transform(
         image, np.array([1.0, 1 / ratio]), (0.0, offset), order=1, mode="nearest"
     )
+    return result
 
 
 def agreement(

@@ -105,7 +105,8 @@ def held(
     waves = np.stack([np.cos(t), np.sin(t)], axis=1)
     moved = (shifts - start)[good]
     common = waves @ np.linalg.lstsq(waves[good], moved[:, 1], rcond=1e-10)[0]
-    return shifts - np.stack([np.full(len(t), moved[:, 0].mean()), common], axis=1)
+    result: np.ndarray = shifts - np.stack([np.full(len(t), moved[:, 0].mean()), common], axis=1)
+    return result
 
 
 class _Matcher:

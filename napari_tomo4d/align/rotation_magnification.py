@@ -123,7 +123,8 @@ def without_noise(values: np.ndarray, errors: np.ndarray) -> np.ndarray:
         With the mean 0 along the first axis, and their standard errors.
     """
     spread = np.maximum((values**2).mean(axis=0) - (errors**2).mean(axis=0), 0)
-    return values * spread / np.maximum(spread + errors**2, 1e-30)
+    result: np.ndarray = values * spread / np.maximum(spread + errors**2, 1e-30)
+    return result
 
 
 class _Fit:
@@ -223,4 +224,5 @@ def _inverse(normal: np.ndarray) -> np.ndarray:
 
 def _matrix(small: np.ndarray) -> np.ndarray:
     """Return the matrix (2, 2) of a rotation and the logarithm of a magnification."""
-    return rotation_matrices(small[:1], np.exp(small[1:]))[0]
+    result: np.ndarray = rotation_matrices(small[:1], np.exp(small[1:]))[0]
+    return result

@@ -48,7 +48,7 @@ class TiltImages:
     @property
     def axis_px(self) -> float:
         """Index across the images at which the tilt axis lies."""
-        return (self.images.shape[2] - 1) / 2 + self.axis_shift_px
+        return float((self.images.shape[2] - 1) / 2 + self.axis_shift_px)
 
     def to_series(self, values: np.ndarray) -> np.ndarray:
         """Return one value per tilt in the order of the series."""
@@ -147,7 +147,8 @@ def band_pass(image: np.ndarray, fine_px: float, coarse_px: float) -> np.ndarray
     """
     image = np.asarray(image, np.float32)
     smooth = ndimage.gaussian_filter(image, fine_px, mode="nearest")
-    return smooth - ndimage.gaussian_filter(image, coarse_px, mode="nearest")
+    result: np.ndarray = smooth - ndimage.gaussian_filter(image, coarse_px, mode="nearest")
+    return result
 
 
 def taper(shape: tuple[int, ...], edge: float = 0.1) -> np.ndarray:
@@ -177,4 +178,5 @@ def binned(images: np.ndarray, step: int) -> np.ndarray:
     y, x = (n // step for n in images.shape[-2:])
     cut = images[..., : y * step, : x * step]
     parts = cut.reshape(*images.shape[:-2], y, step, x, step)
-    return parts.mean(axis=(-3, -1), dtype=np.float32)
+    result: np.ndarray = parts.mean(axis=(-3, -1), dtype=np.float32)
+    return result

@@ -279,12 +279,13 @@ def _movement(
     # brightness may differ between times, and must not look like movement
     design = np.column_stack([*(s[where] for s in slopes), here]).astype(np.float64)
     change = (moved[where] - here).astype(np.float64)
-    return np.linalg.lstsq(design, change, rcond=None)[0][:3]
+    result: np.ndarray = np.linalg.lstsq(design, change, rcond=None)[0][:3]
+    return result
 
 
 def _biweight_mean(moves: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the centre of most of the movements (n, 3)."""
-    centre = np.median(moves, axis=0)
+    centre: np.ndarray = np.median(moves, axis=0)
     if len(moves) < 3:
         return np.average(moves, axis=0, weights=weights)
     for _ in range(10):

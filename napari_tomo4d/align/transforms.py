@@ -179,7 +179,8 @@ def rotation_matrices(turns_rad: np.ndarray, scales: np.ndarray) -> np.ndarray:
     """
     cosines, sines = np.cos(turns_rad), np.sin(turns_rad)
     rows = np.array([[cosines, sines], [-sines, cosines]])
-    return np.moveaxis(rows, 2, 0) * np.asarray(scales)[:, None, None]
+    result: np.ndarray = np.moveaxis(rows, 2, 0) * np.asarray(scales)[:, None, None]
+    return result
 
 
 def apply_transforms(
@@ -239,11 +240,13 @@ def moved(image: np.ndarray, matrix: np.ndarray, offset: np.ndarray) -> np.ndarr
         nearest = np.round(offset)
         shift = np.where(np.abs(offset - nearest) < 1e-4, nearest, offset)
         order = 0 if np.all(shift == nearest) else 3
-        return ndimage.shift(image, shift, order=order, mode="nearest")
+        result: np.ndarray = ndimage.shift(image, shift, order=order, mode="nearest")
+        return result
     back = np.linalg.inv(matrix)
     centre = (np.array(image.shape) - 1) / 2
     start = centre - back @ (centre + offset)
-    return ndimage.affine_transform(image, back, start, order=3, mode="nearest")
+    result = ndimage.affine_transform(image, back, start, order=3, mode="nearest")
+    return result
 
 
 def _leaves(shape: tuple[int, ...], matrix: np.ndarray, offset: np.ndarray) -> np.ndarray:

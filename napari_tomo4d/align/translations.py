@@ -10,7 +10,7 @@ from typing import Annotated, Any, ParamSpec
 
 import numpy as np
 
-from napari_tomo4d.align.alignment import Alignment, apply
+from napari_tomo4d.align.alignment import apply
 from napari_tomo4d.align.common_line import from_centres, from_common_line
 from napari_tomo4d.align.mass import Mass, edge_names, is_cut, kept, weigh
 from napari_tomo4d.align.neighbours import NEIGHBOUR_METHODS, agreement, from_neighbours
@@ -18,6 +18,7 @@ from napari_tomo4d.align.reprojection import from_reprojection
 from napari_tomo4d.align.rotation_magnification import find_similarities
 from napari_tomo4d.align.screening import bridged, screen, stands_out
 from napari_tomo4d.align.tilt_images import TiltImages, name_tilts, prepare
+from napari_tomo4d.align.transforms import Alignment
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param, check_parameters

@@ -49,7 +49,8 @@ def unstabilise(transformed: np.ndarray, noise: CountingNoise) -> np.ndarray:
         )
     counts = np.where(high, expansion, counts)
     counts = np.maximum(counts - (noise.read / noise.gain) ** 2, 0)
-    return noise.offset + noise.gain * counts
+    result: np.ndarray = noise.offset + noise.gain * counts
+    return result
 
 
 @cache

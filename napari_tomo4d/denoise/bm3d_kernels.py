@@ -19,7 +19,15 @@ _TINY = np.float32(1e-6)
 
 
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
-def _match_row(image, y, columns, offsets, expected, distances, ranks):
+def _match_row(
+    image: np.ndarray,
+    y: int,
+    columns: np.ndarray,
+    offsets: np.ndarray,
+    expected: np.ndarray,
+    distances: np.ndarray,
+    ranks: np.ndarray,
+) -> None:
     """Find the blocks that are most like each reference block of a row.
 
     Parameters
@@ -86,7 +94,7 @@ def _match_row(image, y, columns, offsets, expected, distances, ranks):
 
 
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
-def _walsh_hadamard(group, n):
+def _walsh_hadamard(group: np.ndarray, n: int) -> None:
     """Transform the first `n` blocks of a group along the group, not normalised."""
     half = _AREA
     while half < n * _AREA:
@@ -100,7 +108,14 @@ def _walsh_hadamard(group, n):
 
 
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
-def _fill_variances(covariance, ys, xs, n, rows, variance):
+def _fill_variances(
+    covariance: np.ndarray,
+    ys: np.ndarray,
+    xs: np.ndarray,
+    n: int,
+    rows: np.ndarray,
+    variance: np.ndarray,
+) -> None:
     """Compute the exact variance of each coefficient of a group of `n` blocks.
 
     Rows h of the Walsh-Hadamard transform have ``h[i] h[j] = h[i ^ j]``. The variance
@@ -153,7 +168,9 @@ def _fill_variances(covariance, ys, xs, n, rows, variance):
 
 
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
-def _threshold(values, variance, count, strength):
+def _threshold(
+    values: np.ndarray, variance: np.ndarray, count: int, strength: np.float32
+) -> np.float32:
     """Set values below ``sqrt(strength variance)`` to zero; return the variance left."""
     left = np.float32(0)
     for k in range(count):
@@ -165,7 +182,9 @@ def _threshold(values, variance, count, strength):
 
 
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
-def _wiener(values, pilot, variance, count, strength):
+def _wiener(
+    values: np.ndarray, pilot: np.ndarray, variance: np.ndarray, count: int, strength: np.float32
+) -> np.float32:
     """Weaken values as much as noise exceeds the pilot's power; return the variance left."""
     left = np.float32(0)
     for k in range(count):
@@ -178,20 +197,20 @@ def _wiener(values, pilot, variance, count, strength):
 
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def filter_band(
-    image,
-    pilot,
-    rows,
-    columns,
-    offsets,
-    expected,
-    limit,
-    size,
-    covariance,
-    strength,
-    first_row,
-    total,
-    weights,
-):
+    image: np.ndarray,
+    pilot: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    offsets: np.ndarray,
+    expected: np.ndarray,
+    limit: np.float32,
+    size: int,
+    covariance: np.ndarray,
+    strength: np.float32,
+    first_row: int,
+    total: np.ndarray,
+    weights: np.ndarray,
+) -> None:
     """Filter the groups of all reference blocks in a band, and add them up.
 
     Parameters

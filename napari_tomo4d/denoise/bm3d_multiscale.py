@@ -239,7 +239,8 @@ def _doubled(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 def _transfer(shape: tuple[int, ...]) -> np.ndarray:
     """Return what the filter of `_halved`, and that of `_doubled`, leaves of each frequency."""
     y, x = (np.cos(np.pi * np.fft.fftfreq(n)) ** 3 for n in shape)
-    return y[:, None] * x
+    result: np.ndarray = y[:, None] * x
+    return result
 
 
 def _halved_psd(psd: np.ndarray) -> np.ndarray:
@@ -252,7 +253,8 @@ def _halved_psd(psd: np.ndarray) -> np.ndarray:
     )
     coarse = fft.fft2(covariance[np.ix_(y, x)]).real * (shape[0] * shape[1])
     # the images of an odd size do not quite fit
-    return np.maximum(coarse, 0)
+    result: np.ndarray = np.maximum(coarse, 0)
+    return result
 
 
 def _coefficient_covariance(covariance: np.ndarray, reach: int) -> np.ndarray:

@@ -233,7 +233,10 @@ def wiener(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
     spectrum = np.fft.fft2(image - mean)
     power = ndimage.gaussian_filter(np.abs(spectrum) ** 2, 1.5, mode="wrap")
     share = noise.resized(shape).psd(shape) / np.maximum(power, 1e-30)
-    return (np.fft.ifft2(spectrum * np.maximum(1 - share, 0)).real + mean).astype(np.float32)
+    result: np.ndarray = (np.fft.ifft2(spectrum * np.maximum(1 - share, 0)).real + mean).astype(
+        np.float32
+    )
+    return result
 
 
 @denoiser("non-local means")
@@ -242,9 +245,10 @@ def nonlocal_means(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
     from skimage.restoration import denoise_nl_means
 
     image, sigma = _checked(image), noise.sigma
-    return denoise_nl_means(
+    result: np.ndarray = denoise_nl_means(
         image, patch_size=5, patch_distance=7, h=0.8 * sigma, sigma=sigma, fast_mode=True
     ).astype(np.float32)
+    return result
 
 
 @denoiser("total variation")
@@ -253,7 +257,10 @@ def total_variation(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
     from skimage.restoration import denoise_tv_chambolle
 
     image = _checked(image)
-    return denoise_tv_chambolle(image, weight=max(noise.sigma, 1e-12)).astype(np.float32)
+    result: np.ndarray = denoise_tv_chambolle(image, weight=max(noise.sigma, 1e-12)).astype(
+        np.float32
+    )
+    return result
 
 
 @denoiser("wavelet")
@@ -270,7 +277,8 @@ def wavelet(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
         func_kw={"sigma": noise.sigma / span, "method": "BayesShrink", "mode": "soft"},
         workers=1,
     )
-    return (result * span + low).astype(np.float32)
+    found: np.ndarray = (result * span + low).astype(np.float32)
+    return found
 
 
 _results = ResultCache()

@@ -147,7 +147,8 @@ class NoiseModel:
         power = power / power.mean()
         if self.kind.endswith("w"):
             power = (power + 1) / 2
-        return power * self.variance * n
+        result: np.ndarray = power * self.variance * n
+        return result
 
     def resized(self, shape: tuple[int, int]) -> NoiseModel:
         """Return a model that fits images of another size; only a measured one changes."""
@@ -176,7 +177,10 @@ class NoiseModel:
             return np.ones(shape)
         if base == "g4":
             ky, kx = (np.fft.fftfreq(n) * n for n in shape)
-            return 1 / (np.hypot(ky[:, None], kx) + 0.01 * np.sqrt(shape[0] * shape[1]))
+            result: np.ndarray = 1 / (
+                np.hypot(ky[:, None], kx) + 0.01 * np.sqrt(shape[0] * shape[1])
+            )
+            return result
         y, x = np.mgrid[-_REACH : _REACH + 1, -_REACH : _REACH + 1]
         distance = np.hypot(y, x)
         envelope = np.exp(-(distance**2) / (2 * (_REACH / 3) ** 2))

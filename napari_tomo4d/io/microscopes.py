@@ -80,7 +80,10 @@ def _angles(signal: dict[str, Any], axes: list[dict[str, Any]], data: Any) -> np
                 f"{axis.get('units')}".lower()
             )
             if factor is not None:
-                return (axis["offset"] + axis["scale"] * np.arange(axis["size"])) * factor
+                result: np.ndarray | None = (
+                    axis["offset"] + axis["scale"] * np.arange(axis["size"])
+                ) * factor
+                return result
         return None
     angle = _stage_angle(signal)
     return None if angle is None else np.array([angle])

@@ -92,7 +92,8 @@ def lazy_images(
     # a name of its own for each call: a file may change between two calls
     name = f"images-{uuid.uuid4().hex}"
     meta = np.empty((0, 0, 0), dtype)
-    return da.map_blocks(read, chunks=chunks, dtype=dtype, meta=meta, name=name)
+    result: da.Array = da.map_blocks(read, chunks=chunks, dtype=dtype, meta=meta, name=name)
+    return result
 
 
 UNIT_NM = {"pm": 1e-3, "a": 0.1, "å": 0.1, "angstrom": 0.1, "nm": 1.0, "nanometer": 1.0}

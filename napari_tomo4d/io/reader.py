@@ -300,7 +300,10 @@ class _Reader:
 
     def _given_angles(self, n: int) -> np.ndarray | None:
         if self.given["start_deg"] is not None:
-            return self.given["start_deg"] + self.given["step_deg"] * np.arange(n)
+            result: np.ndarray | None = self.given["start_deg"] + self.given[
+                "step_deg"
+            ] * np.arange(n)
+            return result
         angles = self.given["angles_deg"]
         if isinstance(angles, (str, Path)):
             return read_angles(angles)

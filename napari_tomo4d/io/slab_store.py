@@ -12,8 +12,9 @@ import numpy as np
 import zarr
 
 from napari_tomo4d.data import TimeSeries, Volume
-from napari_tomo4d.io.writer import check_target, replacing
+from napari_tomo4d.io.writer import check_target
 from napari_tomo4d.io.zarr_store import TIMES, describe_group, read_zarr, space_axes, write_header
+from napari_tomo4d.whole_files import replacing
 
 CHUNK = 64
 """Voxels along each edge of a chunk; slabs of a multiple of it write whole chunks."""

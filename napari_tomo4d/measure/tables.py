@@ -159,7 +159,7 @@ def csv_text(table: pd.DataFrame) -> str:
         raise DataError(f"Two columns of the table have the same heading, {twice[0]!r}.")
     if "time" in table:
         table = table.assign(time=table.time + 1)
-    return table.set_axis(names, axis=1).to_csv(index=False, lineterminator="\n")
+    return str(table.set_axis(names, axis=1).to_csv(index=False, lineterminator="\n"))
 
 
 def read_table(path: str | Path) -> pd.DataFrame:

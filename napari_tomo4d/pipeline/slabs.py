@@ -189,7 +189,8 @@ def _together(curves: list[np.ndarray], norms: list[float]) -> np.ndarray:
         return np.empty(0)
     filled = [np.concatenate([c, np.full(length - len(c), c[-1])]) for c in curves]
     weights = np.square(norms)
-    return np.sqrt(np.average(np.square(filled), axis=0, weights=weights))
+    result: np.ndarray = np.sqrt(np.average(np.square(filled), axis=0, weights=weights))
+    return result
 
 
 class _Slab(Progress):

@@ -132,7 +132,8 @@ def find_particles(image: np.ndarray, smoothing_px: float = 3.0) -> np.ndarray:
     if np.ptp(smooth) == 0:
         warn("An image is constant: nothing in it is a particle.")
         return np.zeros(smooth.shape, bool)
-    return smooth > threshold_otsu(smooth)
+    result: np.ndarray = smooth > threshold_otsu(smooth)
+    return result
 
 
 def plane(image: np.ndarray, particles: np.ndarray) -> np.ndarray:
@@ -142,7 +143,8 @@ def plane(image: np.ndarray, particles: np.ndarray) -> np.ndarray:
     outside = ~particles
     matrix = np.stack([t[outside] for t in terms], axis=1)
     factors = np.linalg.lstsq(matrix, image[outside], rcond=None)[0]
-    return sum(f * t for f, t in zip(factors, terms, strict=True)).astype(np.float32)
+    result: np.ndarray = sum(f * t for f, t in zip(factors, terms, strict=True)).astype(np.float32)
+    return result
 
 
 def membrane(image: np.ndarray, particles: np.ndarray) -> np.ndarray:
@@ -177,7 +179,10 @@ def membrane(image: np.ndarray, particles: np.ndarray) -> np.ndarray:
         result[~known] = _laplace(result, ~known)
     rows, columns = ((np.arange(n) + 0.5) / step - 0.5 for n in image.shape)
     grid = np.meshgrid(rows, columns, indexing="ij")
-    return ndimage.map_coordinates(result, grid, order=1, mode="nearest").astype(np.float32)
+    found: np.ndarray = ndimage.map_coordinates(result, grid, order=1, mode="nearest").astype(
+        np.float32
+    )
+    return found
 
 
 def _slope_correction(
@@ -186,7 +191,8 @@ def _slope_correction(
     """Return what a blur over one side only, at rims and borders, has taken off a slope."""
     rest = value - weight * smooth
     near = ndimage.gaussian_filter(weight, blur)
-    return ndimage.gaussian_filter(rest, blur) / np.maximum(near, 1e-12)
+    result: np.ndarray = ndimage.gaussian_filter(rest, blur) / np.maximum(near, 1e-12)
+    return result
 
 
 def _laplace(values: np.ndarray, unknown: np.ndarray) -> np.ndarray:
@@ -220,22 +226,25 @@ def _laplace(values: np.ndarray, unknown: np.ndarray) -> np.ndarray:
     matrix = sparse.csc_matrix(
         (np.concatenate(entries), (np.concatenate(rows), np.concatenate(columns))), (n, n)
     )
-    return spsolve(matrix, right)
+    result: np.ndarray = spsolve(matrix, right)
+    return result
 
 
 def _binned(image: np.ndarray, step: int) -> np.ndarray:
     """Return means over squares; those at the end repeat the last rows and columns."""
     pad = [(0, -n % step) for n in image.shape]
     padded = np.pad(image, pad, mode="edge")
-    return padded.reshape(padded.shape[0] // step, step, padded.shape[1] // step, step).mean(
-        axis=(1, 3)
-    )
+    result: np.ndarray = padded.reshape(
+        padded.shape[0] // step, step, padded.shape[1] // step, step
+    ).mean(axis=(1, 3))
+    return result
 
 
 def _widened(mask: np.ndarray, margin_px: float) -> np.ndarray:
     if not margin_px or not mask.any():
         return mask
-    return ndimage.distance_transform_edt(~mask) <= margin_px
+    result: np.ndarray = ndimage.distance_transform_edt(~mask) <= margin_px
+    return result
 
 
 def _checked_masks(particles: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -136,11 +136,13 @@ def _refined(amplitude: np.ndarray, peak: np.ndarray) -> np.ndarray:
 
     def misfit(p: np.ndarray) -> np.ndarray:
         shape = np.exp(-((y - p[0]) ** 2 + (x - p[1]) ** 2) / (2 * p[2] ** 2))
-        return (p[3] * shape + p[4] - part / part.max()).ravel()
+        result: np.ndarray = (p[3] * shape + p[4] - part / part.max()).ravel()
+        return result
 
     fit = optimize.least_squares(misfit, [0, 0, 1, 1, 0], x_scale=[0.1, 0.1, 0.1, 0.1, 0.01])
     centre = np.array([n // 2 for n in amplitude.shape])
-    return (peak + fit.x[:2] - centre) / np.array(amplitude.shape)
+    result: np.ndarray = (peak + fit.x[:2] - centre) / np.array(amplitude.shape)
+    return result
 
 
 @step("preprocess.set_pixel_size", title="Set pixel size", takes=TiltSeries, gives=TiltSeries)

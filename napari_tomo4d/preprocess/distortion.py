@@ -65,7 +65,8 @@ class ScanDistortion:
 
     def combine(self, image_0: Any, image_90: Any) -> np.ndarray:
         """Return the mean (y, x) of both corrected images, as recorded before."""
-        return (self.map_0.apply(image_0) + self.map_90.apply(image_90)) / 2
+        result: np.ndarray = (self.map_0.apply(image_0) + self.map_90.apply(image_90)) / 2
+        return result
 
 
 def affine_from_orthogonal(

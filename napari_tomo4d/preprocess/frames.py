@@ -81,7 +81,8 @@ def _frame_shifts(frames: np.ndarray, smoothing_px: float, where: str) -> np.nda
     shifts = register_frames(frames, smoothing_px)
     for k in np.flatnonzero(np.isnan(shifts).any(axis=1)):
         warn(f"Frame {k + 1} at {where} could not be registered and was not moved.")
-    return np.nan_to_num(shifts)
+    result: np.ndarray = np.nan_to_num(shifts)
+    return result
 
 
 def _mean_of_shifted(frames: np.ndarray, shifts: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
@@ -87,7 +88,8 @@ def _scatter(frame: np.ndarray, median: np.ndarray) -> np.ndarray:
     level = np.array([median.ravel()[g].mean() for g in groups])
     sigma = np.array([_sigma(difference.ravel()[g]) for g in groups])
     # brighter is not quieter; a bright group may be all edges
-    return np.interp(median, level, np.maximum.accumulate(sigma))
+    result: np.ndarray = np.interp(median, level, np.maximum.accumulate(sigma))
+    return result
 
 
 def _sigma(difference: np.ndarray) -> float:
@@ -133,7 +135,7 @@ def normalise(
     """
     progress = progress or Progress()
     images = series.load()
-    measure = {
+    measure: Callable[[np.ndarray], float] = {
         "sum": lambda image: float(image.mean(dtype=np.float64)),
         "background": lambda image: float(np.percentile(image, 25)),
     }[keep]

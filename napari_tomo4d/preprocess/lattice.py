@@ -101,8 +101,8 @@ def map_from_lattice(
     return CorrectionMap(found.displacement_px, found.affine, metadata)
 
 
-def _checked(image: Any) -> np.ndarray:
-    image = np.asarray(image, dtype=np.float64)
+def _checked(given: Any) -> np.ndarray:
+    image: np.ndarray = np.asarray(given, dtype=np.float64)
     if image.ndim != 2 or min(image.shape) < _SMALLEST:
         raise DataError(
             f"A lattice image needs two axes (y, x) of at least {_SMALLEST} pixels; this has "
@@ -140,7 +140,8 @@ def _bragg_spots(image: np.ndarray, shapes: list[np.ndarray]) -> tuple[np.ndarra
 
 def _similar(ideal: np.ndarray, measured: np.ndarray) -> np.ndarray:
     """Turn and scale `ideal` (complex) to be nearest to `measured`."""
-    return ideal * (ideal.conj() @ measured) / (ideal.conj() @ ideal).real
+    result: np.ndarray = ideal * (ideal.conj() @ measured) / (ideal.conj() @ ideal).real
+    return result
 
 
 def _peaks(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -166,7 +166,8 @@ def splines(n: int, knot_lines: float) -> np.ndarray:
     spacing = (n - 1) / n_spans
     knots = spacing * np.arange(-3, n_spans + 4)
     at = np.clip(np.arange(n), 0, (n - 1) * (1 - 1e-12))
-    return interpolate.BSpline.design_matrix(at, knots, 3).toarray()
+    result: np.ndarray = interpolate.BSpline.design_matrix(at, knots, 3).toarray()
+    return result
 
 
 def coarse_search(
@@ -228,7 +229,8 @@ def _small(image: np.ndarray, factor: int) -> np.ndarray:
     part = image[cut : cut + n * factor, cut : cut + n * factor]
     binned = part.reshape(n, factor, n, factor).mean(axis=(1, 3))
     wide = ndimage.gaussian_filter(binned, n / 8, mode="nearest")
-    return ndimage.gaussian_filter(binned, 1.5, mode="nearest") - wide
+    result: np.ndarray = ndimage.gaussian_filter(binned, 1.5, mode="nearest") - wide
+    return result
 
 
 def fit_lines(

@@ -82,7 +82,8 @@ def register_frames(
     shifts[~believed] = np.nan
     off = np.abs(shifts - np.nanmedian(shifts, axis=0)).max(axis=1)
     shifts[off > min(stack.shape[1:]) / 4] = np.nan
-    return shifts - np.nanmean(shifts, axis=0)
+    result: np.ndarray = shifts - np.nanmean(shifts, axis=0)
+    return result
 
 
 def check_frames(frames: Any) -> np.ndarray:

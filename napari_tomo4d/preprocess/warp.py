@@ -112,9 +112,10 @@ class CorrectionMap:
         check_values(image, "The image")
         grid = np.indices(self.shape, dtype=np.float32)
         source = grid + self.displacement_px
-        return ndimage.map_coordinates(
+        result: np.ndarray = ndimage.map_coordinates(
             image.astype(np.float32, copy=False), source, order=3, mode="nearest"
         )
+        return result
 
     def check_size(self, shape: tuple[int, ...]) -> None:
         """Raise `DataError` unless images of this shape belong to the map."""
@@ -198,7 +199,8 @@ def fitted_affine(displacement: np.ndarray) -> np.ndarray:
         [float((d * c).sum(dtype=np.float64) / (c * c).sum()) for c in centred]
         for d in displacement
     ]
-    return np.eye(2) + np.array(slopes)
+    result: np.ndarray = np.eye(2) + np.array(slopes)
+    return result
 
 
 def _centred(shape: tuple[int, ...]) -> np.ndarray:

@@ -141,7 +141,7 @@ def _solve(problem: Problem, iterations: int, min_improvement: float = 0.0) -> N
 
 
 @njit(nogil=True, cache=True)
-def _dots(a, b):
+def _dots(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return the scalar product of two blocks for every slice, in double precision."""
     result = np.zeros(a.shape[2])
     for i in range(a.shape[0]):
@@ -152,7 +152,7 @@ def _dots(a, b):
 
 
 @njit(nogil=True, cache=True)
-def _rest(slope, volume, low, high):
+def _rest(slope: np.ndarray, volume: np.ndarray, low: np.float32, high: np.float32) -> None:
     """Clear the slope where it leads beyond the limits."""
     for i in range(slope.shape[0]):
         for j in range(slope.shape[1]):
@@ -164,4 +164,5 @@ def _rest(slope, volume, low, high):
 
 def _ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return a / b, and 0 where b is 0."""
-    return np.divide(a, b, out=np.zeros_like(a), where=b > 0)
+    result: np.ndarray = np.divide(a, b, out=np.zeros_like(a), where=b > 0)
+    return result

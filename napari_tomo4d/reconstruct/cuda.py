@@ -93,7 +93,7 @@ def is_available() -> bool:
     import cupy
 
     try:
-        return cupy.cuda.runtime.getDeviceCount() > 0
+        return bool(cupy.cuda.runtime.getDeviceCount() > 0)
     except cupy.cuda.runtime.CUDARuntimeError:
         return False
 

@@ -139,7 +139,10 @@ def dart(
     join, split = problem.projector.layout.join, problem.projector.volume_to_blocks
 
     def classify() -> np.ndarray:
-        return np.digitize(join(problem.volume), (levels[1:] + levels[:-1]) / 2).astype(np.uint8)
+        result: np.ndarray = np.digitize(
+            join(problem.volume), (levels[1:] + levels[:-1]) / 2
+        ).astype(np.uint8)
+        return result
 
     def step(_: int) -> None:
         classes = classify()
@@ -164,7 +167,8 @@ def dart(
 
 
 def _differs_around(classes: np.ndarray) -> np.ndarray:
-    return ndimage.maximum_filter(classes, 3) != ndimage.minimum_filter(classes, 3)
+    result: np.ndarray = ndimage.maximum_filter(classes, 3) != ndimage.minimum_filter(classes, 3)
+    return result
 
 
 def _in_parts(

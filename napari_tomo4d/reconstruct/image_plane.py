@@ -68,7 +68,8 @@ class ImagePlane:
         """Take over the shifts along the tilt axis, and return those left across it."""
         along = self._along
         self._along = along * self._cosines - across * self._sines
-        return across * self._cosines + along * self._sines
+        result: np.ndarray = across * self._cosines + along * self._sines
+        return result
 
     def turn(self, straight: np.ndarray, images: np.ndarray, tilt: int) -> None:
         """Overwrite one tilt of `images` with `straight` as the camera saw it."""
@@ -90,7 +91,17 @@ class ImagePlane:
 
 
 @njit(nogil=True, cache=True)
-def _turn(straight, images, t, cosine, sine, along, centre, n_slices, back):
+def _turn(
+    straight: np.ndarray,
+    images: np.ndarray,
+    t: int,
+    cosine: float,
+    sine: float,
+    along: float,
+    centre: float,
+    n_slices: int,
+    back: bool,
+) -> None:
     """Bilinear interpolation between (u, slice) of blocks, or its transpose."""
     size, n_u = straight.shape[3], straight.shape[2]
     middle = (n_slices - 1) / 2

@@ -35,16 +35,31 @@ _MOST = np.finfo(np.float32).max
 _TILTS = 48
 """Tilts that add to a tile in one go, so that what they hold of it stays in the cache too."""
 
+Geometry = tuple[np.ndarray, np.ndarray, float, float, np.ndarray]
+"""Cosines and sines of the tilts, centre of the volume along z and x, centres of the images."""
+
 _TILE = 32
 """Rows and columns of a block worked on in one go, so that they stay in the cache."""
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _ray_weights(start, slope, j0, j1, last, length, pitch, stride, offsets, w0, w1):
+def _ray_weights(
+    start: float,
+    slope: float,
+    j0: int,
+    j1: int,
+    last: int,
+    length: np.float32,
+    pitch: int,
+    stride: int,
+    offsets: np.ndarray,
+    w0: np.ndarray,
+    w1: np.ndarray,
+) -> None:
     """Weights and places of the pairs of voxels on steps j0 to j1 of a ray."""
     for k in range(j1 - j0):
         position = start + k * slope
-        i = min(max(np.int64(math.floor(position)), 0), last)
+        i = min(max(math.floor(position), 0), last)
         f = np.float32(position - i)
         offsets[k] = (j0 + k) * pitch + i * stride
         # beyond the edge the nearest pair is taken, of which one weight fades and one is 0
@@ -53,19 +68,19 @@ def _ray_weights(start, slope, j0, j1, last, length, pitch, stride, offsets, w0,
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _steps_below(boundary, base, slope, r0, r1):
+def _steps_below(boundary: float, base: float, slope: float, r0: int, r1: int) -> int:
     """Where, between steps r0 and r1, a ray crosses a boundary: the first step beyond it."""
     if slope > 0:
-        crossing = math.ceil((boundary - base) / slope)
+        crossing: float = math.ceil((boundary - base) / slope)
     elif slope < 0:
         crossing = math.floor((boundary - base) / slope) + 1.0
     else:
         crossing = np.inf if base < boundary else -np.inf
-    return np.int64(min(max(crossing, r0), r1))
+    return int(min(max(crossing, r0), r1))
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _used_tiles(used):
+def _used_tiles(used: np.ndarray) -> np.ndarray:
     """Tell for every tile whether one of its voxels is in use."""
     n_z, n_x = used.shape
     tiles = np.zeros((n_z // _TILE + 1, n_x // _TILE + 1), np.bool_)
@@ -77,7 +92,14 @@ def _used_tiles(used):
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _project(volume, sinogram, tiles, geometry, along_z, lanes):
+def _project(
+    volume: np.ndarray,
+    sinogram: np.ndarray,
+    tiles: np.ndarray,
+    geometry: Geometry,
+    along_z: bool,
+    lanes: int,
+) -> None:
     """Add the sums of all rays that step along z, or of all that step along x."""
     cosines, sines, centre_z, centre_x, centres_u = geometry
     n_tilts, n_u, _ = sinogram.shape
@@ -160,7 +182,20 @@ def _project(volume, sinogram, tiles, geometry, along_z, lanes):
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _voxel_weights(dx, near, places, slopes, lengths, first, last, count, pitch, offsets, w0, w1):
+def _voxel_weights(
+    dx: np.float32,
+    near: np.ndarray,
+    places: np.ndarray,
+    slopes: np.ndarray,
+    lengths: np.ndarray,
+    first: np.ndarray,
+    last: np.ndarray,
+    count: int,
+    pitch: int,
+    offsets: np.ndarray,
+    w0: np.ndarray,
+    w1: np.ndarray,
+) -> None:
     """Weights and places of the pairs of rays about a voxel, one pair per tilt."""
     for t in range(count):
         u = near[t] + dx * slopes[t]
@@ -173,7 +208,18 @@ def _voxel_weights(dx, near, places, slopes, lengths, first, last, count, pitch,
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _backproject(sinogram, volume, z_start, z_stop, weights, lengths, geometry, low, high, lanes):
+def _backproject(
+    sinogram: np.ndarray,
+    volume: np.ndarray,
+    z_start: int,
+    z_stop: int,
+    weights: np.ndarray,
+    lengths: np.ndarray,
+    geometry: Geometry,
+    low: float,
+    high: float,
+    lanes: int,
+) -> None:
     cosines, sines, centre_z, centre_x, centres_u = geometry
     n_x = volume.shape[1]
     n_tilts, n_u, _ = sinogram.shape
@@ -274,13 +320,25 @@ def kernels(lanes: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
     # the size of a block is a constant to the compiler: all loops over slices are unrolled
 
     @njit(nogil=True, cache=True)
-    def project(volume, sinogram, used, geometry):
+    def project(
+        volume: np.ndarray, sinogram: np.ndarray, used: np.ndarray, geometry: Geometry
+    ) -> None:
         tiles = _used_tiles(used)
         for along_z in (True, False):
             _project(volume, sinogram, tiles, geometry, along_z, lanes)
 
     @njit(nogil=True, cache=True)
-    def backproject(sinogram, volume, z_start, z_stop, weights, lengths, geometry, low, high):
+    def backproject(
+        sinogram: np.ndarray,
+        volume: np.ndarray,
+        z_start: int,
+        z_stop: int,
+        weights: np.ndarray,
+        lengths: np.ndarray,
+        geometry: Geometry,
+        low: float,
+        high: float,
+    ) -> None:
         _backproject(
             sinogram, volume, z_start, z_stop, weights, lengths, geometry, low, high, lanes
         )

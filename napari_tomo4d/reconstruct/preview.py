@@ -57,7 +57,7 @@ class SlicePreview:
     @property
     def n_slices(self) -> int:
         """Number of slices there are."""
-        return self._images.shape[1]
+        return int(self._images.shape[1])
 
     def slices(
         self,
@@ -141,7 +141,14 @@ def without_background(series: TiltSeries) -> TiltSeries:
 
 
 @njit(nogil=True, cache=True)
-def _sample(images, positions, centre, cosine, sine, lines):
+def _sample(
+    images: np.ndarray,
+    positions: np.ndarray,
+    centre: float,
+    cosine: float,
+    sine: float,
+    lines: np.ndarray,
+) -> None:
     """Interpolate images along lines across a turned axis; zero outside."""
     n_tilts, n_slices, width = images.shape
     middle = (n_slices - 1) / 2

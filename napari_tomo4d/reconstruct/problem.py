@@ -147,7 +147,8 @@ class Problem:
     def ray_weights(self) -> np.ndarray:
         """Inverse length of each ray times the weight of its tilt, to be broadcast."""
         lengths = self.projector.ray_lengths(self._inside)
-        return _inverse(lengths) * self.tilt_weights[:, None, None]
+        result: np.ndarray = _inverse(lengths) * self.tilt_weights[:, None, None]
+        return result
 
     @cached_property
     def voxel_weights(self) -> list[np.ndarray]:

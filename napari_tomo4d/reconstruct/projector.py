@@ -79,7 +79,7 @@ class Projector:
             raise DataError(f"tilt_axis is {tilt_axis!r}; it has to be 'y' or 'x'.")
         if supersampling < 1:
             raise ParameterError(f"supersampling is {supersampling}; it has to be at least 1.")
-        self.volume_shape: tuple[int, int, int] = tuple(map(int, volume_shape))  # type: ignore
+        self.volume_shape: tuple[int, int, int] = tuple(map(int, volume_shape))  # type: ignore[assignment]
         self.angles_deg = np.array(angles_deg, dtype=np.float64)
         if self.angles_deg.ndim != 1 or not np.isfinite(self.angles_deg).all():
             raise DataError("The tilt angles have to be a list of finite numbers in degrees.")
@@ -300,7 +300,7 @@ class Projector:
         parts = self.supersampling
         if parts == 1:
             return images
-        rays = self.layout.zeros(len(self._lengths), 1)[0]
+        rays: np.ndarray = self.layout.zeros(len(self._lengths), 1)[0]
         rays[...] = images.repeat(parts, axis=0)
         rays /= parts
         return rays
@@ -368,7 +368,8 @@ class Projector:
             limits.min,
             limits.max,
         )
-        return volume[:, :, 0].copy()
+        result: np.ndarray = volume[:, :, 0].copy()
+        return result
 
 
 def _shifts(

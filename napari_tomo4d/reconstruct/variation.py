@@ -153,7 +153,7 @@ class Variation:
 
 
 @njit(nogil=True, cache=True)
-def _overshoot(new, old, momentum):
+def _overshoot(new: np.ndarray, old: np.ndarray, momentum: np.float32) -> None:
     """Keep `new` in `old`, and go on in `new` from there the way it came."""
     for z in range(new.shape[0]):
         for x in range(new.shape[1]):
@@ -164,7 +164,18 @@ def _overshoot(new, old, momentum):
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _ascend(z_start, z_stop, pz, px, ps, volume, following, n_left, step, bound):
+def _ascend(
+    z_start: int,
+    z_stop: int,
+    pz: np.ndarray,
+    px: np.ndarray,
+    ps: np.ndarray,
+    volume: np.ndarray,
+    following: np.ndarray,
+    n_left: int,
+    step: np.float32,
+    bound: np.float32,
+) -> None:
     n_z, n_x, size = volume.shape
     gs = np.empty(size, np.float32)
     for z in range(z_start, z_stop):
@@ -185,7 +196,7 @@ def _ascend(z_start, z_stop, pz, px, ps, volume, following, n_left, step, bound)
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _slice_gradient(row, following, n_left, gs):
+def _slice_gradient(row: np.ndarray, following: np.ndarray, n_left: int, gs: np.ndarray) -> None:
     size = len(row)
     last = min(size - 1, n_left - 1)
     for i in range(last):
@@ -197,7 +208,17 @@ def _slice_gradient(row, following, n_left, gs):
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _add_divergence(z_start, z_stop, pz, px, ps, before, volume, has_before, factor):
+def _add_divergence(
+    z_start: int,
+    z_stop: int,
+    pz: np.ndarray,
+    px: np.ndarray,
+    ps: np.ndarray,
+    before: np.ndarray,
+    volume: np.ndarray,
+    has_before: bool,
+    factor: np.float32,
+) -> None:
     _, n_x, size = volume.shape
     for z in range(z_start, z_stop):
         for x in range(n_x):
@@ -218,7 +239,9 @@ def _add_divergence(z_start, z_stop, pz, px, ps, before, volume, has_before, fac
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _total(z_start, z_stop, volume, following, n_left):
+def _total(
+    z_start: int, z_stop: int, volume: np.ndarray, following: np.ndarray, n_left: int
+) -> float:
     n_z, n_x, size = volume.shape
     gs = np.empty(size, np.float32)
     total = 0.0

@@ -138,7 +138,8 @@ def filter_response(width: int, name: str, sirt_iterations: int = 20) -> np.ndar
         "hann": 0.5 + 0.5 * np.cos(2 * np.pi * frequency),
         "sirt-like": 1 - left**sirt_iterations,
     }[name]
-    return (ramp * window).astype(np.float32)
+    result: np.ndarray = (ramp * window).astype(np.float32)
+    return result
 
 
 def angle_weights(angles_deg: np.ndarray) -> np.ndarray:

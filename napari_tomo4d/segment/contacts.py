@@ -76,7 +76,8 @@ def _ball(
 def _power(box: tuple[slice, ...], centre: np.ndarray, radius: float) -> np.ndarray:
     z, y, x = np.ogrid[box]
     squares = (z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2
-    return (squares - radius**2).astype(np.float32)
+    result: np.ndarray = (squares - radius**2).astype(np.float32)
+    return result
 
 
 def _grown(

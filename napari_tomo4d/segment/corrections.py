@@ -171,7 +171,8 @@ def _numbers(part: np.ndarray, label: int, free: int) -> np.ndarray:
     order = np.argsort(-np.bincount(part), kind="stable")
     numbers = np.empty(len(order), np.int32)
     numbers[order] = [label, *range(free, free + len(order) - 1)]
-    return numbers[part]
+    result: np.ndarray = numbers[part]
+    return result
 
 
 def _with_numbers(labels: Labels, where: np.ndarray, numbers: np.ndarray | int) -> Labels:

@@ -44,7 +44,9 @@ def squared_distance(mask: np.ndarray) -> np.ndarray:
 
 
 @njit(nogil=True, cache=True)
-def _along_last(values, work, places, starts):
+def _along_last(
+    values: np.ndarray, work: np.ndarray, places: np.ndarray, starts: np.ndarray
+) -> None:
     """Replace each row f by the lower envelope ``min over q of (x - q)^2 + f(q)``."""
     n_z, n_y, n = values.shape
     for z in range(n_z):

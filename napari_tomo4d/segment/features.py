@@ -53,7 +53,10 @@ def features(array: np.ndarray, scales_px: Sequence[float]) -> np.ndarray:
 
 
 def _derivative(array: np.ndarray, scale: float, order: tuple[int, int, int]) -> np.ndarray:
-    return ndimage.gaussian_filter(array, scale, order, mode="nearest", truncate=_TRUNCATE)
+    result: np.ndarray = ndimage.gaussian_filter(
+        array, scale, order, mode="nearest", truncate=_TRUNCATE
+    )
+    return result
 
 
 def _eigenvalues(

@@ -51,7 +51,7 @@ def flood(
 
 
 @njit(nogil=True, cache=True)
-def _root(parents, i):
+def _root(parents: np.ndarray, i: int) -> int:
     while parents[i] != i:
         parents[i] = parents[parents[i]]
         i = parents[i]
@@ -59,7 +59,9 @@ def _root(parents, i):
 
 
 @njit(nogil=True, cache=True)
-def _flood(depth, order, steps, neck_depth, min_dip):
+def _flood(
+    depth: np.ndarray, order: np.ndarray, steps: np.ndarray, neck_depth: float, min_dip: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return basins from 1 (voxel), and for each basin its body, its peak and its dip.
 
     Two forests of basins: in `bodies` shallow dips are bridged, in `pool` all that met are

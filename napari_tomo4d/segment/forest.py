@@ -127,7 +127,15 @@ def _moved(children: list[np.ndarray], starts: np.ndarray) -> np.ndarray:
 
 
 @njit(nogil=True, cache=True)
-def _predict(samples, feature, threshold, left, right, share, starts):
+def _predict(
+    samples: np.ndarray,
+    feature: np.ndarray,
+    threshold: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    share: np.ndarray,
+    starts: np.ndarray,
+) -> np.ndarray:
     n_classes = share.shape[1]
     result = np.zeros((n_classes, samples.shape[1]), np.float32)
     for start in starts:

@@ -128,7 +128,8 @@ def without_holes(mask: np.ndarray, max_diameter_px: float | None = None) -> np.
     if max_diameter_px is not None:
         sizes = np.bincount(holes.ravel(), minlength=count + 1)
         fill &= sizes <= sphere_voxels(max_diameter_px)
-    return mask | fill[holes]
+    result: np.ndarray = mask | fill[holes]
+    return result
 
 
 def sphere_voxels(diameter_px: float) -> float:
@@ -148,4 +149,5 @@ def _without_specks(mask: np.ndarray, diameter: float) -> np.ndarray:
     pieces, count = ndimage.label(mask, np.ones((3, 3, 3)))
     keep = np.bincount(pieces.ravel(), minlength=count + 1) >= sphere_voxels(diameter)
     keep[0] = False
-    return keep[pieces]
+    result: np.ndarray = keep[pieces]
+    return result

@@ -228,7 +228,8 @@ def _parts(
     if keep.sum() == 1:
         return piece.astype(np.int32)
     parts = _fill(parts, depth > 0)
-    return _fill(straighten_contacts(parts, depth), piece) * piece
+    result: np.ndarray = _fill(straighten_contacts(parts, depth), piece) * piece
+    return result
 
 
 def _fill(parts: np.ndarray, where: np.ndarray) -> np.ndarray:
@@ -267,4 +268,5 @@ def _reduced(mask: np.ndarray, step: int) -> np.ndarray:
     shape = [n // step for n in mask.shape]
     cut = mask[tuple(slice(n * step) for n in shape)]
     cubes = cut.reshape(shape[0], step, shape[1], step, shape[2], step)
-    return cubes.sum(axis=(1, 3, 5), dtype=np.int32) * 2 >= step**3
+    result: np.ndarray = cubes.sum(axis=(1, 3, 5), dtype=np.int32) * 2 >= step**3
+    return result

@@ -49,7 +49,8 @@ def sample_shift(
     found = np.isfinite(distances)
     if found.sum() < 2:
         return np.zeros(3)
-    return np.median(b[nearest[found]] - a[found], axis=0)
+    result: np.ndarray = np.median(b[nearest[found]] - a[found], axis=0)
+    return result
 
 
 def _reached(tree: cKDTree, points: np.ndarray, shift: np.ndarray) -> int:

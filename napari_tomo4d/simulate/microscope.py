@@ -41,4 +41,5 @@ def pink_noise(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     spectrum /= np.sqrt(np.maximum(frequency, slowest)).astype(np.float32)
     spectrum[0] = 0
     noise = fft.irfft(spectrum, n)
-    return (noise / noise.std()).reshape(shape).astype(np.float32)
+    result: np.ndarray = (noise / noise.std()).reshape(shape).astype(np.float32)
+    return result

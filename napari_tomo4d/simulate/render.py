@@ -10,8 +10,17 @@ from numba import njit
 
 @njit(nogil=True, cache=True, fastmath=True)
 def path_lengths(
-    out, spheres, neck_ends, neck_radii, angle, axis_shift, rotation, drift, scan_drift, samples
-):
+    out: np.ndarray,
+    spheres: np.ndarray,
+    neck_ends: np.ndarray,
+    neck_radii: np.ndarray,
+    angle: float,
+    axis_shift: float,
+    rotation: float,
+    drift: np.ndarray,
+    scan_drift: np.ndarray,
+    samples: int,
+) -> None:
     """Fill `out` (y, x) with the length in pixels of each ray inside the union of solids.
 
     Coordinates are (z, y, x) in pixels from the centre of the volume. Every pixel is the
@@ -67,7 +76,7 @@ def path_lengths(
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _neck_axes(neck_ends):
+def _neck_axes(neck_ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return unit vectors along the necks, and their lengths."""
     axes = neck_ends[:, 1] - neck_ends[:, 0]
     lengths = np.sqrt((axes**2).sum(axis=1))
@@ -77,7 +86,7 @@ def _neck_axes(neck_ends):
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _union_length(starts, stops, n):
+def _union_length(starts: np.ndarray, stops: np.ndarray, n: int) -> float:
     # insertion sort: rarely more than three intervals
     for i in range(1, n):
         a, b = starts[i], stops[i]
@@ -96,7 +105,17 @@ def _union_length(starts, stops, n):
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _through_neck(oz, oy, ox, c, s, end, axis, length, radius):
+def _through_neck(
+    oz: float,
+    oy: float,
+    ox: float,
+    c: float,
+    s: float,
+    end: np.ndarray,
+    axis: np.ndarray,
+    length: float,
+    radius: float,
+) -> tuple[float, float]:
     """Where a ray along (c, 0, -s) enters and leaves a flat cylinder; (0, 0) if it misses."""
     az, ay, ax = oz - end[0], oy - end[1], ox - end[2]
     d_axis = c * axis[0] - s * axis[2]
@@ -122,7 +141,13 @@ def _through_neck(oz, oy, ox, c, s, end, axis, length, radius):
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def voxels(density, labels, spheres, neck_ends, neck_radii):
+def voxels(
+    density: np.ndarray,
+    labels: np.ndarray,
+    spheres: np.ndarray,
+    neck_ends: np.ndarray,
+    neck_radii: np.ndarray,
+) -> None:
     """Fill `density` with the part of each voxel inside, `labels` with particle numbers.
 
     A voxel cut by the surface gets 0.5 minus the distance to it. Particles in contact are

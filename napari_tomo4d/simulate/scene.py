@@ -72,7 +72,8 @@ class Cluster:
         """Return the centres (particle, 3) for given distances of neighbours."""
         steps = self.directions * np.reshape(distances_nm, (-1, 1))
         steps = np.vstack([np.zeros(3), np.cumsum(steps, axis=0)])
-        return self.centre_nm + steps - steps.mean(axis=0)
+        result: np.ndarray = self.centre_nm + steps - steps.mean(axis=0)
+        return result
 
 
 def place_clusters(
@@ -189,4 +190,5 @@ def centres_of_mass(scene: Scene) -> np.ndarray:
             moments[particle] += direction * (
                 x**2 * (half**2 - end**2) / 2 - (1 - 2 * end**2 + end**4) / 4
             )
-    return scene.centres_nm + moments / volumes[:, None] * scene.radii_nm[:, None]
+    result: np.ndarray = scene.centres_nm + moments / volumes[:, None] * scene.radii_nm[:, None]
+    return result

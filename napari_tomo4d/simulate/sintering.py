@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import dask.array as da
 import numpy as np
 import pandas as pd
-from dask import delayed
+from dask.delayed import delayed
 
 from napari_tomo4d.data import Labels, TiltSeries, TimeSeries, Volume
 from napari_tomo4d.dose import dose_e_per_nm2, electrons_per_pixel
@@ -338,7 +338,8 @@ def _lazy_stack(
     ]
     stack = da.stack(tilts)
     progress.report(1, 1)
-    return stack if n_frames > 1 else stack[:, 0]
+    result: da.Array = stack if n_frames > 1 else stack[:, 0]
+    return result
 
 
 def _voxels(

@@ -57,10 +57,11 @@ class GrowthFit:
 
     def ratio(self, time_s: np.ndarray) -> np.ndarray:
         """Return r_n / r at times in seconds."""
-        return np.power(
+        result: np.ndarray = np.power(
             np.maximum(self.start**self.exponent + self.rate_per_s * np.asarray(time_s), 0),
             1 / self.exponent,
         )
+        return result
 
 
 def fit_growth(
@@ -120,7 +121,10 @@ def fit_growth(
         final = np.exp(values.pop(0))
         first = 0.0 if from_contact else max(values.pop(0), 0.0)
         part = np.clip(t / last, 0, None)
-        return np.power(np.maximum(first**n + (final**n - first**n) * part, 1e-300), 1 / n)
+        result: np.ndarray = np.power(
+            np.maximum(first**n + (final**n - first**n) * part, 1e-300), 1 / n
+        )
+        return result
 
     guess: list[float] = [] if exponent is not None else [np.log(5.0)]
     guess.append(np.log(end))
@@ -203,7 +207,8 @@ def compare_mechanisms(
 def akaike_weights(criterion: np.ndarray) -> np.ndarray:
     """Return how likely each of several laws is, from Akaike's criterion of each; sum 1."""
     weight = np.exp(-(criterion - np.min(criterion)) / 2)
-    return weight / weight.sum()
+    result: np.ndarray = weight / weight.sum()
+    return result
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,8 @@ def _errors(part: pd.DataFrame) -> np.ndarray | None:
     # one value without an error would drop out
     if errors is None or not bool((errors.to_numpy()[good] > 0).all()):
         return None
-    return errors.to_numpy(np.float64)
+    result: np.ndarray | None = errors.to_numpy(np.float64)
+    return result
 
 
 def _isothermal(table: pd.DataFrame) -> bool:

@@ -182,7 +182,8 @@ def _protocol_centre(
     """Return a particle's centre: of mass in the section, of its extent normal to it."""
     local = axes @ (pair.centre(which + 1) - origin)
     local[2] = sum(half.depth_nm) / 2
-    return origin + local @ axes
+    result: np.ndarray = origin + local @ axes
+    return result
 
 
 def _in_contact(pair: Pair) -> bool:

@@ -172,7 +172,8 @@ def _rounding(slab: np.ndarray) -> np.ndarray:
     stretch = np.sqrt(np.maximum(variances, 1e-6))
     if stretch[1] < _LONG * stretch[0]:
         return np.eye(2)
-    return directions * (np.sqrt(stretch.prod()) / stretch) @ directions.T
+    result: np.ndarray = directions * (np.sqrt(stretch.prod()) / stretch) @ directions.T
+    return result
 
 
 class _Sites:
@@ -187,12 +188,14 @@ class _Sites:
 
     def _shape(self, harmonics: np.ndarray) -> np.ndarray:
         # einsum, as the threads of a matrix product take longer to wake than this takes
-        return np.einsum("ij,j", self._waves, harmonics)
+        result: np.ndarray = np.einsum("ij,j", self._waves, harmonics)
+        return result
 
     def distance(self, p: np.ndarray) -> np.ndarray:
         """Return how far each centre is inside the surface, across the axis."""
         product = _profile(p, self._along)[0] * (1 + self._shape(p[6:-1]))
-        return np.sqrt(np.maximum(product, 0)) - self._rho
+        result: np.ndarray = np.sqrt(np.maximum(product, 0)) - self._rho
+        return result
 
     def cost(self, p: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the negative logarithm of the likelihood, and its gradient."""
@@ -227,7 +230,8 @@ def _best(sites: _Sites, guesses: list[np.ndarray], bounds: list[Any]) -> np.nda
             minimize(sites.cost, g, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
             for g in guesses
         ]
-    return min(found, key=lambda f: f.fun).x
+    result: np.ndarray = min(found, key=lambda f: f.fun).x
+    return result
 
 
 def _waves(phi: np.ndarray) -> np.ndarray:

@@ -79,7 +79,8 @@ class Pair:
     def along(self, origin: np.ndarray, axis: np.ndarray) -> np.ndarray:
         """Return how far (nm) each voxel's centre is from a point in a direction, flat."""
         z, y, x = ((s - o) * a for s, o, a in zip(self._sides, origin, axis, strict=True))
-        return (z[:, None, None] + y[:, None] + x).ravel()
+        result: np.ndarray = (z[:, None, None] + y[:, None] + x).ravel()
+        return result
 
     def volume_nm3(self, which: int) -> float:
         """Return the volume of particle 1 or 2."""
@@ -93,11 +94,13 @@ class Pair:
             raise DataError(
                 "The two particles have the same centre of mass; one lies inside the other."
             )
-        return step / length
+        result: np.ndarray = step / length
+        return result
 
     def middle(self) -> np.ndarray:
         """Return the point halfway between the centres of mass."""
-        return (self.centre(1) + self.centre(2)) / 2
+        result: np.ndarray = (self.centre(1) + self.centre(2)) / 2
+        return result
 
     def parted(self, along: np.ndarray, position: float, reach: float) -> Pair:
         """Return the two particles parted by a plane instead of where their labels meet.

@@ -131,4 +131,5 @@ def _surface(mask: np.ndarray, spacing: np.ndarray) -> float:
 def _axes(offsets: np.ndarray, spacing: np.ndarray) -> list[float]:
     """Return the full axes of the ellipsoid with the same second moments."""
     covariance = offsets.T @ offsets / len(offsets) + np.diag(spacing**2) / 12
-    return (2 * np.sqrt(5 * np.linalg.eigvalsh(covariance)[::-1])).tolist()
+    result: list[float] = (2 * np.sqrt(5 * np.linalg.eigvalsh(covariance)[::-1])).tolist()
+    return result

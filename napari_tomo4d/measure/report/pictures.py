@@ -233,7 +233,8 @@ def _plane(section: Section, reach: float) -> np.ndarray:
     local = (section.centres_nm - section.origin_nm) @ section.axes.T
     slope = (local[1, 2] - local[0, 2]) / (local[1, 0] - local[0, 0])
     w = local[0, 2] + slope * (u - local[0, 0])
-    return section.origin_nm + np.stack([u, v, w], axis=-1) @ section.axes
+    result: np.ndarray = section.origin_nm + np.stack([u, v, w], axis=-1) @ section.axes
+    return result
 
 
 def _colours(view: PairView) -> dict[str, Any]:

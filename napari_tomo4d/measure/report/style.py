@@ -83,4 +83,5 @@ def errors_of(part: pd.DataFrame, value: str) -> np.ndarray | None:
     name = f"{value}_error"
     if name not in part or part[name].isna().all():
         return None
-    return part[name].fillna(0).to_numpy(np.float64)
+    result: np.ndarray | None = part[name].fillna(0).to_numpy(np.float64)
+    return result
