@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
     [
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
-        ["mypy"],
+        pytest.param(["mypy"], marks=pytest.mark.slow(reason="run.py check runs it too")),
         ["lint-imports"],
     ],
     ids=lambda c: " ".join(c),
