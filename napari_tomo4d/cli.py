@@ -10,7 +10,7 @@ from typing import Any
 
 from napari_tomo4d.errors import Cancelled, Tomo4DError
 from napari_tomo4d.progress import Preview, Progress
-from napari_tomo4d.provenance import kept_warnings
+from napari_tomo4d.provenance import warnings_only_kept
 from napari_tomo4d.version import __version__
 
 # wrong usage ends with 2, which is argparse's own
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     try:
         # a result carries these; they are printed once, at the end
-        with kept_warnings():
+        with warnings_only_kept():
             return int(options.command(options))
     except (Cancelled, KeyboardInterrupt):
         print("Cancelled; nothing was written.", file=sys.stderr)

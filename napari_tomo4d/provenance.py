@@ -133,7 +133,7 @@ _silent: contextvars.ContextVar[bool] = contextvars.ContextVar("tomo4d_silent", 
 
 
 @contextlib.contextmanager
-def kept_warnings() -> Iterator[None]:
+def warnings_only_kept() -> Iterator[None]:
     """Only keep warnings with the results, for callers that show those themselves."""
     token = _silent.set(True)
     try:
@@ -163,7 +163,7 @@ def note(message: str) -> None:
 
 
 @contextlib.contextmanager
-def noting() -> Iterator[list[str]]:
+def collect_notes() -> Iterator[list[str]]:
     """Give a list that fills with what `note` says inside the block, in this thread."""
     messages: list[str] = []
     token = _notes.set(messages)
@@ -174,7 +174,7 @@ def noting() -> Iterator[list[str]]:
 
 
 @contextlib.contextmanager
-def collecting() -> Iterator[list[str]]:
+def collect_warnings() -> Iterator[list[str]]:
     """Give a list that fills with what `warn` says inside the block, in this thread."""
     messages: list[str] = []
     token = _collected.set(messages)

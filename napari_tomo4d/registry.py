@@ -20,9 +20,9 @@ from napari_tomo4d.errors import RecipeError
 from napari_tomo4d.parameters import Parameter, parameters_of
 from napari_tomo4d.provenance import (
     Provenance,
-    collecting,
+    collect_notes,
+    collect_warnings,
     jsonable,
-    noting,
     software_version,
 )
 
@@ -157,7 +157,7 @@ def step(
             bound.apply_defaults()
             for key, parameter in known.items():
                 bound.arguments[key] = parameter.check(bound.arguments[key])
-            with collecting() as messages, noting() as notes:
+            with collect_warnings() as messages, collect_notes() as notes:
                 result = function(*bound.args, **bound.kwargs)
             provenance = Provenance(
                 step=name,

@@ -15,7 +15,7 @@ from napari_tomo4d.align.alignment import read_alignment
 from napari_tomo4d.align.transforms import Alignment, TiltAxis
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError, ReadError
-from napari_tomo4d.provenance import collecting
+from napari_tomo4d.provenance import collect_warnings
 
 TIME = "{time}"
 """Stands in a path for the number of the time point, counted from 1."""
@@ -126,7 +126,7 @@ def _read_one(path: str, times: Sequence[TiltSeries]) -> FoundShifts:
             )
         stored = exchange.StoredAlignment(Alignment(transforms.offsets_px))
     else:
-        with collecting() as said:
+        with collect_warnings() as said:
             stored = exchange.StoredAlignment(read_alignment(path))
     for series in times:
         stored.check(series)

@@ -10,7 +10,7 @@ import numpy as np
 from napari_tomo4d.data import TiltSeries, is_series, times_of
 from napari_tomo4d.errors import MissingAnglesError
 from napari_tomo4d.io.reader import read
-from napari_tomo4d.provenance import kept_warnings
+from napari_tomo4d.provenance import warnings_only_kept
 
 
 def describe(path: str | Path, **given: Any) -> dict[str, str | list[str]]:
@@ -27,7 +27,7 @@ def describe(path: str | Path, **given: Any) -> dict[str, str | list[str]]:
     dict
         Title to text, or to a list of texts.
     """
-    with kept_warnings():
+    with warnings_only_kept():
         try:
             return describe_item(read(path, lazy=True, **given))
         except MissingAnglesError as error:

@@ -20,7 +20,7 @@ from napari_tomo4d.io.header import item_from
 from napari_tomo4d.io.imod import read_angles
 from napari_tomo4d.io.names import angles_from_names, natural_key, times_from_names
 from napari_tomo4d.io.raw import Raw
-from napari_tomo4d.provenance import Provenance, collecting, jsonable, software_version, warn
+from napari_tomo4d.provenance import Provenance, collect_warnings, jsonable, software_version, warn
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -92,7 +92,7 @@ def read(
         raise ReadError("Give both start_deg and step_deg, or neither.")
     if angles_deg is not None and start_deg is not None:
         raise ReadError("Give the angles either as angles_deg or as start_deg and step_deg.")
-    with collecting() as warnings:
+    with collect_warnings() as warnings:
         item = _Reader(given, lazy).read(path)
     provenance = Provenance(
         "read",

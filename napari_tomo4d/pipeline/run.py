@@ -18,7 +18,7 @@ from napari_tomo4d.pipeline.slabs import run_in_slabs
 from napari_tomo4d.pipeline.steps import get_step
 from napari_tomo4d.pipeline.times import as_time_series
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import collecting, warn
+from napari_tomo4d.provenance import collect_warnings, warn
 from napari_tomo4d.reconstruct import estimate
 
 Steps = Sequence[tuple[str, dict[str, Any]]]
@@ -62,7 +62,7 @@ def run_step(
         progress.report(i + 1, len(item), step.title)
         if progress.finish_requested and i + 1 < len(item):
             # a volume of one iteration for each time to come would be no result
-            with collecting() as said:
+            with collect_warnings() as said:
                 warn(f"{step.title} was finished early, after {i + 1} of {len(item)} time points.")
             item = item.first(i + 1)
             break

@@ -23,7 +23,7 @@ from napari_tomo4d.gui.panels.align.model import (
 from napari_tomo4d.gui.work.undo import UndoStack
 from napari_tomo4d.pipeline import run_step
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import kept_warnings
+from napari_tomo4d.provenance import warnings_only_kept
 
 FAST = {"method": "phase-correlation"}
 BAD = 5
@@ -43,7 +43,7 @@ def drifting():
 @pytest.fixture(scope="module")
 def search(drifting):
     """What a search has found, and the images that it has aligned."""
-    with kept_warnings():
+    with warnings_only_kept():
         return find_shifts(drifting, FAST, Progress())
 
 
@@ -57,7 +57,7 @@ def edits(search):
 
 def test_a_search_is_that_of_the_step(drifting, search):
     found, aligned = search
-    with kept_warnings():
+    with warnings_only_kept():
         again = run_step("align.align_series", drifting, FAST)
     for k, (one, other) in enumerate(zip(aligned, again, strict=True)):
         np.testing.assert_array_equal(one.images, other.images)
@@ -117,7 +117,7 @@ def test_found_shifts_are_applied_without_a_second_search(edits, drifting, searc
     assert edits.apply(drifting, Progress()) is search[1]
     # images that were not kept are made again, and are the same
     edits.aligned = None
-    with kept_warnings():
+    with warnings_only_kept():
         again = edits.apply(drifting, Progress())
     for one, other in zip(again, search[1], strict=True):
         np.testing.assert_array_equal(one.images, other.images)
@@ -131,7 +131,7 @@ def test_corrected_shifts_are_applied_from_their_files(edits, drifting, tmp_path
     path = write_shifts(f"{tmp_path}/corrected.json", drifting, edits.shifts.shifts_px)
     edits.saved = edits.shifts.shifts_px, path
     edits.change("leave out", edits.shifts.with_left_out(BAD, True))
-    with kept_warnings():
+    with warnings_only_kept():
         result = edits.apply(drifting, Progress())
     keep = np.arange(len(drifting[0])) != BAD
     for k, one in enumerate(result):

@@ -26,7 +26,7 @@ import scipy.io
 import napari_tomo4d as t4
 from napari_tomo4d.align.translations import METHODS, translations
 from napari_tomo4d.processors import usable_threads
-from napari_tomo4d.provenance import collecting, kept_warnings
+from napari_tomo4d.provenance import collect_warnings, warnings_only_kept
 from tests.align.moving_sample import centres_of_still_particles, drifting_series, turned_series
 
 DATA = Path(os.environ.get("TOMO4D_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
@@ -70,7 +70,7 @@ def steps(shifts_px, stored_px, tilt_axis: str) -> Left:
 def timed(series, method: str, **options):
     """Return the shifts, how long they took, and the warnings, which are not shown."""
     start = time.perf_counter()
-    with kept_warnings(), collecting() as messages:
+    with warnings_only_kept(), collect_warnings() as messages:
         found = translations(series, method, **options)
     return found, time.perf_counter() - start, messages
 
@@ -186,7 +186,7 @@ def over_time(seeds: int) -> None:
         drift = np.vstack([np.zeros(3), rng.uniform(-3, 3, (5, 3))])
         series, truth = drifting_series(seed, drift)
         for name, reconstruct in ways.items():
-            with kept_warnings():
+            with warnings_only_kept():
                 volumes = [reconstruct(s) for s in series]
             start = time.perf_counter()
             found = t4.align.register_volumes(volumes)

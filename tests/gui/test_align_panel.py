@@ -17,7 +17,7 @@ from napari_tomo4d.align import Alignment, apply, read_alignment, write_alignmen
 from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.panels.align.panel import AlignPanel
 from napari_tomo4d.pipeline import read_recipe, run_step
-from napari_tomo4d.provenance import kept_warnings
+from napari_tomo4d.provenance import warnings_only_kept
 
 FAST = {"method": "phase-correlation"}
 BAD = 9
@@ -73,7 +73,7 @@ def click_in_plot(qtbot, panel, tilt):
 
 def headless(item, panel):
     """Align without the window."""
-    with kept_warnings():
+    with warnings_only_kept():
         return run_step("align.align_series", item, panel.shifts_box.values())
 
 

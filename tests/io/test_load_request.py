@@ -10,7 +10,7 @@ from napari_tomo4d.errors import MissingAnglesError
 from napari_tomo4d.gui.panels.load.model import Dose, LoadRequest, rows_of_tilts, rows_of_times
 from napari_tomo4d.pipeline import read_recipe, recipe_from, run_recipe, write_recipe
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import kept_warnings
+from napari_tomo4d.provenance import warnings_only_kept
 
 ANGLES = [-10.0, -5.0, 0.5, 5.0]
 N_FRAMES = 3
@@ -32,7 +32,7 @@ def request_of_frames(frames):
 
 
 def load(request):
-    with kept_warnings():
+    with warnings_only_kept():
         return request.load(Progress())
 
 
@@ -45,7 +45,7 @@ def test_dose_angles_and_pixel_size_are_repeated_by_a_recipe(request_of_frames, 
     ]
     path = tmp_path / "recipe.toml"
     write_recipe(recipe_from(series.provenance), path)
-    with kept_warnings():
+    with warnings_only_kept():
         again = run_recipe(read_recipe(path))
     np.testing.assert_array_equal(again.images, series.images)
     np.testing.assert_array_equal(again.angles_deg, series.angles_deg)
@@ -59,7 +59,7 @@ def test_every_frame_counts_for_the_dose(request_of_frames):
     assert series.dose_e_per_nm2 == pytest.approx(
         N_FRAMES * len(ANGLES) * electrons / 1.5**2, rel=1e-9
     )
-    with kept_warnings():
+    with warnings_only_kept():
         looked = request_of_frames.look()
     said = Dose(20.0, 500.0).describe(looked)
     assert f"{series.dose_e_per_nm2:.4g} e⁻/nm² for the series of 12 images" in said
@@ -83,7 +83,7 @@ def test_volumes_take_no_steps_of_images(tmp_path):
 
 
 def test_angles_from_a_table_are_for_each_frame_of_a_file(request_of_frames, tmp_path):
-    with kept_warnings():
+    with warnings_only_kept():
         item = request_of_frames.look()
     assert [row[0] for row in rows_of_tilts(item)] == ANGLES
     angles = request_of_frames.angles_per_image(np.array(ANGLES), item)
@@ -97,7 +97,7 @@ def test_images_without_angles_say_how_many_they_are(frames):
 
 
 def test_words_about_a_file_hold_no_names_of_python(request_of_frames):
-    with kept_warnings():
+    with warnings_only_kept():
         text = request_of_frames.describe(request_of_frames.look())
     assert text.startswith("frames.npy\n")
     assert "y (vertical) was assumed" in text

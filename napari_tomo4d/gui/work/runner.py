@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, QThread, Signal
 
 from napari_tomo4d.errors import Cancelled, Tomo4DError
 from napari_tomo4d.progress import Preview, Progress
-from napari_tomo4d.provenance import kept_warnings
+from napari_tomo4d.provenance import warnings_only_kept
 
 _LOG = logging.getLogger(__name__)
 _REPORT_EVERY_S = 0.05
@@ -54,7 +54,7 @@ class _Work(QThread):
     def run(self) -> None:
         try:
             # panels show the warnings that came with a result
-            with kept_warnings():
+            with warnings_only_kept():
                 result = self._function(self.progress)
         except BaseException as error:
             self.ended.emit(None, error)

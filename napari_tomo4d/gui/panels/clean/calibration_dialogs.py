@@ -30,7 +30,7 @@ from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 from napari_tomo4d.measure.quantities import plural, with_error
 from napari_tomo4d.preprocess import CorrectionMap, PixelSize
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import collecting
+from napari_tomo4d.provenance import collect_warnings
 
 SILICON_111_NM = 0.31356
 
@@ -114,7 +114,7 @@ class MeasureDialog(QDialog):
         work = self.work()
 
         def measure(progress: Progress) -> Any:
-            with collecting() as said:
+            with collect_warnings() as said:
                 result = work(progress)
             return result, said
 

@@ -41,7 +41,7 @@ from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 from napari_tomo4d.pipeline import run_steps
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import collecting, noting
+from napari_tomo4d.provenance import collect_notes, collect_warnings
 
 _FIRST, _SHOWN = range(2)
 
@@ -348,7 +348,7 @@ class TiltAxisPanel(Panel):
             return
 
         def search(progress: Progress) -> Any:
-            with collecting() as warnings, noting() as notes:
+            with collect_warnings() as warnings, collect_notes() as notes:
                 found = tilt_axis(series, method, progress=progress)
             return series, found, [*notes, *(f"Note: {w}" for w in warnings)]
 
