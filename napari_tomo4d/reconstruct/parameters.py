@@ -10,6 +10,7 @@ from typing import Annotated
 import numpy as np
 
 from napari_tomo4d.checks import require_memory
+from napari_tomo4d import registry
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param
@@ -152,41 +153,6 @@ class Cost:
     ray_sums: float
 
 
-@dataclass(frozen=True)
-class _Needs:
-    """What a method keeps in memory and does, per time point.
-
-    Parameters
-    ----------
-    volumes, images : float
-        Arrays of the size of the volume and of the images, the result included.
-    halo : int
-        Slices on either side that a slice depends on, nearly.
-    passes : float
-        Projections and back-projections per iteration, and what else takes as long.
-    once : bool
-        Whether there are no iterations.
-    """
-
-    volumes: float
-    images: float
-    passes: float
-    once: bool = False
-    halo: int = 0
-
-
-_NEEDS = {
-    "WBP": _Needs(2, 3, 1, once=True),
-    "SIRT": _Needs(2, 4, 2),
-    "OS-SART": _Needs(2, 5, 3.2),
-    "CGLS": _Needs(5, 6, 2.5),
-    "TV": _Needs(6, 7, 3.5, halo=8),
-    "ISER": _Needs(10, 6, 12, halo=8),
-    "DART": _Needs(7, 6, 40, halo=8),
-    "JOINT 4D": _Needs(7, 7, 3.7, halo=8),
-}
-
-
 def estimate(
     n_tilts: int,
     image_shape: tuple[int, int],
@@ -207,7 +173,7 @@ def estimate(
         Volume size along the beam in pixels.
     tilt_axis : {"y", "x"}
     method : str
-        Its short name, as the step's title has it, in any case; or the step's own name.
+        Its short name, such as ``"OS-SART"``, in any case; or the last part of the step's name.
     iterations : int
         Ignored by direct methods.
     times : int
@@ -225,9 +191,12 @@ def estimate(
     )
 
 
-def _needs_of(method: str) -> _Needs:
-    name = method.upper().replace("_", " ")
-    return _NEEDS[name.replace("OS SART", "OS-SART")]
+def _needs_of(method: str) -> registry.Cost:
+    name = method.lower().replace(" ", "_").replace("-", "_")
+    step = registry.get_step(f"reconstruct.{name}")
+    if step.cost is None:
+        raise DataError(f"Nobody has said what {step.title} needs; give its step a cost.")
+    return step.cost
 
 
 def halo_of(method: str) -> int:

@@ -17,6 +17,7 @@ from napari_tomo4d.gui.panels.denoise.model import (
 )
 from napari_tomo4d.pipeline import STEPS, run_steps
 from napari_tomo4d.progress import Progress
+from napari_tomo4d.provenance import kept_warnings
 
 VARIANCE = 0.05
 
@@ -45,7 +46,9 @@ def model(framed):
 
 
 def do(model, work):
-    found = work(Progress())
+    # as the window runs it: what is warned of is in the result's words
+    with kept_warnings():
+        found = work(Progress())
     assert model.take(found)
     return found
 

@@ -66,6 +66,7 @@ def test_a_method_added_later_is_offered_and_tried(model):
         found = look(model, method=("reconstruct.mean_image", {}))
         mean = model.item.load().mean(axis=0)
         np.testing.assert_allclose(found.section, np.repeat(mean[None, 10], 5, axis=0), rtol=1e-6)
+        assert model.expect(STEPS["reconstruct.mean_image"], {}, (24, 32)) is None
     finally:
         del STEPS["reconstruct.mean_image"]
 

@@ -46,6 +46,12 @@ class BeforeAfter(QWidget):
             text.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.reset()
 
+    def set_image_height(self, pixels: int) -> None:
+        """Set the least height of the images on the screen."""
+        for image in (self.before, self.after):
+            image.setMinimumHeight(pixels)
+            image.updateGeometry()
+
     def reset(self) -> None:
         """Say that there is nothing to show."""
         self.shown.setText(self._empty)

@@ -8,7 +8,7 @@ from typing import Any
 
 from magicgui.widgets import CheckBox, ComboBox, FileEdit, FloatSpinBox, LineEdit
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_tomo4d.errors import ParameterError
 from napari_tomo4d.gui.widgets.fold import Fold
@@ -84,6 +84,9 @@ def _make_widget(parameter: Parameter) -> Any:
     elif param.choices:
         choices = [(param.titles.get(name, name), name) for name in param.choices]
         widget = ComboBox(choices=choices, value=default or choices[0][1])
+        # a long name must not widen the panel
+        policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        widget.native.setSizeAdjustPolicy(policy)
     elif kind in (int, float):
         widget = _number_widget(parameter, default)
     elif typing.get_origin(kind) is tuple:

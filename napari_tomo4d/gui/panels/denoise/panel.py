@@ -137,6 +137,8 @@ class DenoisePanel(Panel):
 
     def _prefer_frames(self) -> None:
         """Choose a layer that has frames to tune on, if there is one."""
+        # it may hear of a new layer after this panel does
+        self.frames.refresh()
         if has_frames(self.model.item):
             self.frames.choose(self.picker.layer)
         elif not has_frames(self.frames.item):
@@ -270,6 +272,10 @@ class DenoisePanel(Panel):
         """Dock the tuning view below the canvas, or show it again."""
         if self._view_dock is None:
             self._view_dock = self.dock_below(self.view, "Tuning")
+            # less height is left beside it
+            self._view_dock.visibilityChanged.connect(
+                lambda shown: self.pair.set_image_height(110 if shown else 190)
+            )
         self._view_dock.show()
         self._view_dock.raise_()
 

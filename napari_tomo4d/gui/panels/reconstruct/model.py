@@ -124,8 +124,8 @@ class ReconstructModel:
 
     def expect(
         self, step: Step, parameters: dict[str, Any], image_shape: tuple[int, int]
-    ) -> Expected:
-        """Return what a run will need.
+    ) -> Expected | None:
+        """Return what a run will need; None where the step does not say what it costs.
 
         Parameters
         ----------
@@ -135,6 +135,8 @@ class ReconstructModel:
             In pixels, of the region.
         """
         assert self.item is not None, "there is no series"
+        if step.cost is None:
+            return None
         times = times_of(self.item)
         first, thickness = times[0], parameters.get("thickness")
         cost = estimate(

@@ -175,6 +175,9 @@ class ReconstructPanel(Panel):
             self.cost.clear()
             return
         expected = self.model.expect(self.method_box.step, self.method[1], self.region.shape)
+        if expected is None:
+            self.cost.setText("What this method needs is not known.")
+            return
         free = psutil.virtual_memory().available
         needed = expected.memory_bytes
         text = f"Needs {format_bytes(needed)} of {format_bytes(free)} free"
