@@ -9,8 +9,8 @@ from typing import Annotated
 
 import numpy as np
 
-from napari_tomo4d.checks import require_memory
 from napari_tomo4d import registry
+from napari_tomo4d.checks import require_memory
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param
