@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_tomo4d.data import TiltSeries
-from napari_tomo4d.denoise.noise_model import KINDS, NoiseModel
+from napari_tomo4d.denoise.noise_model import KINDS, NoiseModel, kind_in_words
 from napari_tomo4d.errors import DataError
 
 _FAIR_MISFIT_DB = 3.0
@@ -104,11 +104,11 @@ class Diagnosis:
     @property
     def advice(self) -> str:
         """One sentence on what to do."""
-        misfit = self.misfit[self.kind]
+        misfit, name = self.misfit[self.kind], kind_in_words(self.kind)
         if self.fits:
-            return f"The noise looks like {self.kind} (misfit {misfit:.1f} dB)."
+            return f"The noise looks like {name} (misfit {misfit:.1f} dB)."
         return (
-            f"No model fits: the nearest, {self.kind}, is {misfit:.0f} dB off; use the measured "
+            f"No model fits: the nearest, {name}, is {misfit:.0f} dB off; use the measured "
             "spectrum."
         )
 

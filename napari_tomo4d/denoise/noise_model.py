@@ -28,6 +28,13 @@ KIND_TITLES = {
 }
 """What a person calls them."""
 
+
+def kind_in_words(kind: str) -> str:
+    """Return what a person calls a kind of noise, within a sentence."""
+    title = KIND_TITLES[kind]
+    return title[0].lower() + title[1:]
+
+
 _SCHEMA_VERSION = 1
 
 _REACH = 15

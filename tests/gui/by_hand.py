@@ -48,8 +48,7 @@ def turn_wheel(widget, angle):
 
 def width_shown(box):
     """Return the width in pixels of the part of an image that is seen."""
-    left, right = box._plot.viewRange()[0]
-    return right - left
+    return box.width_shown
 
 
 def button(widget, text):

@@ -119,6 +119,12 @@ class ImageBox(pg.GraphicsLayoutWidget):
             other._leading = False
 
     @property
+    def width_shown(self) -> float:
+        """Width in pixels of the part of the image that is seen."""
+        left, right = self._plot.viewRange()[0]
+        return float(right - left)
+
+    @property
     def image(self) -> np.ndarray | None:
         """What is shown."""
         return self._image.image

@@ -11,6 +11,7 @@ import numpy as np
 from napari_tomo4d.data import TiltSeries, TimeSeries, at_time, times_of
 from napari_tomo4d.denoise import CountingNoise, Diagnosis, NoiseModel
 from napari_tomo4d.denoise.engines import STACK_ENGINES
+from napari_tomo4d.denoise.noise_model import kind_in_words
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.gui.widgets.messages import NO_SERIES
 from napari_tomo4d.pipeline import run_step
@@ -164,7 +165,8 @@ class DenoiseModel:
         result, best = self.tuned.result, self.tuned.result.best
         if result.blind:
             return f"{result.explanation} The noise type itself can't be tuned blindly."
-        text = f"Best of {result.evaluations} tried: {best.kind}, sigma {best.sigma:.4g}."
+        text = f"Best of {result.evaluations} tried: {kind_in_words(best.kind)} noise, level "
+        text += f"{best.sigma:.4g}."
         if best.kind == "measured":
             text += " Press Save noise to use the measured spectrum."
         return text

@@ -10,6 +10,7 @@ from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from napari_tomo4d.denoise import STRENGTHS, Diagnosis
+from napari_tomo4d.denoise.noise_model import kind_in_words
 from napari_tomo4d.gui.panels.denoise.score_map import ScoreMap
 from napari_tomo4d.gui.widgets.plots import ImageBox
 from napari_tomo4d.pipeline.tuning import Tuned
@@ -143,7 +144,7 @@ class TuningView(QWidget):
             last = row.iloc[-1]
             where = "" if last.region == "whole" else ", on a crop"
             self.text.setText(
-                f"{kind}, strength {strength:.3g}: PSNR {last.psnr_db:.2f} dB, SSIM "
+                f"Noise {kind_in_words(kind)}, strength {strength:.3g}: PSNR {last.psnr_db:.2f} dB, SSIM "
                 f"{last.ssim:.3f}, FRC {last.frc:.3f}{where}."
             )
 

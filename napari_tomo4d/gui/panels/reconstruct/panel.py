@@ -49,7 +49,7 @@ class ReconstructPanel(Panel):
     title = "Reconstruct"
     sentence = (
         "Makes a volume of each tilt series. Needs aligned images, one per tilt, dark "
-        "background near zero."
+        "background near zero (subtract it in Clean)."
     )
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
