@@ -147,16 +147,9 @@ class TiltSeries(Immutable):
     @property
     def dtype(self) -> np.dtype:
         """Data type of the images as stored."""
-        result: np.dtype = np.dtype(
-            (self.images[0] if isinstance(self.images, tuple) else self.images).dtype
-        )
-        return result
-
-    @property
-    def is_lazy(self) -> bool:
-        """Whether images are read from disk only when they are used."""
         first = self.images[0] if isinstance(self.images, tuple) else self.images
-        return not isinstance(first, np.ndarray)
+        dtype: np.dtype = np.dtype(first.dtype)
+        return dtype
 
     def frames(self, tilt: int) -> np.ndarray:
         """Return the frames (frame, y, x) of one tilt in memory as float32, read-only."""

@@ -230,19 +230,37 @@ def _is_number(text: Any) -> bool:
 
 
 def write_alignment(
-    alignment: Alignment, path: str | Path, series: TiltSeries | None = None
+    alignment: Alignment,
+    path: str | Path,
+    series: TiltSeries | None = None,
+    axis: TiltAxis | None = None,
 ) -> None:
-    """Store an alignment as JSON that `read_alignment` reads back exactly.
+    """Store an alignment that `apply_file` applies again exactly.
 
     Parameters
     ----------
     alignment : Alignment
     path : str or Path
+        JSON, which `read_alignment` reads too; or IMOD's ``.xf``, one transform per image, with
+        the tilt angles of `series` in a ``.tlt`` beside it.
     series : TiltSeries, optional
-        What it was made for. Tilt angles, image size and tilt axis are stored with it, and
+        What it was made for. Its tilt angles, image size and tilt axis are stored in JSON, and
         `apply_file` compares them.
+    axis : TiltAxis, optional
+        Where the images are centred and turned too, as `apply` does.
+
+    Raises
+    ------
+    DataError
+        If the series has another number of tilts.
     """
-    stored = exchange.StoredAlignment(alignment)
+    stored = exchange.StoredAlignment(alignment, axis)
     if series is not None:
-        stored = exchange.StoredAlignment.of(series, alignment)
-    exchange.write_json(stored, path)
+        stored = exchange.StoredAlignment.of(series, alignment, axis)
+    path = Path(path)
+    if path.suffix.lower() != ".xf":
+        exchange.write_json(stored, path)
+        return
+    exchange.write_xf(stored.transforms(stored.tilt_axis or "y"), path)
+    if series is not None:
+        exchange.write_tlt(series.angles_deg, path.with_suffix(".tlt"))

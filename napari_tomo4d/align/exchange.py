@@ -1,4 +1,4 @@
-"""Alignments in files: JSON with everything, and IMOD's .xf, .tlt and .xtilt.
+"""Alignments in files: JSON with everything, and IMOD's .xf and .tlt.
 
 IMOD's transforms
 -----------------
@@ -245,17 +245,8 @@ def read_xf(path: str | Path) -> ImageTransforms:
 
 
 def write_tlt(angles_deg: np.ndarray, path: str | Path) -> None:
-    """Write one tilt angle in degrees per line with every digit (``.tlt``, ``.xtilt``).
-
-    A ``.xtilt`` file holds the inclination of the tilt axis against the image plane; 0 for each
-    image unless it is known from elsewhere.
-    """
+    """Write one tilt angle in degrees per line (``.tlt``) with every digit."""
     _write(path, "".join(f"{v!r}\n" for v in np.asarray(angles_deg, np.float64).tolist()))
-
-
-def read_tlt(path: str | Path) -> np.ndarray:
-    """Read one angle in degrees per line (``.tlt``, ``.xtilt``), (tilt,)."""
-    return _numbers(path, 1, "one angle")[:, 0]
 
 
 def _numbers(path: str | Path, count: int, what: str) -> np.ndarray:

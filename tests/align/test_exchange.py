@@ -13,7 +13,7 @@ import napari_tomo4d as t4
 from napari_tomo4d.align import Alignment, apply_file, write_alignment
 from napari_tomo4d.align import exchange as x
 from napari_tomo4d.align.alignment import apply
-from napari_tomo4d.align.transforms import TiltAxis, image_transforms
+from napari_tomo4d.align.transforms import TiltAxis
 from napari_tomo4d.errors import DataError, ReadError, Tomo4DWarning
 
 
@@ -30,9 +30,8 @@ AXIS = TiltAxis(1.2345678901234567, -2.7000000000000001, 0.1)
 @pytest.mark.parametrize("tilt_axis", ["y", "x"])
 def test_a_stored_alignment_repeats_the_data_bit_for_bit(tmp_path, tilt_axis):
     series, other = series_of(tilt_axis=tilt_axis), series_of(5, tilt_axis=tilt_axis)
-    stored = x.StoredAlignment.of(series, SHIFTS, AXIS)
-    x.write_json(stored, tmp_path / "a.json")
-    x.write_xf(stored.transforms(tilt_axis), tmp_path / "a.xf")
+    for name in ("a.json", "a.xf"):
+        write_alignment(SHIFTS, tmp_path / name, series, AXIS)
     again = x.read_json(tmp_path / "a.json")
     np.testing.assert_array_equal(again.alignment.shifts_px, SHIFTS.shifts_px)
     np.testing.assert_array_equal(again.angles_deg, series.angles_deg)
@@ -57,7 +56,7 @@ def test_imod_moves_points_as_its_manual_says(tmp_path):
     image = ndimage.gaussian_filter(image, 1.5)
     series = t4.TiltSeries(image[None], [0.0])
     axis = TiltAxis(2.0, 10.0)
-    x.write_xf(image_transforms(Alignment([(1.5, -0.5)]), axis, 1, "y"), tmp_path / "a.xf")
+    write_alignment(Alignment([(1.5, -0.5)]), tmp_path / "a.xf", axis=axis)
     a11, a12, a21, a22, dx, dy = map(float, (tmp_path / "a.xf").read_text().split())
     moved = apply(series, Alignment([(1.5, -0.5)]), axis).images[0]
     y, x_ = ndimage.center_of_mass(moved)
@@ -71,7 +70,7 @@ def test_rotations_and_magnifications_are_stored(tmp_path):
     write_alignment(turned, path, series)
     expected = apply(series, turned).images
     np.testing.assert_array_equal(apply_file(series, str(path)).images, expected)
-    x.write_xf(image_transforms(turned, None, 5, "y"), tmp_path / "a.xf")
+    write_alignment(turned, tmp_path / "a.xf")
     np.testing.assert_array_equal(apply_file(series, str(tmp_path / "a.xf")).images, expected)
     # programs that know of shifts only read files without any, and refuse those with
     assert json.loads(path.read_text())["schema_version"] == 2
@@ -98,10 +97,10 @@ def test_an_alignment_of_other_tilts_is_noticed(tmp_path):
 
 
 def test_angles_keep_every_digit(tmp_path):
-    angles = np.array([-60.00012345678901, 0.1, 1 / 3])
-    for name in ("a.tlt", "a.xtilt"):
-        x.write_tlt(angles, tmp_path / name)
-        np.testing.assert_array_equal(x.read_tlt(tmp_path / name), angles)
+    angles = np.array([-60.00012345678901, 0.1, 1 / 3, 5, 20])
+    series = series_of().replace(angles_deg=angles)
+    write_alignment(SHIFTS, tmp_path / "a.xf", series)
+    np.testing.assert_array_equal(t4.io.read_angles(tmp_path / "a.tlt"), angles)
 
 
 def test_what_does_not_fit_is_refused(tmp_path):
@@ -128,4 +127,4 @@ def test_what_does_not_fit_is_refused(tmp_path):
     with pytest.raises(ReadError, match="squeezes"):
         x.read_xf(tmp_path / "a.xf")
     with pytest.raises(ReadError, match="can't be read"):
-        x.read_tlt(tmp_path / "none.tlt")
+        x.read_xf(tmp_path / "none.xf")

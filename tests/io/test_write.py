@@ -73,8 +73,8 @@ def test_zarr_keeps_everything(tmp_path, name, lazy):
     path = t4.write(item, tmp_path / "a.ome.zarr")
     again = t4.read(path, lazy=lazy)
     if lazy and name != "times" and hasattr(again, "images"):
-        assert again.is_lazy
         images = again.images
+        assert not isinstance(images[0] if isinstance(images, tuple) else images, np.ndarray)
         again = again.replace(
             images=[np.asarray(f) for f in images]
             if isinstance(images, tuple)
