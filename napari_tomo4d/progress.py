@@ -135,7 +135,7 @@ class _Part(Progress):
 
     def show(self, done: float, total: float, message: str, preview: Preview | None) -> None:
         fraction = done / total if total else 1.0
-        # a step called SIRT that says "SIRT: iteration 5" has said its name already
-        said = message.startswith(self._label)
-        text = message if said else ": ".join(t for t in (self._label, message) if t)
+        # a step called SIRT that says "SIRT: iteration 5" has named its name already
+        named = message.startswith(self._label)
+        text = message if named else ": ".join(t for t in (self._label, message) if t)
         self._whole.show(self._index + fraction, self._count, text, preview)

@@ -112,7 +112,7 @@ def read_shifts(path: str, times: Sequence[TiltSeries]) -> FoundShifts:
 
 def _read_one(path: str, times: Sequence[TiltSeries]) -> FoundShifts:
     axis = None
-    said: list[str] = []
+    messages: list[str] = []
     ending = Path(path).suffix.lower()
     if ending == ".json":
         stored = exchange.read_json(path)
@@ -126,14 +126,14 @@ def _read_one(path: str, times: Sequence[TiltSeries]) -> FoundShifts:
             )
         stored = exchange.StoredAlignment(Alignment(transforms.offsets_px))
     else:
-        with collect_warnings() as said:
+        with collect_warnings() as messages:
             stored = exchange.StoredAlignment(read_alignment(path))
     for series in times:
         stored.check(series)
     shifts = stored.alignment.shifts_px
     unknown = np.full(len(shifts), np.nan)
     none = np.zeros(len(shifts), bool)
-    notes = tuple(f"Note: {w}" for w in said)
+    notes = tuple(f"Note: {w}" for w in messages)
     return FoundShifts((shifts,), (unknown,), (unknown,), (none,), None, path, (axis,), notes)
 
 

@@ -13,7 +13,7 @@ from napari_tomo4d.denoise.bm3d_kernels import filter_band
 from napari_tomo4d.denoise.bm3d_transforms import BLOCK, COSINES
 from napari_tomo4d.denoise.noise_model import NoiseModel
 from napari_tomo4d.errors import Cancelled
-from napari_tomo4d.processors import usable_threads
+from napari_tomo4d.parallel import usable_threads
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from napari_tomo4d.denoise.measure_noise import CountingNoise
 from napari_tomo4d.denoise.noise_model import KIND_TITLES, KINDS, NoiseModel
 from napari_tomo4d.errors import DataError, ParameterError
 from napari_tomo4d.immutable import frozen
+from napari_tomo4d.parallel import usable_threads
 from napari_tomo4d.parameters import Param
-from napari_tomo4d.processors import usable_threads
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note, warn
 from napari_tomo4d.registry import step

@@ -55,18 +55,18 @@ def run_step(
     if step.together or not is_series(item):
         return run_one(item, progress)
     items: list[Any] = []
-    said: list[str] = []
+    messages: list[str] = []
     for i, one in enumerate(item):
         part = progress.part(i, len(item), item.label(i))
         items.append(run_one(one, part, _at_time(given, i)))
         progress.report(i + 1, len(item), step.title)
         if progress.finish_requested and i + 1 < len(item):
             # a volume of one iteration for each time to come would be no result
-            with collect_warnings() as said:
+            with collect_warnings() as messages:
                 warn(f"{step.title} was finished early, after {i + 1} of {len(item)} time points.")
             item = item.first(i + 1)
             break
-    return as_time_series(item, items, name, given, said)
+    return as_time_series(item, items, name, given, messages)
 
 
 def _at_time(parameters: dict[str, Any], time: int) -> dict[str, Any]:

@@ -16,7 +16,7 @@ def as_time_series(
     items: list[Any],
     name: str,
     parameters: dict[str, Any],
-    said: Sequence[str] = (),
+    messages: Sequence[str] = (),
 ) -> TimeSeries[Any]:
     """Return items, one for each time, with the step's parameters and all they had to say."""
     before = times.provenance
@@ -24,7 +24,9 @@ def as_time_series(
         step=name,
         parameters=jsonable(parameters),
         inputs=() if before is None else (before,),
-        warnings=tuple(dict.fromkeys([w for i in items for w in i.provenance.warnings] + [*said])),
+        warnings=tuple(
+            dict.fromkeys([w for i in items for w in i.provenance.warnings] + [*messages])
+        ),
         software=software_version(),
         notes=tuple(dict.fromkeys(n for i in items for n in i.provenance.notes)),
     )

@@ -13,8 +13,8 @@ from napari_tomo4d import registry
 from napari_tomo4d.checks import require_memory
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError
+from napari_tomo4d.parallel import usable_threads
 from napari_tomo4d.parameters import Param
-from napari_tomo4d.processors import usable_threads
 from napari_tomo4d.reconstruct.projector import Projector
 
 ENOUGH_SLICES = 16

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from napari_tomo4d.errors import DataError, ParameterError
-from napari_tomo4d.processors import usable_threads
+from napari_tomo4d.parallel import usable_threads
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.reconstruct import cuda
 from napari_tomo4d.reconstruct.blocks import Blocks

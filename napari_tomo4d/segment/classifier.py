@@ -235,15 +235,21 @@ class PixelClassifier:
         try:
             with np.load(Path(path), allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
-            said = json.loads(str(arrays.pop("description")))
-            if said["format"] != _FORMAT or said["version"] != _VERSION:
+            description = json.loads(str(arrays.pop("description")))
+            if description["format"] != _FORMAT or description["version"] != _VERSION:
                 raise KeyError("format")
-            scales = tuple(float(s) for s in said["scales_px"])
+            scales = tuple(float(s) for s in description["scales_px"])
             forest = Forest.from_arrays(arrays, len(feature_names(scales)))
-            strokes = tuple(int(s) for s in said["strokes"])
-            if forest.share.shape[1] != len(strokes) or said["features"] != feature_names(scales):
+            strokes = tuple(int(s) for s in description["strokes"])
+            if forest.share.shape[1] != len(strokes) or description["features"] != feature_names(
+                scales
+            ):
                 raise KeyError("strokes")
-            numbers = float(said["offset"]), float(said["scale"]), int(said["seed"])
+            numbers = (
+                float(description["offset"]),
+                float(description["scale"]),
+                int(description["seed"]),
+            )
         except OSError as error:
             raise ReadError(f"The classifier {path} can't be read: {error}.") from error
         except (KeyError, TypeError, ValueError, AttributeError, zipfile.BadZipFile) as error:

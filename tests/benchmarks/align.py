@@ -25,7 +25,7 @@ import scipy.io
 
 import napari_tomo4d as t4
 from napari_tomo4d.align.translations import METHODS, translations
-from napari_tomo4d.processors import usable_threads
+from napari_tomo4d.parallel import usable_threads
 from napari_tomo4d.provenance import collect_warnings, warnings_only_kept
 from tests.align.moving_sample import centres_of_still_particles, drifting_series, turned_series
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 import napari_tomo4d as t4
-from napari_tomo4d.processors import usable_threads
+from napari_tomo4d.parallel import usable_threads
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.reconstruct import Projector, SlicePreview
 

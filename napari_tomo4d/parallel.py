@@ -1,4 +1,4 @@
-"""How many processors there are to work with."""
+"""How much may be done at once."""
 
 from __future__ import annotations
 
