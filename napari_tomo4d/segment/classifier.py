@@ -235,20 +235,18 @@ class PixelClassifier:
         try:
             with np.load(Path(path), allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
-            description = json.loads(str(arrays.pop("description")))
-            if description["format"] != _FORMAT or description["version"] != _VERSION:
+            about = json.loads(str(arrays.pop("description")))
+            if about["format"] != _FORMAT or about["version"] != _VERSION:
                 raise KeyError("format")
-            scales = tuple(float(s) for s in description["scales_px"])
+            scales = tuple(float(s) for s in about["scales_px"])
             forest = Forest.from_arrays(arrays, len(feature_names(scales)))
-            strokes = tuple(int(s) for s in description["strokes"])
-            if forest.share.shape[1] != len(strokes) or description["features"] != feature_names(
-                scales
-            ):
+            strokes = tuple(int(s) for s in about["strokes"])
+            if forest.share.shape[1] != len(strokes) or about["features"] != feature_names(scales):
                 raise KeyError("strokes")
             numbers = (
-                float(description["offset"]),
-                float(description["scale"]),
-                int(description["seed"]),
+                float(about["offset"]),
+                float(about["scale"]),
+                int(about["seed"]),
             )
         except OSError as error:
             raise ReadError(f"The classifier {path} can't be read: {error}.") from error

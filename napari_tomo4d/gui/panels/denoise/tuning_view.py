@@ -144,8 +144,8 @@ class TuningView(QWidget):
             last = row.iloc[-1]
             where = "" if last.region == "whole" else ", on a crop"
             self.text.setText(
-                f"Noise {kind_in_words(kind)}, strength {strength:.3g}: PSNR {last.psnr_db:.2f} dB, SSIM "
-                f"{last.ssim:.3f}, FRC {last.frc:.3f}{where}."
+                f"Noise {kind_in_words(kind)}, strength {strength:.3g}: "
+                f"PSNR {last.psnr_db:.2f} dB, SSIM {last.ssim:.3f}, FRC {last.frc:.3f}{where}."
             )
 
     def sizeHint(self) -> QSize:
