@@ -6,6 +6,7 @@ import weakref
 from typing import Any
 
 from napari_tomo4d.data import TimeSeries
+from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.canvas.layers import caption, item_of, to_layers
 from napari_tomo4d.gui.canvas.painting import take_ownership
 from napari_tomo4d.gui.canvas.place import shown_index
@@ -54,6 +55,7 @@ class Session:
             # the viewer, also while all panels are closed
             self.update_caption()
 
+        theme.follow_viewer(viewer)
         for event in (
             viewer.dims.events.current_step,
             viewer.layers.selection.events.active,

@@ -11,6 +11,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_tomo4d.errors import ParameterError
+from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.widgets.fold import Fold
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 from napari_tomo4d.parameters import Parameter
@@ -132,9 +133,9 @@ def _numbers(widget: Any, parameter: Parameter) -> tuple[Any, ...]:
     try:
         numbers = tuple(float(t) for t in widget.value.replace(",", " ").split())
         widget.valid = parameter.check(numbers)
-        widget.native.setStyleSheet("")
+        theme.set_border(widget.native)
     except (ValueError, ParameterError):
-        widget.native.setStyleSheet("border: 1px solid #d05050")
+        theme.set_border(widget.native, "error")
     return widget.valid
 
 

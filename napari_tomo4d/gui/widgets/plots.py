@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyqtgraph as pg
@@ -10,9 +10,35 @@ from qtpy.QtCore import QSize, Signal
 from qtpy.QtGui import QMouseEvent
 
 from napari_tomo4d.contrast import grey_levels
+from napari_tomo4d.gui import theme
 
-_PEN = {"color": "#4fc3f7", "width": 2}
-_BACKGROUND = "#1c1f24"
+
+def follow_theme(view: pg.GraphicsView, paint: Callable[[], None] | None = None) -> None:
+    """Paint a plot's background, axes and titles in the colours of the theme, and keep to it.
+
+    Parameters
+    ----------
+    view : pyqtgraph.GraphicsView
+    paint : callable, optional
+        Sets the colours of what is plotted.
+    """
+
+    def repaint() -> None:
+        view.setBackground(theme.colour("surface"))
+        text = theme.colour("text")
+        for item in view.scene().items():
+            if isinstance(item, pg.AxisItem):
+                item.setPen(text)
+                item.setTextPen(text)
+            elif isinstance(item, pg.PlotItem):
+                # written again, as its colour is part of what is written
+                item.titleLabel.setText(item.titleLabel.text, color=text)
+                if item.legend is not None:
+                    item.legend.setLabelTextColor(text)
+        if paint is not None:
+            paint()
+
+    theme.follow(view, repaint)
 
 
 class ImageBox(pg.GraphicsLayoutWidget):
@@ -36,7 +62,6 @@ class ImageBox(pg.GraphicsLayoutWidget):
         self._width = width
         # whether another box is being moved along with this one
         self._leading = False
-        self.setBackground(_BACKGROUND)
         self.ci.setContentsMargins(2, 2, 8, 2)
         self._plot = self.addPlot()
         self._plot.setAspectLocked(True)
@@ -53,9 +78,10 @@ class ImageBox(pg.GraphicsLayoutWidget):
         self._title = ""
         self._label: pg.LabelItem | None = None
         if not axes:
-            self._label = pg.LabelItem(color="#ffd54f", size="9pt")
+            self._label = pg.LabelItem(color=theme.colour("mark"), size="9pt")
             self._label.setParentItem(self._plot.getViewBox())
             self._label.anchor(itemPos=(0, 0), parentPos=(0, 0), offset=(4, 0))
+        follow_theme(self)
 
     def sizeHint(self) -> QSize:
         """Return a size that fits a panel; the default would widen it."""
@@ -81,7 +107,8 @@ class ImageBox(pg.GraphicsLayoutWidget):
             self._plot.setTitle(title, size="9pt")
         elif title != self._title:
             # on a ground of its own, as images may be as bright as the letters
-            on = f'<span style="background-color: {_BACKGROUND}">&nbsp;{title}&nbsp;</span>'
+            ground = theme.colour("ground")
+            on = f'<span style="background-color: {ground}">&nbsp;{title}&nbsp;</span>'
             self._label.setText(on if title else "")
             self._title = title
 
@@ -136,14 +163,14 @@ class CurveBox(pg.PlotWidget):
     def __init__(self, horizontal: str, vertical: str, height: int = 190) -> None:
         super().__init__()
         self.setMinimumHeight(height)
-        self.setBackground(_BACKGROUND)
         self.setLabel("bottom", horizontal)
         self.setLabel("left", vertical)
         self.setLogMode(y=True)
         self.getAxis("left").enableAutoSIPrefix(False)
         self.setMenuEnabled(False)
         self.hideButtons()
-        self._curve = self.plot([], [], pen=_PEN)
+        self._curve = self.plot([], [])
+        follow_theme(self, lambda: self._curve.setPen(theme.colour("first"), width=2))
 
     def sizeHint(self) -> QSize:
         """Return a size that fits a panel; the default would widen it."""

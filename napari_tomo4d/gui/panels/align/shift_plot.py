@@ -8,13 +8,15 @@ import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QPoint, QPointF, QSize, Qt, Signal
 
+from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.panels.align.model import Shifts
+from napari_tomo4d.gui.widgets.plots import follow_theme
 
 _LOWER_HEIGHT = 78
 """Enough to see what is bad; the shifts get all other height."""
 
-_COLOURS = {"dy": "#4fc3f7", "dx": "#81c784"}
-_QUALITY, _SUSPECT, _LEFT_OUT = "#ffb74d", "#ff5252", "#8a8f98"
+_COLOURS = {"dy": "first", "dx": "second"}
+_QUALITY, _SUSPECT, _LEFT_OUT = "third", "error", "faint"
 
 
 class ShiftPlot(pg.GraphicsLayoutWidget):
@@ -30,7 +32,6 @@ class ShiftPlot(pg.GraphicsLayoutWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setBackground("#1c1f24")
         self._angles: np.ndarray = np.empty(0)
         self._shown: tuple[Shifts, int] | None = None
         self.upper, self.lower = self.addPlot(row=0, col=0), self.addPlot(row=1, col=0)
@@ -39,21 +40,6 @@ class ShiftPlot(pg.GraphicsLayoutWidget):
         self.lower.setMaximumHeight(_LOWER_HEIGHT)
         self.lower.setXLink(self.upper)
         self.upper.getAxis("bottom").setStyle(showValues=False)
-        # above the curves, which a legend would hide, and instead of a second label at the side,
-        # for which there is no room
-        self.upper.setTitle(
-            " &nbsp; ".join(
-                f'<span style="color: {colour}">{sign} {name}</span>'
-                for name, sign, colour in (
-                    ("dy (px)", "━", _COLOURS["dy"]),
-                    ("dx (px)", "━", _COLOURS["dx"]),
-                    ("suspect", "●", _SUSPECT),
-                    ("left out", "✕", _LEFT_OUT),
-                )
-            )
-            + " &nbsp; over the tilt angle (°)",
-            size="8pt",
-        )
         self.lower.getAxis("left").setTicks([[(0, "0"), (0.5, "0.5"), (1, "1")]])
         self._here = []
         for plot in (self.upper, self.lower):
@@ -62,20 +48,41 @@ class ShiftPlot(pg.GraphicsLayoutWidget):
             plot.showGrid(x=True, y=True, alpha=0.15)
             plot.getAxis("left").setWidth(46)
             plot.getAxis("left").enableAutoSIPrefix(False)
-            line = pg.InfiniteLine(angle=90, pen={"color": "#ffd54f", "width": 1})
+            line = pg.InfiniteLine(angle=90)
             line.setVisible(False)
             plot.addItem(line, ignoreBounds=True)
             self._here.append(line)
-        self._curves = {
-            name: self.upper.plot(pen={"color": colour, "width": 1.5}, name=name)
-            for name, colour in _COLOURS.items()
-        }
+        self._curves = {name: self.upper.plot(name=name) for name in _COLOURS}
         self.points = {name: pg.ScatterPlotItem() for name in (*_COLOURS, "quality")}
         self.lower.addItem(self.points["quality"])
         for name in _COLOURS:
             self.upper.addItem(self.points[name])
         self.scene().sigMouseClicked.connect(self._clicked)
         self.setToolTip("Click a point to go to its tilt.")
+        follow_theme(self, self._paint)
+
+    def _paint(self) -> None:
+        # above the curves, which a legend would hide, and instead of a second label at the side,
+        # for which there is no room
+        self.upper.setTitle(
+            " &nbsp; ".join(
+                f'<span style="color: {theme.colour(colour)}">{sign} {name}</span>'
+                for name, sign, colour in (
+                    ("dy (px)", "━", _COLOURS["dy"]),
+                    ("dx (px)", "━", _COLOURS["dx"]),
+                    ("suspect", "●", _SUSPECT),
+                    ("left out", "✕", _LEFT_OUT),
+                )
+            ),
+            size="8pt",
+        )
+        for line in self._here:
+            line.setPen(theme.colour("here"), width=1)
+        for name, curve in self._curves.items():
+            curve.setPen(theme.colour(_COLOURS[name]), width=1.5)
+        if self._shown is not None:
+            (shifts, time), self._shown = self._shown, None
+            self.show_shifts(self._angles, shifts, time)
 
     def show_shifts(self, angles_deg: np.ndarray, shifts: Shifts, time: int) -> None:
         """Show the shifts of one time point."""
@@ -117,7 +124,7 @@ class ShiftPlot(pg.GraphicsLayoutWidget):
             looks.append(
                 {
                     "pos": (self._angles[k], values[k]),
-                    "brush": shown,
+                    "brush": theme.colour(shown),
                     "pen": None,
                     "symbol": "x" if left_out[k] else "o",
                     "size": 9 if suspect[k] or left_out[k] else 5,

@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tomo4d.denoise.noise_model import KIND_TITLES
+from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 
 SCORES = {"PSNR (dB)": ("psnr_db", "{:.1f}"), "SSIM": ("ssim", "{:.2f}"), "FRC": ("frc", "{:.2f}")}
@@ -64,9 +65,7 @@ class ScoreMap(QWidget):
         for header in (self.cells.horizontalHeader(), self.cells.verticalHeader()):
             header.setMinimumSectionSize(12)
             header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        self.cells.setStyleSheet(
-            "QHeaderView::section {padding: 0px 3px; margin: 0px} QTableView::item {padding: 0px}"
-        )
+        theme.set_tight(self.cells)
         self.cells.cellClicked.connect(self._clicked)
         row = QHBoxLayout()
         row.addWidget(QLabel("Noise type against strength"))

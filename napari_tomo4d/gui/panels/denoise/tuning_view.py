@@ -11,8 +11,9 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QSplitter, QTabWidget, QVBoxLayo
 
 from napari_tomo4d.denoise import STRENGTHS, Diagnosis
 from napari_tomo4d.denoise.noise_model import kind_in_words
+from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.panels.denoise.score_map import ScoreMap
-from napari_tomo4d.gui.widgets.plots import ImageBox
+from napari_tomo4d.gui.widgets.plots import ImageBox, follow_theme
 from napari_tomo4d.pipeline.tuning import Tuned
 
 
@@ -21,7 +22,6 @@ class SpectrumPlot(pg.PlotWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setBackground("#1c1f24")
         self.setLabel("bottom", "frequency (cycles / px)")
         self.setLabel("left", "power (white = 1)")
         self.setLogMode(x=True, y=True)
@@ -32,8 +32,12 @@ class SpectrumPlot(pg.PlotWidget):
             self.getAxis(side).enableAutoSIPrefix(False)
             # labels of tens only: those between run into each other
             self.getAxis(side).setStyle(maxTickLevel=0)
-        self._measured = self.plot(pen={"color": "#4fc3f7", "width": 2}, name="measured")
-        self._model = self.plot(pen={"color": "#ffb74d", "width": 2}, name="model")
+        self._measured, self._model = self.plot(name="measured"), self.plot(name="model")
+        follow_theme(self, self._paint)
+
+    def _paint(self) -> None:
+        self._measured.setPen(theme.colour("first"), width=2)
+        self._model.setPen(theme.colour("third"), width=2)
 
     def show_diagnosis(self, diagnosis: Diagnosis) -> None:
         """Show both curves."""

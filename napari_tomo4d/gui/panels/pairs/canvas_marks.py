@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
+from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.canvas.place import time_shown
 from napari_tomo4d.gui.panels.pairs.measured_pair import as_items
@@ -22,7 +23,7 @@ from napari_tomo4d.measure import Neck
 
 LINES_LAYER, CENTRES_LAYER, CHOSEN_LAYER = "pair section", "pair centres", "chosen particle"
 
-_CHOSEN_COLOUR = "#ffd54f"
+_CHOSEN_COLOUR = theme.colour("mark")
 _OUTLINE_POINTS, _RING_POINTS = 90, 48
 _COLOURS = (
     [FIRST_COLOUR] * _OUTLINE_POINTS

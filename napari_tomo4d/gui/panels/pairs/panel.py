@@ -11,6 +11,7 @@ import pandas as pd
 from qtpy.QtWidgets import QFormLayout, QLabel
 
 from napari_tomo4d.data import Labels, TimeSeries
+from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.canvas.layer_picker import LayerPicker
 from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.canvas.session import same_layer
@@ -189,13 +190,13 @@ class PairsPanel(Panel):
         """Say what there is to measure, or why nothing can be."""
         text = self._problem() or description_of(self.picker.item)
         self.hint.setText(text)
-        self.hint.setStyleSheet("")
+        theme.set_text_colour(self.hint)
 
     def _tell(self, text: str) -> None:
         """Say what a click came to: beside its button, as the status may tell of a run."""
         if self.marks.picking:
             self.hint.setText(text)
-            self.hint.setStyleSheet("color: #ffd54f")
+            theme.set_text_colour(self.hint, "here")
         else:
             self.run_bar.say(text)
 

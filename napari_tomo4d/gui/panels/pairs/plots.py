@@ -11,7 +11,9 @@ import pandas as pd
 import pyqtgraph as pg
 from qtpy.QtCore import QPointF, QSize, Qt, Signal
 
+from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.panels.pairs.model import RowKey
+from napari_tomo4d.gui.widgets.plots import follow_theme
 from napari_tomo4d.measure import two_sphere_curve, two_sphere_curve_as_measured
 from napari_tomo4d.measure.quantities import time_axis
 
@@ -20,20 +22,6 @@ NECK, DISTANCE = "r<sub>n</sub>/r", "d/2r"
 _NEAR_PX = 12
 _MOST_NAMES = 24
 _NAME_PX, _PLOT_PX = 12, 105
-_LINE = "#8a8f98"
-_HERE = "#ffd54f"
-_COLOURS = (
-    "#4fc3f7",
-    "#81c784",
-    "#ffb74d",
-    "#ba68c8",
-    "#e57373",
-    "#4db6ac",
-    "#f06292",
-    "#aed581",
-    "#7986cb",
-    "#fff176",
-)
 
 
 class PairPlots(pg.GraphicsLayoutWidget):
@@ -49,7 +37,6 @@ class PairPlots(pg.GraphicsLayoutWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setBackground("#1c1f24")
         self.setMinimumHeight(130)
         self.ci.setContentsMargins(2, 2, 6, 2)
         self._places: list[RowKey] = []
@@ -78,8 +65,8 @@ class PairPlots(pg.GraphicsLayoutWidget):
             plot.showGrid(x=True, y=True, alpha=0.15)
             for side in ("left", "bottom"):
                 plot.getAxis(side).enableAutoSIPrefix(False)
-            path = pg.PlotCurveItem(pen=pg.mkPen(_LINE, width=1), connect="finite")
-            errors = pg.ErrorBarItem(x=np.empty(0), y=np.empty(0), pen=pg.mkPen("#8a8f9880"))
+            path = pg.PlotCurveItem(connect="finite")
+            errors = pg.ErrorBarItem(x=np.empty(0), y=np.empty(0))
             points = pg.ScatterPlotItem()
             for item, into in (
                 (path, self._paths),
@@ -94,7 +81,7 @@ class PairPlots(pg.GraphicsLayoutWidget):
         self.against.setRange(xRange=(0.6, 1.1), padding=0)
         self._here = []
         for plot in self.over_time:
-            line = pg.InfiniteLine(angle=90, pen=pg.mkPen(_HERE, width=1))
+            line = pg.InfiniteLine(angle=90)
             line.setZValue(-5)
             plot.addItem(line, ignoreBounds=True)
             self._here.append(line)
@@ -112,24 +99,36 @@ class PairPlots(pg.GraphicsLayoutWidget):
             self.ci.layout.setColumnPreferredWidth(column, 100)
         self.scene().sigMouseClicked.connect(self._clicked)
         self.setToolTip("Click a point to go to its pair and time.")
+        follow_theme(self, self._paint)
+
+    def _paint(self) -> None:
+        faint, text = theme.colour("faint"), theme.colour("text")
+        for path in self._paths:
+            path.setPen(faint, width=1)
+        for errors in self._errors:
+            errors.setData(pen=pg.mkPen(theme.translucent("faint", 0.5)))
+        for line in self._here:
+            line.setPen(theme.colour("here"), width=1)
+        self.models["as defined"].setPen(pg.mkPen(text, width=1, style=Qt.PenStyle.DashLine))
+        self.models["as measured"].setPen(text, width=1)
+        self._draw_points()
+        for name, plot in self._names:
+            plot.removeItem(name)
+        self._names = []
+        if not self._table.empty:
+            self._draw_names()
 
     def _add_models(self) -> None:
         x = np.linspace(0, 1, 101)
-        self.models = {
-            "as defined": pg.PlotCurveItem(
-                two_sphere_curve(x), x, pen=pg.mkPen("w", width=1, style=Qt.PenStyle.DashLine)
-            )
-        }
+        self.models = {"as defined": pg.PlotCurveItem(two_sphere_curve(x), x)}
         ratio, distance = two_sphere_curve_as_measured(x)
-        self.models["as measured"] = pg.PlotCurveItem(distance, ratio, pen=pg.mkPen("w", width=1))
+        self.models["as measured"] = pg.PlotCurveItem(distance, ratio)
         for curve in self.models.values():
             curve.setZValue(-10)
             self.against.addItem(curve, ignoreBounds=True)
-        self.against.setTitle(
-            "two spheres: dashed as defined, solid as measured", size="8pt", color="#c8ccd2"
-        )
+        self.against.setTitle("two spheres: dashed as defined, solid as measured", size="8pt")
         for plot, what in zip(self.over_time, ("neck ratio", "distance ratio"), strict=True):
-            plot.setTitle(what, size="8pt", color="#c8ccd2")
+            plot.setTitle(what, size="8pt")
 
     # -- rows ------------------------------------------------------------------------------
 
@@ -201,13 +200,15 @@ class PairPlots(pg.GraphicsLayoutWidget):
                 elif np.isfinite(part[i]):
                     brush = pg.mkBrush(self.colours.map(float(part[i]), mode="qcolor"))
                 else:
-                    brush = pg.mkBrush(_LINE)
+                    brush = pg.mkBrush(theme.colour("faint"))
                 now, chosen = place[1] == self._time, place == self._selected
                 looks.append(
                     {
                         "pos": (x, y),
                         "brush": brush,
-                        "pen": pg.mkPen(_HERE if now else "#1c1f24", width=2 if now else 0.5),
+                        "pen": pg.mkPen(
+                            theme.colour("here" if now else "surface"), width=2 if now else 0.5
+                        ),
                         "size": 13 if chosen else 9 if now else 7,
                         "data": place,
                     }
@@ -293,4 +294,4 @@ def _apart(values: np.ndarray, least: float, highest: float) -> np.ndarray:
 
 def colour_of(name: str) -> str:
     """Return the colour of a pair, by its name."""
-    return _COLOURS[(int(name[1:]) - 1) % len(_COLOURS)]
+    return theme.series_colour(int(name[1:]) - 1)

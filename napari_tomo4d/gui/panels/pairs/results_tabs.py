@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
+from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.panels.pairs.measured_pair import Found
 from napari_tomo4d.gui.panels.pairs.numbers_box import NumbersBox
 from napari_tomo4d.gui.panels.pairs.rows_box import RowsBox
@@ -24,7 +25,7 @@ class ResultsBox(QTabWidget):
         self.remarks, self.growth = QLabel(), QLabel()
         for text in (self.remarks, self.growth):
             text.setWordWrap(True)
-        self.remarks.setStyleSheet("color: #ffb74d")
+        theme.set_text_colour(self.remarks, "warning")
         page = QWidget()
         layout = QVBoxLayout(page)
         layout.setContentsMargins(3, 3, 3, 3)

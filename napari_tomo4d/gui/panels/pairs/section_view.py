@@ -12,11 +12,12 @@ from scipy import ndimage
 
 from napari_tomo4d.contrast import grey_levels
 from napari_tomo4d.data import Labels, Volume
+from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.widgets.plots import ImageBox
 from napari_tomo4d.measure import Section
 
-FIRST_COLOUR, SECOND_COLOUR = "#29b6f6", "#4caf50"
-NECK_COLOUR, DISTANCE_COLOUR = "#ff4fd8", "#ff9800"
+FIRST_COLOUR, SECOND_COLOUR = theme.colour("particle 1"), theme.colour("particle 2")
+NECK_COLOUR, DISTANCE_COLOUR = theme.colour("neck"), theme.colour("distance")
 
 NO_PAIR = "The section through a neck is shown here."
 

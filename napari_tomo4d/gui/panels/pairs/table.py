@@ -10,6 +10,7 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QColor, QKeyEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
+from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.panels.pairs.model import RowKey
 from napari_tomo4d.gui.panels.pairs.plots import colour_of
 from napari_tomo4d.measure.quantities import as_known, time_axis, with_error
@@ -53,10 +54,7 @@ class PairTable(QTableWidget):
         self.setFont(font)
         self.horizontalHeader().setFont(font)
         self.verticalHeader().setDefaultSectionSize(self.fontMetrics().lineSpacing() + 6)
-        self.setStyleSheet(
-            "QHeaderView::section {padding: 1px 2px; margin: 0px} "
-            "QTableView::item {padding: 0px 2px}"
-        )
+        theme.set_tight(self)
         header = self.horizontalHeader()
         header.setMinimumSectionSize(12)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)

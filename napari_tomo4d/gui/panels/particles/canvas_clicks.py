@@ -9,11 +9,12 @@ import numpy as np
 from napari.layers import Points, Vectors
 from qtpy.QtCore import QObject, Signal
 
+from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.canvas.overlay import add_over, follow_press, remove, takes_clicks
 
 RING_LAYER, CUT_LAYER = "selected particle", "cut"
 
-_COLOUR = "#ffd54f"
+_COLOUR = theme.colour("mark")
 _SAMPLES = 41
 
 

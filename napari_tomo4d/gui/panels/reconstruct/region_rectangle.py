@@ -9,6 +9,8 @@ import numpy as np
 from napari.layers.base import ActionType
 from qtpy.QtCore import QTimer
 
+from napari_tomo4d.gui import theme
+
 REGION_LAYER = "region"
 
 Region = tuple[tuple[int, int], tuple[int, int]]
@@ -53,7 +55,7 @@ class RegionRectangle:
                 translate=over.translate[-2:],
                 units=over.units[-2:],
                 axis_labels=("y", "x"),
-                edge_color="#ffd54f",
+                edge_color=theme.colour("mark"),
                 edge_width=1,
                 face_color="transparent",
             )

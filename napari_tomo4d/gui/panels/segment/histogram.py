@@ -9,7 +9,10 @@ import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QSize, Signal
 
-_COLOURS = ("#ffd54f", "#ff8a65", "#f06292", "#ba68c8")
+from napari_tomo4d.gui import theme
+from napari_tomo4d.gui.widgets.plots import follow_theme
+
+_MOST_LINES = 4
 
 
 class Histogram(pg.PlotWidget):
@@ -29,7 +32,6 @@ class Histogram(pg.PlotWidget):
     def __init__(self, height: int = 150) -> None:
         super().__init__()
         self.setMinimumHeight(height)
-        self.setBackground("#1c1f24")
         self.setLabel("bottom", "grey value")
         self.setLabel("left", "voxels")
         self.setLogMode(y=True)
@@ -40,24 +42,12 @@ class Histogram(pg.PlotWidget):
             self.getAxis(side).enableAutoSIPrefix(False)
         # room below the letters of the label
         self.plotItem.layout.setContentsMargins(2, 4, 8, 8)
-        self._curve = self.plot(
-            [0, 1],
-            [1],
-            stepMode="center",
-            pen={"color": "#4fc3f7", "width": 1},
-            fillLevel=0,
-            brush="#4fc3f740",
-        )
+        self._curve = self.plot([0, 1], [1], stepMode="center", fillLevel=0)
         self._dragged: Any = None
         self.lines = []
-        for colour in _COLOURS:
+        for _ in range(_MOST_LINES):
             line = pg.InfiniteLine(
-                angle=90,
-                movable=True,
-                pen={"color": colour, "width": 2},
-                hoverPen={"color": "#ffffff", "width": 3},
-                label="{value:.4g}",
-                labelOpts={"position": 0.88, "color": colour, "fill": "#1c1f24c0"},
+                angle=90, movable=True, label="{value:.4g}", labelOpts={"position": 0.88}
             )
             line.setVisible(False)
             line.sigDragged.connect(self._drag)
@@ -65,10 +55,22 @@ class Histogram(pg.PlotWidget):
             self.addItem(line, ignoreBounds=True)
             self.lines.append(line)
         self.clear_histogram()
+        follow_theme(self, self._paint)
         self.setToolTip(
             "Voxels of each grey value. Drag a line to set the threshold by hand; wheel to "
             "zoom, double-click to see all."
         )
+
+    def _paint(self) -> None:
+        self._curve.setPen(theme.colour("first"), width=1)
+        self._curve.setBrush(theme.translucent("first", 0.25))
+        for number, line in enumerate(self.lines, 1):
+            colour = theme.colour(f"class {number}")
+            line.setPen(colour, width=2)
+            line.setHoverPen(theme.colour("hover"), width=3)
+            line.label.setColor(theme.colour("text"))
+            line.label.fill = pg.mkBrush(theme.translucent("surface", 0.75))
+            line.label.update()
 
     def sizeHint(self) -> QSize:
         """Return a size that fits a panel; the default would widen it."""

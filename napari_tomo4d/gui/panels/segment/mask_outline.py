@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.canvas.overlay import add_over, remove
 
 PREVIEW_LAYER = "mask preview"
 
-_COLOURS: dict[int | None, Any] = {1: "#ffd54f", 2: "#ff8a65", 3: "#f06292", 4: "#ba68c8"}
+_COLOURS: dict[int | None, Any] = {k: theme.colour(f"class {k}") for k in (1, 2, 3, 4)}
 
 
 def outline(mask: np.ndarray) -> np.ndarray:

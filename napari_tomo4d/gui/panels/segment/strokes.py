@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from napari_tomo4d.gui import theme
+
 STROKES_LAYER = "brush strokes"
 BACKGROUND, PARTICLE = 1, 2
 
 _COLOURS: dict[int | None, Any] = {
-    BACKGROUND: "#4fc3f7",
-    PARTICLE: "#ff8a65",
-    3: "#81c784",
-    4: "#ba68c8",
+    BACKGROUND: theme.colour("stroke 1"),
+    PARTICLE: theme.colour("stroke 2"),
+    3: theme.colour("stroke 3"),
+    4: theme.colour("stroke 4"),
 }
 
 

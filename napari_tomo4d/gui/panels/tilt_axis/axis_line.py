@@ -11,11 +11,12 @@ from napari.layers import Points, Vectors
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_tomo4d.align.axis_frame import AxisFrame
+from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.canvas import overlay
 from napari_tomo4d.gui.panels.tilt_axis.model import AxisAndSlices, Point
 
-AXIS_COLOUR = "#ff4fd8"
-SLICE_COLOURS = ("#4fc3f7", "#ffd54f", "#81c784")
+AXIS_COLOUR = theme.colour("axis")
+SLICE_COLOURS = tuple(theme.colour(f"slice {k}") for k in (1, 2, 3))
 AXIS_LAYER, SLICES_LAYER = "tilt axis", "slices across the axis"
 
 _NEAR_PX = 9.0

@@ -8,7 +8,9 @@ import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QSize, Qt, Signal
 
+from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.panels.tilt_axis.axis_line import AXIS_COLOUR
+from napari_tomo4d.gui.widgets.plots import follow_theme
 from napari_tomo4d.measure.quantities import with_error
 
 
@@ -26,7 +28,6 @@ class MetricPlot(pg.PlotWidget):
     def __init__(self, what: str, unit: str) -> None:
         super().__init__()
         self._what, self._unit = what, unit
-        self.setBackground("#1c1f24")
         self.setMinimumSize(120, 90)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setMenuEnabled(False)
@@ -35,12 +36,12 @@ class MetricPlot(pg.PlotWidget):
         self.getAxis("bottom").enableAutoSIPrefix(False)
         # its unit differs from metric to metric, and only the place of the top matters
         self.hideAxis("left")
-        self.band = pg.LinearRegionItem(movable=False, brush="#ffb74d50", pen="#ffb74d00")
-        self.optimum = pg.InfiniteLine(pen={"color": "#ffb74d", "width": 2})
+        self.band = pg.LinearRegionItem(movable=False, pen=None)
+        self.optimum = pg.InfiniteLine()
         self.here = pg.InfiniteLine(
             pen={"color": AXIS_COLOUR, "width": 1, "style": Qt.PenStyle.DashLine}
         )
-        self.curve = self.plot([], [], pen={"color": "#4fc3f7", "width": 2})
+        self.curve = self.plot([], [])
         for item in (self.band, self.optimum, self.here):
             self.addItem(item, ignoreBounds=True)
         self.setToolTip(
@@ -48,6 +49,12 @@ class MetricPlot(pg.PlotWidget):
             "Click to move the axis there."
         )
         self.scene().sigMouseClicked.connect(self._clicked)
+        follow_theme(self, self._paint)
+
+    def _paint(self) -> None:
+        self.curve.setPen(theme.colour("first"), width=2)
+        self.optimum.setPen(theme.colour("third"), width=2)
+        self.band.setBrush(theme.translucent("third", 0.3))
 
     def show_metric(
         self, positions: np.ndarray, values: np.ndarray, best: float, error: float

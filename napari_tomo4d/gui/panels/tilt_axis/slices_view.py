@@ -11,6 +11,7 @@ from qtpy.QtGui import QFocusEvent, QResizeEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
 
 from napari_tomo4d.align import TiltAxis
+from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.panels.tilt_axis.axis_line import AXIS_COLOUR, SLICE_COLOURS
 from napari_tomo4d.gui.panels.tilt_axis.live_slices import Slices
 from napari_tomo4d.gui.panels.tilt_axis.metric_plot import MetricPlot
@@ -215,7 +216,7 @@ class SlicesView(QWidget):
         self.keys.setText(
             _KEYS if focused else f"Click a slice, then: {_KEYS[0].lower()}{_KEYS[1:]}"
         )
-        self.keys.setStyleSheet(f"color: {AXIS_COLOUR}" if focused else "")
+        theme.set_text_colour(self.keys, "axis" if focused else "")
 
     def sizeHint(self) -> QSize:
         """Return a size that leaves the viewer's canvas visible above."""
