@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from napari_tomo4d.provenance import warnings_only_kept
 _LOG = logging.getLogger(__name__)
 _REPORT_EVERY_S = 0.05
 _PREVIEW_EVERY_S = 0.5
+_PACE_OVER_S = 15.0
 
 
 class _SignalProgress(Progress):
@@ -24,21 +26,35 @@ class _SignalProgress(Progress):
     def __init__(self, work: _Work) -> None:
         super().__init__()
         self._work = work
-        self._start = time.monotonic()
         self._last_report = self._last_preview = 0.0
+        self._seen: deque[tuple[float, float]] = deque()
 
     def show(self, done: float, total: float, message: str, preview: Preview | None) -> None:
         now = time.monotonic()
         fraction = done / total if total else 1.0
         if now - self._last_report >= _REPORT_EVERY_S or fraction >= 1:
             self._last_report = now
-            elapsed = now - self._start
-            # the first moments say nothing: kernels are still being compiled
-            left = elapsed * (1 / fraction - 1) if fraction > 0.02 and elapsed > 1 else -1.0
-            self._work.progressed.emit(fraction, message, left)
+            self._work.progressed.emit(fraction, message, self._seconds_left(now, fraction))
         if preview is not None and now - self._last_preview >= _PREVIEW_EVERY_S:
             self._last_preview = now
             self._work.previewed.emit(preview())
+
+    def _seconds_left(self, now: float, fraction: float) -> float:
+        """Return the time left at the pace of the last moments; -1 while it is not known.
+
+        Not at that of the whole run: a search for parameters before the iterations, or the
+        compilation of kernels, says nothing about the time that those take.
+        """
+        seen = self._seen
+        if seen and fraction < seen[-1][1]:
+            seen.clear()
+        seen.append((now, fraction))
+        while len(seen) > 2 and now - seen[1][0] >= _PACE_OVER_S:
+            seen.popleft()
+        elapsed, gained = now - seen[0][0], fraction - seen[0][1]
+        if elapsed < 1 or gained <= 0:
+            return -1.0
+        return (1 - fraction) * elapsed / gained
 
 
 class _Work(QThread):
