@@ -59,10 +59,12 @@ def check_values(array: Any, what: str) -> None:
 
 def numbers(values: Any, what: str) -> np.ndarray:
     """Return finite numbers as a float64 array that can't be changed."""
+    if values is None:
+        raise DataError(f"{what} are missing.")
     try:
         result = np.array(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(f"{what} are missing or not numbers.") from error
+        raise DataError(f"{what} are not numbers.") from error
     if not np.isfinite(result).all():
         raise DataError(f"{what} hold NaN or infinite values.")
     return private(frozen(result))

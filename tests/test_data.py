@@ -19,7 +19,8 @@ def images(*shape):
     ("arguments", "message"),
     [
         ((images(3, 4, 5), [1, 2]), "3 tilt images but 2 tilt angles"),
-        ((images(3, 4, 5), None), "angles are missing|hold NaN|but"),
+        ((images(3, 4, 5), None), "The tilt angles are missing."),
+        ((images(3, 4, 5), ["a", "b", "c"]), "The tilt angles are not numbers."),
         ((images(3, 4, 5), [1, 2, np.nan]), "angles hold NaN"),
         ((images(3, 4, 5), [1, 2, 200]), "200 is outside -180 to 180"),
         ((images(3, 4), [1, 2, 3]), "2 dimensions; expected"),
