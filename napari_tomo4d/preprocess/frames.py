@@ -25,7 +25,11 @@ _WHOLE_PIXEL = 0.1
 def average_frames(
     series: TiltSeries,
     register: Annotated[
-        bool, Param("Undo the drift between the frames of a tilt before averaging.")
+        bool,
+        Param(
+            "Undo the drift between the frames of a tilt before averaging.",
+            label="Align frames first",
+        ),
     ] = True,
     smoothing_px: Smoothing = 2.0,
     *,

@@ -327,7 +327,10 @@ class SegmentPanel(Panel):
         if settings is None:
             return "The selected layer is no mask that was made here."
         if settings.method == CLASSIFIER:
-            self._keep_classifier(self.model.load_classifier, settings.classifier)
+            try:
+                self.model.load_classifier(settings.classifier)
+            except Tomo4DError as error:
+                return f"Error: {error}"
         elif self.threshold_box.method.findData(settings.method) < 0:
             return f"There is no method {settings.method!r} in this version; choose another one."
         for part in (self.cleaning, self.cleaning_box):
