@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import numpy as np
 import pandas as pd
 
 from napari_tomo4d.data import Labels, Table, TimeSeries, is_series, times_of, times_s_of
@@ -76,13 +77,22 @@ def measure_particles(
     Returns
     -------
     Table
-        Columns ``time``, ``time_s`` (NaN if unknown) and those of `particles`.
+        Columns ``time``, ``time_s`` (NaN if unknown) and those of `particles`. A time without
+        particles has no rows.
+
+    Raises
+    ------
+    DataError
+        If there are no particles at any time.
     """
     progress = progress or Progress()
     items, times = times_of(labels), times_s_of(labels)
+    there = [bool((np.asarray(item.data) > 0).any()) for item in items]
     parts = []
     for i, item in enumerate(items):
         progress.report(i, len(items), "Measuring particles")
+        if any(there) and not there[i]:
+            continue
         part = particle_table(item)
         part.insert(0, "time", i)
         part.insert(1, "time_s", float("nan") if times is None else float(times[i]))

@@ -179,7 +179,7 @@ def test_run_follows_them_and_lists_events(qtbot, found, viewer, mask, picture):
     tables.tabs.setCurrentIndex(1)
     frame = tables.events.rows.frame
     assert frame["event"].tolist() == ["appeared", "lost"]
-    assert frame["Time of change"].tolist() == ["600 s, 350 °C", "1200 s, 350 °C"]
+    assert frame["time of change"].tolist() == ["600 s, 350 °C", "1200 s, 350 °C"]
     click_row(qtbot, tables.events, 0)
     wait(qtbot, found)
     assert tuple(viewer.dims.current_step[:2]) == (1, LATE[0])

@@ -88,7 +88,7 @@ class LabelKeeper:
         layer.undo, layer.redo = self.undo, self.redo
         # the viewer's own looks for the largest label in arrays in memory only
         layer.bind_key("m", _choose_new_label, overwrite=True)
-        layer.editable = not stack.problem
+        self._say_if_fixed()
         if isinstance(layer.data, LabelStack):
             if layer.data is not stack:
                 self._show()
@@ -153,7 +153,14 @@ class LabelKeeper:
         layer = self.layer
         with layer.events.data.blocker(self._data_set):
             layer.data = self.stack
+        self._say_if_fixed()
+
+    def _say_if_fixed(self) -> None:
+        """Switch the brush off where it can't be recorded, and say why in the status bar."""
+        layer = self.layer
         layer.editable = not self.stack.problem
+        if self.stack.problem:
+            layer.help = self.stack.problem
 
     def _leave(self) -> None:
         """Leave the layer to whoever gave it other data."""

@@ -264,6 +264,8 @@ class ParticlesPanel(Panel):
         self.browser.follow()
 
     def _particles_edited(self) -> None:
+        # the last thing made in this panel, for the recipe
+        self.result = self.particles.layer
         self._update_tools()
         self.browser.refresh()
 
