@@ -136,6 +136,7 @@ class PairMeasurer(QObject):
             if layer not in self._books:
                 self._books[layer] = PairBook(len(self.items))
             self.book = self._books[layer]
+            self.book.measured_on(item)
             self.search.request()
 
     def set_volume(self, item: Any) -> None:

@@ -30,6 +30,8 @@ class PairBook:
         self._rows: dict[RowKey, dict[str, Any]] = {}
         self._removed: set[RowKey] = set()
         self._outdated: set[PairKey] = set()
+        self.labels: Any = None
+        """The labels that the rows were measured on."""
         self.source: Any = None
         """The volume that uncertainties were taken from."""
 
@@ -73,6 +75,11 @@ class PairBook:
     def outdate(self) -> None:
         """Have all pairs measured again; until then the old rows stay."""
         self._outdated = set(self.pairs)
+
+    def measured_on(self, labels: Any) -> None:
+        """Keep the pairs, but no rows of other labels, nor of these before a correction."""
+        if self.labels is not labels:
+            self.labels, self._rows = labels, {}
 
     def row(self, key: PairKey, time: int) -> dict[str, Any] | None:
         """Return one row, or None if it was not measured."""

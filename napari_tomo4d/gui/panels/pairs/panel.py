@@ -68,6 +68,7 @@ class PairsPanel(Panel):
         self.picker = LayerPicker(self.session, Labels)
         self.volume = VolumePicker(self.session)
         self.picker.picked.connect(self._input_changed)
+        self.picker.edited.connect(self._labels_edited)
         self.volume.picked.connect(self._volume_changed)
         form.addRow("Labels", self.picker)
         form.addRow("Volume", self.volume)
@@ -185,6 +186,15 @@ class PairsPanel(Panel):
         self._show_nothing()
         self.choice.show_list(None, self.book)
         self._refresh()
+
+    def _labels_edited(self) -> None:
+        """Measure anew after somebody painted on the labels or corrected them."""
+        if self.in_front:
+            pair = self._pair
+            self._input_changed()
+            if pair is not None:
+                self._choose_pair(pair)
+            self.work.follow()
 
     def _describe(self) -> None:
         """Say what there is to measure, or why nothing can be."""
