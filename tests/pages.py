@@ -73,7 +73,10 @@ def given(page: Path) -> dict[str, object]:
     name = page.stem
     if name == "README":
         t4.write(seen(two_spheres()[0], "x"), "HAADF.mrc")
-    if name in ("alignment", "developer"):
+    if name == "alignment":
+        experiment = t4.TimeSeries([seen(v) for v in two_spheres(2)], times_s=[0, 60])
+        return {"series": experiment[0], "experiment": experiment}
+    if name == "developer":
         return {"series": seen(two_spheres()[0])}
     if name == "denoising":
         return {"series": with_frames()}
