@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from by_hand import click, type_into, wait_idle, wait_preview
+from qtpy.QtWidgets import QApplication
 
 from napari_tomo4d.gui.canvas.layers import item_of
+from napari_tomo4d.gui.panels.load.panel import LoadPanel
+from napari_tomo4d.gui.work.runner import Runner
 
 
 def test_sample_time_series_from_click_to_volumes(qtbot, panels, viewer, picture):
@@ -36,11 +41,7 @@ def test_sample_time_series_from_click_to_volumes(qtbot, panels, viewer, picture
     picture("9-sample-volumes")
 
 
-def test_only_the_latest_run_reports_back(qtbot, panels):
-    import threading
-
-    from napari_tomo4d.gui.work.runner import Runner
-
+def test_only_the_latest_run_reports_back(qtbot):
     runner, first_may_end, got = Runner(), threading.Event(), []
     runner.finished.connect(lambda result, _: got.append(result))
 
@@ -53,18 +54,20 @@ def test_only_the_latest_run_reports_back(qtbot, panels):
     qtbot.waitUntil(lambda: got == ["new"])
     first_may_end.set()
     runner.wait()
-    qtbot.wait(50)
+    # what the old thread has sent is delivered now
+    QApplication.processEvents()
     assert got == ["new"]
 
 
-def test_an_unexpected_error_is_one_sentence(qtbot, panels):
-    bar = panels["Load"].run_bar
+def test_an_unexpected_error_is_one_sentence(qtbot, dock):
+    panel = dock(LoadPanel)
+    bar = panel.run_bar
 
     def broken(progress):
         raise ZeroDivisionError("boom")
 
     bar.start(broken)
-    wait_idle(qtbot, panels["Load"])
+    wait_idle(qtbot, panel)
     assert bar.status.text().startswith("Error: Something unexpected went wrong: ZeroDivisionError")
     assert bar.run_button.toolTip() == "Choose files or a folder first."
 
@@ -73,6 +76,6 @@ def test_panels_fit_their_width(qtbot, panels, viewer):
     for panel in panels.values():
         panel.bring_to_front()
         qtbot.waitUntil(panel.isVisible)
-        qtbot.wait(50)
-        needed = panel.scroll_area.widget().minimumSizeHint().width()
-        assert needed <= panel.scroll_area.viewport().width()
+        area = panel.scroll_area
+        # the window may take a moment to lay it out
+        qtbot.waitUntil(lambda a=area: a.widget().minimumSizeHint().width() <= a.viewport().width())
