@@ -44,9 +44,7 @@ def test_python_of_a_page_runs(page, tmp_path, monkeypatch, same_afterwards):
     names = pages.names_for(page, monkeypatch)
     for code in pages.blocks(page, "python"):
         # a panel needs a window; tests/gui opens it
-        if "gui.panels" not in code and "landweber" not in code:  # until costs are the step's own
-            if "threshold_method" in code:
-                names["volume"] = pages.two_spheres()[0]
+        if "gui.panels" not in code:
             exec(compile(pages.smaller(code), str(page), "exec"), names)
 
 
