@@ -17,7 +17,7 @@ from napari_tomo4d.gui.panels.denoise.model import (
 )
 from napari_tomo4d.pipeline import STEPS, run_steps
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import kept_warnings
+from napari_tomo4d.provenance import warnings_only_kept
 
 VARIANCE = 0.05
 
@@ -47,7 +47,7 @@ def model(framed):
 
 def do(model, work):
     # as the window runs it: what is warned of is in the result's words
-    with kept_warnings():
+    with warnings_only_kept():
         found = work(Progress())
     assert model.take(found)
     return found
