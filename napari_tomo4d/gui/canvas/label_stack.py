@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from psygnal import Signal
 
-from napari_tomo4d.data import Labels, TimeSeries, is_series, times_of
+from napari_tomo4d.data import Labels, TimeSeries, is_series, like, name_of_time, times_of
 from napari_tomo4d.immutable import frozen
 from napari_tomo4d.provenance import Provenance, software_version
 from napari_tomo4d.segment.edits import Change, Edit, Edits, Paint
@@ -338,10 +338,9 @@ class LabelStack:
         self._refresh_item()
 
     def _push(self, edits: tuple[Edit, ...], changes: Sequence[Change]) -> None:
-        at = ""
-        if isinstance(self.base, TimeSeries):
-            at = f"{self.base.label(edits[0].time)}: "
-        text = f"{at}{', '.join(map(str, edits))}"
+        at = name_of_time(self.base, edits[0].time)
+        text = ", ".join(map(str, edits))
+        text = f"{at}: {text}" if at else text
         self._done.append(Made(text, edits, tuple(changes)))
         self._undone.clear()
         self._refresh_item()
@@ -356,10 +355,8 @@ class LabelStack:
         self._own.clear()
         if not self._done:
             self._times, self._now = list(times_of(self.base)), self.base
-        elif isinstance(self.base, TimeSeries):
-            self._now = dataclasses.replace(self.base, series=self._times, provenance=made)
         else:
-            self._now = dataclasses.replace(self._times[0], provenance=made)
+            self._now = dataclasses.replace(like(self.base, self._times), provenance=made)
         self.changed.emit()
 
     def _provenance(self) -> Provenance:

@@ -8,7 +8,7 @@ import dask.array as da
 import numpy as np
 
 from napari_tomo4d.contrast import grey_levels
-from napari_tomo4d.data import Labels, TiltSeries, TimeSeries, Volume, is_series, times_of
+from napari_tomo4d.data import Labels, TiltSeries, Volume, at_time, is_series, times_of
 from napari_tomo4d.gui.canvas.label_stack import LabelStack
 from napari_tomo4d.immutable import frozen
 
@@ -49,21 +49,20 @@ def to_layers(item: Any, name: str | None = None) -> list[LayerData]:
     napari shows no units at all if one layer lacks them. The true angles and times are
     shown as text, see `caption`.
     """
-    first = item[0] if isinstance(item, TimeSeries) else item
+    first = at_time(item, 0)
     size = first.pixel_size_nm
     data: Any
     if isinstance(first, Labels):
         data = LabelStack(item)
-    elif isinstance(item, TimeSeries):
-        data = _stack([_pixels(one) for one in item])
     else:
-        data = _pixels(item)
+        parts = [_pixels(one) for one in times_of(item)]
+        data = _stack(parts) if is_series(item) else parts[0]
     axes: tuple[str, ...] = ("tilt", "y", "x") if isinstance(first, TiltSeries) else ("z", "y", "x")
-    if isinstance(item, TimeSeries):
+    if is_series(item):
         axes = ("time", *axes)
     scale, origin = [size or 1.0] * 3, first.metadata.get("origin_px", (0, 0))
     translate = [0.0, *(o * s for o, s in zip(origin, scale[1:], strict=True))]
-    if isinstance(item, TimeSeries):
+    if is_series(item):
         # the same for all layers, so that one slider position is one time
         scale, translate = [1.0, *scale], [0.0, *translate]
     options: dict[str, Any] = {
@@ -93,7 +92,7 @@ def caption(item: Any, step: tuple[int, ...]) -> str:
         Slider positions of the layer's axes, first axis first.
     """
     parts = []
-    if isinstance(item, TimeSeries):
+    if is_series(item):
         time = min(step[0], len(item) - 1)
         parts.append(item.label(time))
         item, step = item[time], step[1:]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_tomo4d.data import TiltSeries, TimeSeries
+from napari_tomo4d.data import TiltSeries, at_time, is_series
 from napari_tomo4d.gui.canvas.layers import item_of
 
 
@@ -36,7 +36,7 @@ def shown_index(viewer: Any, layer: Any) -> tuple[int, ...]:
 def time_shown(viewer: Any, layer: Any | None) -> int:
     """Return the time point of a layer that is shown; 0 for one that holds a single time."""
     item = None if layer is None else item_of(layer)
-    if not isinstance(item, TimeSeries):
+    if not is_series(item):
         return 0
     return min(shown_index(viewer, layer)[0], len(item) - 1)
 
@@ -44,7 +44,7 @@ def time_shown(viewer: Any, layer: Any | None) -> int:
 def tilt_shown(viewer: Any, layer: Any | None) -> int:
     """Return the tilt of a layer of projections that is shown, at the time that is shown."""
     item = None if layer is None else item_of(layer)
-    series = item[time_shown(viewer, layer)] if isinstance(item, TimeSeries) else item
+    series = None if item is None else at_time(item, time_shown(viewer, layer))
     if not isinstance(series, TiltSeries):
         return 0
     # at other times there may be more tilts, and the layer is as long as the longest

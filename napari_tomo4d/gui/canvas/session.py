@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from napari_tomo4d.data import TimeSeries
+from napari_tomo4d.data import is_series, kind_of
 from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.canvas.layers import caption, item_of, to_layers
 from napari_tomo4d.gui.canvas.painting import take_ownership
@@ -71,8 +71,7 @@ class Session:
         found = []
         for layer in self.viewer.layers:
             item = item_of(layer)
-            first = item[0] if isinstance(item, TimeSeries) else item
-            if isinstance(first, kinds):
+            if item is not None and issubclass(kind_of(item), kinds):
                 found.append(layer)
         return found[::-1]
 
@@ -92,7 +91,7 @@ class Session:
         self.viewer.layers.selection.active = layer
         self.viewer.reset_view()
         middle = [n // 2 for n in layer.data.shape]
-        if isinstance(item, TimeSeries):
+        if is_series(item):
             middle[0] = 0
         offset = self.viewer.dims.ndim - layer.ndim
         for axis, position in enumerate(middle[:-2]):

@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_tomo4d.align import FoundShifts, read_shifts
 from napari_tomo4d.align.shift_files import TIME
-from napari_tomo4d.data import TiltSeries, TimeSeries, times_of
+from napari_tomo4d.data import TiltSeries, at_time, name_of_time, times_of
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.gui.work.undo import UndoStack
 from napari_tomo4d.pipeline import run_step
@@ -305,8 +305,8 @@ def description_of(times: Sequence[TiltSeries], made: Provenance | None) -> str:
 def name_of_tilt(item: Any, place: Place) -> str:
     """Return the angle of a tilt, and its time point if there are several."""
     time, tilt = place
-    when = f" of {item.label(time)}" if isinstance(item, TimeSeries) else ""
-    return f"{times_of(item)[time].angles_deg[tilt]:+.1f}°{when}"
+    when = name_of_time(item, time)
+    return f"{at_time(item, time).angles_deg[tilt]:+.1f}°" + (f" of {when}" if when else "")
 
 
 def found_text(found: FoundShifts, duration: str) -> str:

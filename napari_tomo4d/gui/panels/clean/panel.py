@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QGroupBox, QPushButton, QVBoxLayout
 
-from napari_tomo4d.data import TimeSeries, times_of
+from napari_tomo4d.data import is_series, times_of
 from napari_tomo4d.gui.canvas.layers import caption
 from napari_tomo4d.gui.canvas.place import tilt_shown, time_shown
 from napari_tomo4d.gui.panels.base import Panel
@@ -205,7 +205,7 @@ class CleanPanel(Panel):
     def _show_preview(self, tried: Tried, _seconds: float) -> None:
         if not self.model.take(tried):
             return
-        several = isinstance(tried.item, TimeSeries)
+        several = is_series(tried.item)
         said = caption(tried.item, tried.place if several else tried.place[1:])
         title = said[:1].upper() + said[1:]
         self.view.show_pair(tried.before, tried.after, title, tried.numbers)

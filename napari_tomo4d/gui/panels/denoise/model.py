@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_tomo4d.data import TiltSeries, TimeSeries, at_time, times_of
+from napari_tomo4d.data import TiltSeries, TimeSeries, at_time, is_series, times_of
 from napari_tomo4d.denoise import CountingNoise, Diagnosis, NoiseModel
 from napari_tomo4d.denoise.engines import STACK_ENGINES
 from napari_tomo4d.denoise.noise_model import kind_in_words
@@ -135,7 +135,7 @@ class DenoiseModel:
         times = times_of(self.item)
         n_y, n_x = times[0].image_shape
         text = f"{len(times[0])} tilts of {n_y} x {n_x} px"
-        if isinstance(self.item, TimeSeries):
+        if is_series(self.item):
             text += f", {len(times)} time points"
         if has_frames(self.item):
             text += "; frames are registered and averaged first"

@@ -9,7 +9,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QWidget
 
-from napari_tomo4d.data import TimeSeries
+from napari_tomo4d.data import is_series
 from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.canvas.place import time_shown
 from napari_tomo4d.gui.panels.particles.canvas_clicks import ParticlePicks
@@ -98,7 +98,7 @@ class ParticleBrowser(QObject):
     def go_to_event(self, row: Any) -> None:
         """Go to where something happened: to what is there, or to where it was before."""
         item, model = self.model.item, self.model
-        if not isinstance(item, TimeSeries):
+        if not is_series(item):
             return
         time, label, other = int(row["time"]), int(row["label"]), int(row["other"] or 0)
         gone = str(row["event"]) in ("lost", "merged")

@@ -11,7 +11,7 @@ import pandas as pd
 from psygnal import Signal
 
 from napari_tomo4d import measure
-from napari_tomo4d.data import Labels, TimeSeries, is_series, like, times_of
+from napari_tomo4d.data import Labels, TimeSeries, is_series, like, name_of_time, times_of
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.segment import particle_events
 
@@ -20,11 +20,6 @@ AnyLabels = Labels | TimeSeries[Labels]
 SEPARATE, FOLLOW = "segment.separate_particles", "segment.follow_particles"
 _MASKS = ("segment.threshold_volumes", "segment.clean_mask", "segment.classify_voxels")
 _BY_HAND = "segment.correct"
-
-
-def when(item: AnyLabels, time: int) -> str:
-    """Return the name of a time, empty if there is only one."""
-    return item.label(time) if isinstance(item, TimeSeries) else ""
 
 
 def is_mask(item: AnyLabels) -> bool:
@@ -48,7 +43,7 @@ def found_in_words(item: AnyLabels) -> str:
     parts = []
     for time in ends:
         count = len(np.unique(np.asarray(items[time].data))) - 1
-        at = f" at {when(item, time)}" if when(item, time) else ""
+        at = f" at {name_of_time(item, time)}" if name_of_time(item, time) else ""
         parts.append(f"{_particles(count)}{at}")
     if is_series(item):
         counts = events_of(item)["event"].value_counts()
@@ -123,7 +118,7 @@ class ParticlesModel:
         return (
             []
             if self.item is None
-            else [when(self.item, t) for t in range(len(times_of(self.item)))]
+            else [name_of_time(self.item, t) for t in range(len(times_of(self.item)))]
         )
 
     # -- measuring --------------------------------------------------------------------------
@@ -154,7 +149,7 @@ class ParticlesModel:
         """What the table is of."""
         if self.item is None or self.table is None:
             return ""
-        at = when(self.item, self.time)
+        at = name_of_time(self.item, self.time)
         title = _particles(len(self.table)) + (f" at {at}" if at else "")
         if not self.size_nm:
             title += "; no pixel size is known, so lengths are in voxels"

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
-from napari_tomo4d.data import Labels, Volume, is_series, times_of
+from napari_tomo4d.data import Labels, Volume, is_series, name_of_time, times_of
 from napari_tomo4d.gui.canvas.layer_picker import LayerPicker
 from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.canvas.place import time_shown
@@ -34,7 +34,6 @@ from napari_tomo4d.gui.panels.particles.model import (
     ParticlesModel,
     found_in_words,
     is_mask,
-    when,
     whole_table,
 )
 from napari_tomo4d.gui.panels.particles.separation_box import SeparationBox
@@ -193,7 +192,7 @@ class ParticlesPanel(Panel):
             self.separate_box.look_at(None, "")
         else:
             time = time_shown(self.viewer, self.picker.layer)
-            self.separate_box.look_at(times_of(item)[time], when(item, time))
+            self.separate_box.look_at(times_of(item)[time], name_of_time(item, time))
 
     # -- run -------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_tomo4d.data import TiltSeries, TimeSeries, Volume, at_time, times_of
+from napari_tomo4d.data import TiltSeries, TimeSeries, Volume, at_time, is_series, times_of
 from napari_tomo4d.gui.widgets.messages import NO_SERIES
 from napari_tomo4d.pipeline import Step, run_step, run_steps, steps_of
 from napari_tomo4d.progress import Progress
@@ -45,11 +45,11 @@ def problem_of(item: Series | None) -> str:
 
 def describe(item: Series) -> str:
     """Return what there is to reconstruct."""
-    series = times_of(item)[0]
+    series = at_time(item, 0)
     low, high = series.angles_deg.min(), series.angles_deg.max()
     n_y, n_x = series.image_shape
     text = f"{len(series)} tilts of {n_y} x {n_x} px, {low:g} to {high:g}°"
-    return text + (f", {len(item)} time points" if isinstance(item, TimeSeries) else "")
+    return text + (f", {len(item)} time points" if is_series(item) else "")
 
 
 def slices_across(series: TiltSeries, image_shape: tuple[int, int]) -> int:

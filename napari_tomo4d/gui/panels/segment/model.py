@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_tomo4d.data import Labels, TimeSeries, Volume, times_of
+from napari_tomo4d.data import Labels, TimeSeries, Volume, is_series, times_of
 from napari_tomo4d.pipeline import run_steps
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import Provenance
@@ -112,7 +112,7 @@ class SegmentModel:
         size = volumes[0].pixel_size_nm
         text = " x ".join(map(str, volumes[0].data.shape)) + " voxels (z, y, x)"
         text += f" of {size:.4g} nm" if size else ""
-        return text + (f", {len(volumes)} time points" if isinstance(self.item, TimeSeries) else "")
+        return text + (f", {len(volumes)} time points" if is_series(self.item) else "")
 
     def problem(self) -> str:
         """Return why no mask can be made, empty if nothing is missing."""
@@ -342,7 +342,7 @@ def key_numbers(item: Volumes, mask: Labels | TimeSeries[Labels]) -> str:
         shown = list(dict.fromkeys(f"{v:.4g}" for v in levels if v is not None))
         after = f" after a blur of {blur:g} px" if blur > 0 else ""
         words.append(f"Level {' to '.join(shown)}{after}.")
-    if isinstance(item, TimeSeries):
+    if is_series(item):
         parts = [f"{100 * f:.3g} % at {item.label(i)}" for i, f in zip(ends, filled, strict=True)]
         words.append(f"Particles fill {', '.join(parts)}.")
     else:

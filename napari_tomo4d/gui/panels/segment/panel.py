@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QGroupBox, QLabel, QVBoxLayout
 
-from napari_tomo4d.data import TimeSeries, Volume, times_of
+from napari_tomo4d.data import Volume, is_series, name_of_time, times_of
 from napari_tomo4d.errors import Tomo4DError
 from napari_tomo4d.gui.canvas.layer_picker import LayerPicker
 from napari_tomo4d.gui.canvas.layers import item_of
@@ -155,7 +155,7 @@ class SegmentPanel(Panel):
 
     def _show_settings(self) -> None:
         model = self.model
-        several = isinstance(model.item, TimeSeries)
+        several = is_series(model.item)
         self.threshold_box.show_settings(model.settings, model.decimals, several)
         self.classifier_box.setVisible(model.settings.method == CLASSIFIER)
         painted_on = self.strokes.painted_on
@@ -245,10 +245,10 @@ class SegmentPanel(Panel):
         layer, item = self.picker.layer, self.picker.item
         place = self._place()
         time = place[0] if place is not None else 0
-        said = layer.name + (f" at {item.label(time)}" if isinstance(item, TimeSeries) else "")
+        when = name_of_time(item, time)
         layer.visible = True
         self.outline.hide()
-        self.strokes.begin(layer, time, said)
+        self.strokes.begin(layer, time, f"{layer.name} at {when}" if when else layer.name)
         self._show_settings()
 
     def _train(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from napari_tomo4d.align import TiltAxis, set_tilt_axis
 from napari_tomo4d.align.axis_frame import AxisFrame
-from napari_tomo4d.data import TiltSeries, TimeSeries
+from napari_tomo4d.data import TiltSeries, is_series
 from napari_tomo4d.measure.quantities import with_error
 
 DIRECTION, AXIS = "align.set_tilt_axis", "align.apply_axis"
@@ -114,7 +114,7 @@ def description_of(series: TiltSeries, item: Any) -> str:
     """Return what a series is, and of how many time points."""
     n_y, n_x = series.image_shape
     text = f"{len(series)} tilts of {n_y} x {n_x} px"
-    if isinstance(item, TimeSeries):
+    if is_series(item):
         text += f", {len(item)} time points"
     return text
 
