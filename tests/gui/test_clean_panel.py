@@ -158,7 +158,7 @@ def test_the_preview_follows_the_slider_and_waits_when_hidden(qtbot, panel, view
     qtbot.mouseDClick(panel.view.after.viewport(), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: width_shown(panel.view.before) == pytest.approx(whole, rel=0.05))
     panel.parentWidget().hide()
-    qtbot.waitUntil(lambda: not panel.in_front)
+    qtbot.waitUntil(lambda: not panel.in_front, timeout=20000)
     viewer.dims.set_current_step(0, 1)
     qtbot.waitUntil(lambda: not panel.live.busy)
     assert panel.view.shown.text().startswith("Tilt +60.0°")

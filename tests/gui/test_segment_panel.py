@@ -39,7 +39,7 @@ def volumes():
 def empty(qtbot, dock):
     """The panel, without data."""
     result = dock(SegmentPanel)
-    qtbot.waitUntil(lambda: result.in_front)
+    qtbot.waitUntil(lambda: result.in_front, timeout=60000)
     return result
 
 
@@ -225,9 +225,9 @@ def test_slices_along_other_axes_and_none_in_3d(qtbot, panel, viewer, volumes, p
     assert PREVIEW_LAYER in viewer.layers
     # the outline goes with the panel, and comes back with it
     panel.parentWidget().hide()
-    qtbot.waitUntil(lambda: PREVIEW_LAYER not in viewer.layers)
+    qtbot.waitUntil(lambda: PREVIEW_LAYER not in viewer.layers, timeout=20000)
     panel.bring_to_front()
-    qtbot.waitUntil(lambda: PREVIEW_LAYER in viewer.layers)
+    qtbot.waitUntil(lambda: PREVIEW_LAYER in viewer.layers, timeout=20000)
 
 
 def test_a_mask_of_any_method_made_elsewhere_refills_the_form(qtbot, panel, viewer, volumes):
