@@ -74,14 +74,38 @@ class AxisFrame:
     def slice_position_px(
         self, point_px: tuple[float, float], shift_px: float, rotation_deg: float
     ) -> float:
-        """Return which slice across a tilt axis goes through a point (along, across)."""
+        """Return which slice across a tilt axis goes through a point.
+
+        Parameters
+        ----------
+        point_px : tuple of float
+            (along, across) the image axis `tilt_axis`, in pixels from the first one.
+        shift_px, rotation_deg : float
+            Of the tilt axis, as in `TiltAxis`.
+
+        Returns
+        -------
+        float
+            In pixels from the first slice, within the image.
+        """
         position = self._turned(point_px, shift_px, rotation_deg)[0]
         return float(np.clip(position, 0, self.size[0] - 1))
 
     def upright(
         self, point_px: tuple[float, float], shift_px: float, rotation_deg: float
     ) -> tuple[float, float]:
-        """Return where a point (along, across) is once the axis is centred and upright."""
+        """Return where a point is once the axis is centred and parallel to `tilt_axis`.
+
+        Parameters
+        ----------
+        point_px, shift_px, rotation_deg
+            As in `slice_position_px`.
+
+        Returns
+        -------
+        tuple of float
+            (along, across) in pixels.
+        """
         turned = self._turned(point_px, shift_px, rotation_deg)
         return self.slice_position_px(point_px, shift_px, rotation_deg), turned[1]
 
@@ -99,5 +123,5 @@ class AxisFrame:
     def distance_px(
         self, point_px: tuple[float, float], shift_px: float, rotation_deg: float
     ) -> float:
-        """Return how far a point (along, across) is beside a tilt axis."""
+        """Return the distance in pixels from a point to a tilt axis, as in `slice_position_px`."""
         return abs(self._turned(point_px, shift_px, rotation_deg)[1] - self.centre_px[1])

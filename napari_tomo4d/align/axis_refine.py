@@ -187,7 +187,7 @@ class _Model:
         return self._projector.volume_to_blocks(inside.astype(np.float32))
 
     def _unexplained(self, images: np.ndarray, seen: np.ndarray, inside: np.ndarray) -> np.ndarray:
-        """Return what no matter inside the outline projects to (conjugate gradients)."""
+        """Return the part of the images that matter inside the outline cannot explain."""
         residual: np.ndarray = images * seen
         gradient = self._backproject(residual) * inside
         direction = gradient.copy()

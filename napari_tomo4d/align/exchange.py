@@ -64,7 +64,20 @@ class StoredAlignment:
     def of(
         cls, series: TiltSeries, alignment: Alignment | None, axis: TiltAxis | None = None
     ) -> StoredAlignment:
-        """Return an alignment together with the size, axis and angles of its series."""
+        """Return an alignment together with the size, axis and angles of its series.
+
+        Parameters
+        ----------
+        series : TiltSeries
+        alignment : Alignment, optional
+            No shifts if None.
+        axis : TiltAxis, optional
+
+        Raises
+        ------
+        DataError
+            If there are not as many shifts as tilts.
+        """
         alignment = alignment or Alignment(np.zeros((len(series), 2)))
         stored = cls(alignment, axis, series.image_shape, series.tilt_axis, series.angles_deg)
         stored.check(series)

@@ -220,11 +220,25 @@ class Tuning:
         return self._rows[key]
 
     def denoised(self, kind: str, strength: float, profile: str = "lc") -> np.ndarray:
-        """Return the first image denoised; it is still there if it was evaluated before."""
+        """Return the first noisy image (y, x) denoised with one choice, see `evaluate`."""
         return self.apply(self.comparisons[0].noisy, self.model(kind, strength), profile)
 
     def apply(self, image: np.ndarray, model: NoiseModel, profile: str = "lc") -> np.ndarray:
-        """Return an image (y, x) denoised as in this tuning; counts are evened first."""
+        """Return an image denoised by the method of this tuning.
+
+        Parameters
+        ----------
+        image : array (y, x)
+            In the units of those compared; the variance of counts is stabilised before.
+        model : NoiseModel
+            In squared units of the image, after that.
+        profile : str
+            As in `denoise_image`.
+
+        Returns
+        -------
+        array (y, x), float32
+        """
         if self.counting is None:
             return denoise_image(image, self.method, model, profile)
         even = stabilise(image, self.counting).astype(np.float32)

@@ -78,7 +78,19 @@ def _at_time(parameters: dict[str, Any], time: int) -> dict[str, Any]:
 
 
 def run_steps(item: Any, steps: Steps, progress: Progress | None = None) -> Any:
-    """Run several steps one after the other."""
+    """Run several steps one after the other.
+
+    Parameters
+    ----------
+    item : TiltSeries, Volume, Labels or TimeSeries of those
+    steps : sequence of (name, parameters)
+        As for `run_step`.
+    progress : Progress, optional
+
+    Returns
+    -------
+    What the last step gives.
+    """
     progress = progress or Progress()
     for i, (name, parameters) in enumerate(steps):
         part = progress.part(i, len(steps), get_step(name).title)

@@ -120,7 +120,10 @@ def make_projector(
 
 
 def slices_of(series: TiltSeries, start: int, stop: int) -> TiltSeries:
-    """Return some slices across the tilt axis of a series, not yet loaded if it is lazy."""
+    """Return slices `start` to `stop` (not included) of a series, still lazy if it is.
+
+    Slices are across the tilt axis: rows of the images where it is along y, else columns.
+    """
     keep = slice(start, stop)
     images = series.images
     part = images[..., keep, :] if series.tilt_axis == "y" else images[..., keep]

@@ -181,7 +181,21 @@ class PixelClassifier:
         tile: int = _TILE,
         progress: Progress | None = None,
     ) -> Volume:
-        """Return how sure it is, 0 to 1, that each voxel is like a stroke.
+        """Return the probability that each voxel belongs to the class of a stroke.
+
+        Parameters
+        ----------
+        volume : Volume
+        stroke : int
+            Number of the stroke, as it was trained.
+        tile : int
+            As in `predict`.
+        progress : Progress, optional
+
+        Returns
+        -------
+        Volume
+            0 to 1.
 
         Raises
         ------

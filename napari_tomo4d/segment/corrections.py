@@ -100,7 +100,13 @@ def split_by_seeds(labels: Labels, label: int, seeds: np.ndarray) -> Labels:
 
 
 def merge_particles(labels: Labels, a: int, b: int) -> Labels:
-    """Join two particles; the result has the number `a`.
+    """Join two particles.
+
+    Parameters
+    ----------
+    labels : Labels
+    a, b : int
+        Numbers of the particles; the result has the number `a`.
 
     Raises
     ------

@@ -123,7 +123,7 @@ def plateaus(arrays: Sequence[np.ndarray], level: float | None = None) -> Platea
         inside, outside, below = (np.concatenate(p) for p in zip(*parts, strict=True))
         if not inside.size or not outside.size:
             raise DataError(
-                f"The level {level:g} does not part particles from background: all voxels are "
+                f"The level {level:g} does not separate particles from background: all voxels are "
                 "on one side of it."
             )
         low, high = float(np.median(outside)), float(np.median(inside))

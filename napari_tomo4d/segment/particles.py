@@ -64,7 +64,7 @@ def separate_particles(
     *,
     progress: Progress | None = None,
 ) -> Labels:
-    """Give each particle of a mask a number, parting them at their necks.
+    """Give each particle of a mask a number, separating them at their necks.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def separate_particles(
         target = result[grown]
         target[piece] = parts[piece] + found
         found += int(parts.max())
-        progress.report(int(sizes[: i + 1].sum()), int(sizes.sum()), "Parting particles")
+        progress.report(int(sizes[: i + 1].sum()), int(sizes.sum()), "Separating particles")
     if not found:
         warn("There are no particles in this mask; take a lower threshold or smaller particles.")
     _number_by_size(result, found)

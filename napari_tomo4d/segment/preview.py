@@ -277,7 +277,7 @@ class MaskPreview:
 
 
 def noise_change(volume: Volume, mask: Labels, level: float) -> tuple[float, float]:
-    """Return by what part particles shrink and grow within the noise of the threshold.
+    """Return by which fraction particles shrink and grow within the noise of the threshold.
 
     Parameters
     ----------

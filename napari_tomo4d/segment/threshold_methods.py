@@ -32,7 +32,7 @@ def _connected(array: np.ndarray, levels: Sequence[float]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class ThresholdMethod:
-    """One way to part particles from background by grey values.
+    """One way to separate particles from background by grey values.
 
     Parameters
     ----------

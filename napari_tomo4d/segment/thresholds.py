@@ -24,7 +24,7 @@ from napari_tomo4d.segment.threshold_methods import THRESHOLDS
 
 
 def otsu(volume: Volume) -> Labels:
-    """Part particles (1) from background (0) by Otsu's threshold.
+    """Separate particles (1) from background (0) by Otsu's threshold.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def otsu(volume: Volume) -> Labels:
 
 
 def half_density(volume: Volume, smoothing_px: float | None = None) -> Labels:
-    """Part particles (1) from background (0) halfway between the grey values of both.
+    """Separate particles (1) from background (0) halfway between the grey values of both.
 
     Parameters
     ----------
@@ -238,7 +238,7 @@ def threshold_volumes(
     *,
     progress: Progress | None = None,
 ) -> Labels | TimeSeries[Labels]:
-    """Part particles from background by a threshold.
+    """Separate particles from background by a threshold.
 
     Parameters
     ----------

@@ -94,7 +94,18 @@ class SinteringTruth:
     _clean: Callable[[int, int, int], np.ndarray]
 
     def clean_image(self, time: int, tilt: int, frame: int = 0) -> np.ndarray:
-        """Return the expected electrons (y, x) of one frame, without any noise."""
+        """Return the expected number of electrons of one frame, without any noise.
+
+        Parameters
+        ----------
+        time, tilt, frame : int
+            From 0.
+
+        Returns
+        -------
+        array (y, x)
+            Electrons per pixel, moved and distorted as the frame is.
+        """
         return self._clean(time, tilt, frame)
 
 
