@@ -269,6 +269,7 @@ def arguments(sample, tmp_path_factory):
         "align.apply_file": {"path": str(folder / "shifts.json")},
         "align.leave_out": {"tilts": (1,)},
         "align.apply_axis": {"shift_px": 1.5},
+        "align.set_tilt_axis": {"direction": "x"},
         "preprocess.set_pixel_size": {"pixel_size_nm": 0.5},
         "preprocess.set_dose": {"probe_current_pa": 50.0, "dwell_time_ns": 1000.0},
         "preprocess.correct_distortion": {"path": str(folder / "map.npz")},
