@@ -20,9 +20,10 @@ from napari_tomo4d.measure.necks.growth_of_pairs import growth_of_pairs, growth_
 from napari_tomo4d.measure.necks.growth_sentences import growth_sentences
 from napari_tomo4d.measure.necks.neck import neck
 from napari_tomo4d.measure.necks.neck_values import Neck, Section
+from napari_tomo4d.measure.necks.pairs_step import measure_pairs
 from napari_tomo4d.measure.necks.uncertainty import repeat_errors, surface_uncertainty
+from napari_tomo4d.measure.particles.particles_step import measure_particles
 from napari_tomo4d.measure.particles.shapes import particle_table, totals
-from napari_tomo4d.measure.steps import measure_pairs, measure_particles
 from napari_tomo4d.measure.tables import headers, read_table, write_table
 from napari_tomo4d.two_spheres import (
     two_sphere_curve,

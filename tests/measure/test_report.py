@@ -17,6 +17,7 @@ from sintered import digitised_pair
 import napari_tomo4d as t4
 from napari_tomo4d import measure
 from napari_tomo4d.errors import Cancelled, DataError, ParameterError, WriteError
+from napari_tomo4d.measure.necks.section_image import FIRST, SECOND, in_plane
 from napari_tomo4d.measure.report.pictures import pair_views, scale_bar_nm
 from napari_tomo4d.measure.report.report import write_report
 from napari_tomo4d.measure.tables import headers, read_table
@@ -184,23 +185,23 @@ def test_pictures_show_the_section_of_the_measurement(sample):
     found = measure.neck(labels[3], 4, 5)
     view, lost = pair_views(labels[3], [(4, 5), (4, 99)])
     assert lost is None
-    length = np.linalg.norm(view.section.neck_line_nm[1] - view.section.neck_line_nm[0])
+    picture = view.picture
+    length = np.linalg.norm(np.diff(picture.neck_line, axis=0))
     # the fit starts from another corner of the volume, and ends within a fiftieth of a voxel
     near = 0.02 * labels.pixel_size_nm
     assert length / 2 == pytest.approx(found.neck_radius_nm, abs=near)
-    step = view.section.centres_nm[1] - view.section.centres_nm[0]
-    assert np.linalg.norm(step) == pytest.approx(found.distance_nm, abs=near)
-    rows, columns = view.image.shape
-    nm = 2 * view.image_reach_nm / columns
-    local = (view.section.centres_nm - view.section.origin_nm) @ view.section.axes[:2].T / nm
-    column, row = (local + np.array([columns, rows]) / 2 - 0.5).T.round().astype(int)
-    assert view.image[row, column].tolist() == [1, 2]
+    wanted = np.diff(in_plane(found.section, found.section.centres_nm), axis=0)
+    np.testing.assert_allclose(np.diff(picture.centres, axis=0), wanted, atol=near)
+    columns = picture.image.shape[1]
+    nm = picture.extent_nm[2] / columns
+    column, row = ((picture.centres - picture.extent_nm[:2]) / nm).T.astype(int)
+    assert picture.image[row, column].tolist() == [FIRST, SECOND]
     # in its section the pair is as high as two particles
-    high = (view.image > 0).any(axis=1).sum() * nm
+    high = (picture.image > 0).any(axis=1).sum() * nm
     assert high == pytest.approx(2 * max(found.radii_nm), rel=0.1)
-    grey = pair_views(labels[3], [(4, 5)], volume)[0]
+    grey = pair_views(labels[3], [(4, 5)], volume)[0].picture
     assert grey.grey
-    inside, outside = (np.nanmean(grey.image[m]) for m in (view.image > 0, view.image == 0))
+    inside, outside = (np.nanmean(grey.image[m]) for m in (picture.image > 0, picture.image == 0))
     assert inside > 0.9 and outside < 0.1
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from napari_tomo4d.data import is_series, kind_of
+from napari_tomo4d.data import Table, is_series, kind_of
 from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.canvas.layers import caption, item_of, to_layers
 from napari_tomo4d.gui.canvas.painting import take_ownership
@@ -101,9 +101,12 @@ class Session:
             bar.visible = True
         return layer
 
-    def save_recipe(self, layer: Any, path: str, output: str | None = None) -> int:
-        """Write the recipe that repeats how a layer's data was made; returns its steps' number."""
-        item = item_of(layer)
+    def save_recipe(self, result: Any, path: str, output: str | None = None) -> int:
+        """Write the recipe that repeats how a layer's data, or a table, was made.
+
+        Returns the number of its steps.
+        """
+        item = result if isinstance(result, Table) else item_of(result)
         recipe = recipe_from(getattr(item, "provenance", None), output)
         write_recipe(recipe, path)
         return len(recipe.steps)

@@ -9,6 +9,7 @@ from typing import Any
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
+from napari_tomo4d.data import Table
 from napari_tomo4d.errors import Tomo4DError
 from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.canvas.session import Session
@@ -28,13 +29,15 @@ class RecipeButtons(QWidget):
     say : callable
         Shows a sentence in the panel.
     result : callable
-        Returns the layer of the panel's last result, or None.
+        Returns the layer of the panel's last result, or a table that has no layer, or None.
     refill : callable
         Fills the form with the parameters of steps, by name; returns why it could not.
     refill_steps : tuple of str
         The steps it can do that for.
     before : iterable of QPushButton
         Others in the same row.
+    problem : callable
+        Returns why no recipe can repeat the result; empty if one can.
     """
 
     def __init__(
@@ -45,15 +48,18 @@ class RecipeButtons(QWidget):
         refill: Callable[[dict[str, dict[str, Any]]], str],
         refill_steps: tuple[str, ...],
         before: Iterable[QPushButton] = (),
+        problem: Callable[[], str] = str,
     ) -> None:
         super().__init__()
         self._session, self._say = session, say
         self._result, self._fill, self._steps = result, refill, refill_steps
+        self._problem = problem
         self._following = False
         self.save_button = QPushButton("Save recipe...")
         self.save_button.clicked.connect(self._save)
         self.refill_button = QPushButton("Parameters of layer")
         self.refill_button.clicked.connect(self._refill)
+        self.refill_button.setVisible(bool(refill_steps))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         for button in (*before, self.save_button, self.refill_button):
@@ -63,15 +69,18 @@ class RecipeButtons(QWidget):
     def update_buttons(self, _event: Any = None) -> None:
         """Enable what can be done now, and say in the tooltips what it is or why it can't."""
         made, active = self._made(), self._session.viewer.layers.selection.active
-        self.save_button.setEnabled(made is not None)
-        self.save_button.setToolTip(_NO_RESULT if made is None else _SAVE.format(made.name))
+        problem = self._problem() if made is not None else _NO_RESULT
+        self.save_button.setEnabled(not problem)
+        self.save_button.setToolTip(problem or _SAVE.format(made.name))
         fits = any(name in self._steps for name in self._parameters(active))
         self.refill_button.setEnabled(fits)
         self.refill_button.setToolTip(_REFILL.format(active.name) if fits else _NO_LAYER)
 
     def _made(self) -> Any:
-        """Return the layer of the last result, if it is still there."""
+        """Return the last result; its layer, if it has one that is still there."""
         layer = self._result()
+        if isinstance(layer, Table):
+            return layer
         return layer if layer is not None and layer in self._session.viewer.layers else None
 
     def _parameters(self, layer: Any) -> dict[str, dict[str, Any]]:
@@ -81,13 +90,14 @@ class RecipeButtons(QWidget):
 
     def _save(self) -> None:
         layer = self._made()
-        if layer is None:
-            self._say(_NO_RESULT)
+        if layer is None or self._problem():
+            self._say(_NO_RESULT if layer is None else self._problem())
             return
         path, _ = QFileDialog.getSaveFileName(self, "Save recipe", "recipe.toml", "Recipe (*.toml)")
         if not path:
             return
-        output = re.sub(r"\W+", "_", layer.name).strip("_") + ".ome.zarr"
+        output = re.sub(r"\W+", "_", layer.name).strip("_")
+        output += ".csv" if isinstance(layer, Table) else ".ome.zarr"
         try:
             count = self._session.save_recipe(layer, path, output)
         except Tomo4DError as error:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from napari_tomo4d.data import Labels
 from napari_tomo4d.errors import ParameterError
 from napari_tomo4d.measure.necks.pair import spacing_of
+from napari_tomo4d.progress import Progress
+
+PairKey = tuple[int, int]
+"""The two particles of a pair, the smaller number first."""
 
 
 def find_pairs(labels: Any, pixel_size_nm: Any = None, max_gap_nm: float = 0.0) -> np.ndarray:
@@ -52,6 +59,46 @@ def coordination(labels: Any) -> dict[int, int]:
         for label in pair:
             counts[label] += 1
     return counts
+
+
+@dataclass(frozen=True)
+class Suggestions:
+    """Which pairs there are, and where the particles lie.
+
+    Parameters
+    ----------
+    times : dict
+        Time points at which a pair touches, or nearly, by pair.
+    spheres : list of dict, one per time
+        Centre (z, y, x) and radius of each particle in voxels, by label.
+    """
+
+    times: dict[PairKey, list[int]]
+    spheres: list[dict[int, tuple[np.ndarray, float]]]
+
+
+def suggest_pairs(items: Sequence[Labels], max_gap_nm: float, progress: Progress) -> Suggestions:
+    """Find the pairs that touch at any time, and all particles."""
+    times: dict[PairKey, list[int]] = {}
+    spheres = []
+    for t, item in enumerate(items):
+        progress.report(t, len(items), f"Looking for pairs, time {t + 1} of {len(items)}")
+        for a, b in find_pairs(item, max_gap_nm=max_gap_nm):
+            times.setdefault((int(a), int(b)), []).append(t)
+        spheres.append(_spheres(np.asarray(item.data)))
+    progress.report(1, 1)
+    return Suggestions(dict(sorted(times.items())), spheres)
+
+
+def _spheres(array: np.ndarray) -> dict[int, tuple[np.ndarray, float]]:
+    found = {}
+    for label, box in enumerate(ndimage.find_objects(array), 1):
+        if box is None:
+            continue
+        inside = np.argwhere(array[box] == label)
+        centre = inside.mean(axis=0) + [s.start for s in box]
+        found[label] = centre, float(np.cbrt(3 * len(inside) / (4 * np.pi)))
+    return found
 
 
 def _touching_pairs(array: np.ndarray) -> set[tuple[int, int]]:

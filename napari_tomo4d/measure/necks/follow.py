@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 
 from napari_tomo4d.data import Labels, times_s_of
 from napari_tomo4d.errors import DataError, ParameterError
-from napari_tomo4d.measure.necks.contacts import find_pairs
+from napari_tomo4d.measure.necks.contacts import PairKey, find_pairs
 from napari_tomo4d.measure.necks.neck import neck
 from napari_tomo4d.measure.necks.neck_values import Neck
 from napari_tomo4d.measure.necks.pair import spacing_of
@@ -32,6 +33,14 @@ VALUES = (
 """Values with an uncertainty; its column ends in ``_error``."""
 
 _MORE = ("contact_area_nm2", "neck_curvature_per_nm", "dihedral_deg", "gap_nm")
+_COLUMNS = [
+    *("pair", "time", "time_s", "temperature_c", "a", "b"),
+    *VALUES,
+    *_MORE,
+    *("radius_a_nm", "radius_b_nm", "volume_a_nm3", "volume_b_nm3"),
+    *(f"{name}_error" for name in VALUES),
+    "remarks",
+]
 
 
 def follow_pairs(
@@ -39,10 +48,11 @@ def follow_pairs(
     times_s: Sequence[float] | None = None,
     pixel_size_nm: Any = None,
     *,
-    pairs: Sequence[tuple[int, int]] | None = None,
+    pairs: Sequence[PairKey] | None = None,
+    leave_out: Collection[tuple[int, int, int]] = (),
     max_gap_nm: float = 0.0,
     section: str = "across-beam",
-    surface_uncertainty_nm: float | Sequence[float] | None = None,
+    surface_uncertainty_nm: float | Sequence[float | None] | None = None,
     pixel_size_uncertainty: float = 0.0,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
@@ -58,6 +68,8 @@ def follow_pairs(
         Voxel size; by default that of the labels.
     pairs : sequence of (a, b), optional
         By default every pair in contact at any time.
+    leave_out : collection of (a, b, time)
+        Rows that are not measured; a pair without any keeps its name, P2 say, for itself.
     max_gap_nm : float
         For the search of pairs: largest gap that still counts as contact.
     section : {"across-beam", "longest"}
@@ -85,43 +97,59 @@ def follow_pairs(
         raise DataError("There are no labelled volumes to measure.")
     times = _times(label_volumes, times_s, len(items))
     temperatures = getattr(label_volumes, "temperatures_c", None)
-    order = np.argsort(times, kind="stable")
     surfaces = _one_each(surface_uncertainty_nm, len(items))
     wanted = _wanted(items, pairs, pixel_size_nm, max_gap_nm)
+    left_out = {(min(a, b), max(a, b), t) for a, b, t in leave_out}
+    places = [
+        (i, a, b, int(t))
+        for i, (a, b) in enumerate(wanted)
+        for t in np.argsort(times, kind="stable")
+        if (min(a, b), max(a, b), int(t)) not in left_out
+    ]
     progress = progress or Progress()
     rows = []
-    for i, (a, b) in enumerate(wanted):
-        for j, t in enumerate(order):
-            done = i * len(order) + j
-            progress.report(done, len(wanted) * len(order), f"Measuring pair {a}, {b}")
-            start: dict[str, Any] = {
-                "pair": f"P{i + 1}",
-                "time": int(t),
-                "time_s": float(times[t]),
-                "temperature_c": np.nan if temperatures is None else float(temperatures[t]),
-                "a": a,
-                "b": b,
-            }
-            lost = [n for n in (a, b) if not np.any(_array(items[t]) == n)]
-            if lost:
-                rows.append({**start, "remarks": _lost_text(lost)})
-                continue
-            try:
-                found = neck(
-                    items[t],
-                    a,
-                    b,
-                    pixel_size_nm,
-                    section=section,
-                    surface_uncertainty_nm=surfaces[t],
-                    pixel_size_uncertainty=pixel_size_uncertainty,
-                )
-            except DataError as error:
-                rows.append({**start, "remarks": str(error)})
-                continue
-            rows.append({**start, **row_of(found)})
+    for done, (i, a, b, t) in enumerate(places):
+        progress.report(done, len(places), f"Measuring pair {a}, {b}")
+        start = row_start(f"P{i + 1}", a, b, t, times, temperatures)
+        lost = [n for n in (a, b) if not np.any(_array(items[t]) == n)]
+        if lost:
+            rows.append({**start, "remarks": _lost_text(lost)})
+            continue
+        try:
+            found = neck(
+                items[t],
+                a,
+                b,
+                pixel_size_nm,
+                section=section,
+                surface_uncertainty_nm=surfaces[t],
+                pixel_size_uncertainty=pixel_size_uncertainty,
+            )
+        except DataError as error:
+            rows.append({**start, "remarks": str(error)})
+            continue
+        rows.append({**start, **row_of(found)})
     progress.report(1, 1)
-    return pd.DataFrame(rows, columns=[*start, *_columns(), "remarks"])
+    return as_frame(rows)
+
+
+def row_start(
+    name: str, a: int, b: int, time: int, times_s: Any = None, temperatures_c: Any = None
+) -> dict[str, Any]:
+    """Return the columns of a row that say which pair and time it is of."""
+    return {
+        "pair": name,
+        "time": time,
+        "time_s": math.nan if times_s is None else float(times_s[time]),
+        "temperature_c": math.nan if temperatures_c is None else float(temperatures_c[time]),
+        "a": a,
+        "b": b,
+    }
+
+
+def as_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Return rows as the table that `follow_pairs` gives."""
+    return pd.DataFrame(rows, columns=_COLUMNS)
 
 
 def row_of(found: Neck) -> dict[str, Any]:
@@ -132,11 +160,6 @@ def row_of(found: Neck) -> dict[str, Any]:
     row |= {f"{name}_error": found.errors.get(name, np.nan) for name in VALUES}
     row["remarks"] = "; ".join(found.flags)
     return row
-
-
-def _columns() -> list[str]:
-    parts = ("radius_a_nm", "radius_b_nm", "volume_a_nm3", "volume_b_nm3")
-    return [*VALUES, *_MORE, *parts, *(f"{v}_error" for v in VALUES)]
 
 
 def _array(item: Any) -> np.ndarray:
@@ -174,7 +197,7 @@ def _one_each(value: Any, count: int) -> list[float | None]:
 
 
 def _wanted(
-    items: list[Any], pairs: Sequence[tuple[int, int]] | None, size: Any, gap: float
+    items: list[Any], pairs: Sequence[PairKey] | None, size: Any, gap: float
 ) -> list[tuple[int, int]]:
     if pairs is not None:
         chosen = [(int(a), int(b)) for a, b in pairs]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from scipy import ndimage
 
 from napari_tomo4d.data import Labels, Volume
 from napari_tomo4d.errors import DataError
+from napari_tomo4d.progress import Progress
 
 _INNER_PX = 2
 _LEAST_PX = 0.5
@@ -63,6 +65,47 @@ def surface_uncertainty(volume: Volume, labels: Labels) -> float:
     if slope <= 0 or plateau <= ground:
         raise DataError("The particles are not brighter than their surroundings.")
     return float(min(np.hypot(level_error / slope, _LEAST_PX), 3.0) * unit)
+
+
+class Surfaces:
+    """How well the surface is known at each time, from the volumes; each is computed once.
+
+    Parameters
+    ----------
+    labels : sequence of Labels
+    volumes : sequence of Volume, optional
+        Without, `neck` takes what it takes by default.
+    """
+
+    def __init__(self, labels: Sequence[Labels], volumes: Sequence[Volume] | None) -> None:
+        self.volumes = volumes
+        self._labels = labels
+        self._known: dict[int, float | None] = {}
+        self._lock = threading.Lock()
+        self.note = ""
+        """Why it could not be told from a volume, if so."""
+
+    def at(self, time: int) -> float | None:
+        """Return the uncertainty in nm at one time, or None for the default."""
+        if self.volumes is None:
+            return None
+        with self._lock:
+            if time not in self._known:
+                try:
+                    self._known[time] = surface_uncertainty(self.volumes[time], self._labels[time])
+                except DataError as error:
+                    self._known[time] = None
+                    self.note = f"{error} Half a voxel is taken instead."
+            return self._known[time]
+
+    def all(self, progress: Progress | None = None) -> list[float | None]:
+        """Return it for every time."""
+        progress = progress or Progress()
+        count = len(self._labels)
+        for t in range(count):
+            progress.report(t, count, f"Uncertainty of the surface, time {t + 1} of {count}")
+            self.at(t)
+        return [self.at(t) for t in range(count)]
 
 
 def _surface_slope(data: np.ndarray, inside: np.ndarray) -> float:

@@ -11,11 +11,16 @@ import numpy as np
 from matplotlib.colors import ListedColormap
 from scipy import ndimage
 
+from napari_tomo4d.contrast import grey_levels
 from napari_tomo4d.data import Labels, Volume
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.measure.necks.neck import neck
 from napari_tomo4d.measure.necks.neck_values import Section
-from napari_tomo4d.measure.necks.pair import spacing_of
+from napari_tomo4d.measure.necks.section_image import (
+    SectionImage,
+    in_plane,
+    section_image,
+)
 from napari_tomo4d.measure.report.figures import image_of
 from napari_tomo4d.measure.report.style import new_figure
 
@@ -36,25 +41,15 @@ class PairView:
 
     Parameters
     ----------
-    section : Section
+    picture : SectionImage
         Outlines are empty for particles that don't touch.
-    image : array (v, u)
-        The plane of the section through both centres, along the neck and along the pair: grey
-        values, or 0 background, 1 and 2 the pair, 3 other particles. NaN outside the volume.
-    grey : bool
-        Which of both.
-    image_reach_nm : float
-        Half of the image's width.
     a, b : int
     touching : bool
     reach_nm : float
         Half of the width that shows both particles.
     """
 
-    section: Section
-    image: np.ndarray
-    grey: bool
-    image_reach_nm: float
+    picture: SectionImage
     a: int
     b: int
     touching: bool
@@ -84,57 +79,50 @@ def pair_views(
     list of PairView or None
         None where a particle does not exist or the pair can't be measured.
     """
-    array = np.asarray(labels.data)
-    grey = None if volume is None else np.asarray(volume.data)
-    spacing = spacing_of(array, labels.pixel_size_nm)[1]
-    boxes = dict(enumerate(ndimage.find_objects(array), 1))
+    boxes = dict(enumerate(ndimage.find_objects(np.asarray(labels.data)), 1))
     views: list[PairView | None] = []
     for a, b in pairs:
         if boxes.get(a) is None or boxes.get(b) is None:
             views.append(None)
             continue
         try:
-            views.append(_view(array, grey, a, b, (boxes[a], boxes[b]), spacing, section))
+            views.append(_view(labels, volume, a, b, (boxes[a], boxes[b]), section))
         except DataError:
             views.append(None)
     return views
 
 
 def _view(
-    array: np.ndarray,
-    grey: np.ndarray | None,
-    a: int,
-    b: int,
-    boxes: Any,
-    spacing: np.ndarray,
-    which: str,
+    labels: Labels, volume: Volume | None, a: int, b: int, boxes: Any, which: str
 ) -> PairView:
     # everything that the measurement looks at
     region = tuple(
         slice(max(min(f.start, s.start) - _MARGIN, 0), max(f.stop, s.stop) + _MARGIN)
         for f, s in zip(*boxes, strict=True)
     )
-    start = np.array([s.start for s in region]) * spacing
-    part = array[region]
-    found = neck(part, a, b, spacing, section=which)
+    size = float(labels.pixel_size_nm or 1.0)
+    start = np.array([s.start for s in region]) * size
+    part = np.asarray(labels.data[region])
+    found = neck(part, a, b, size, section=which)
     touching = found.section is not None
-    section = _moved(found.section, start) if found.section else _apart(part, a, b, spacing, start)
-    local = np.concatenate([*section.outlines_nm, section.centres_nm]) - section.origin_nm
-    wide, high = np.abs(local @ section.axes[:2].T).max(axis=0)
+    section = _moved(found.section, start) if found.section else _apart(part, a, b, size, start)
+    shown = np.concatenate([*section.outlines_nm, section.centres_nm])
+    wide, high = np.abs(in_plane(section, shown)).max(axis=0)
     if not touching:
         radius = float(np.cbrt(3 * max(found.volumes_nm3) / (4 * np.pi)))
         wide, high = wide + radius, high + radius
     reach = float(max(wide, high / _ASPECT)) * _ROOM
-    points = _plane(section, _MORE * reach)
-    index = np.moveaxis(points / spacing, -1, 0)
-    if grey is None:
-        there = ndimage.map_coordinates(array, index, order=0, mode="constant", cval=0)
-        image = np.select([there == a, there == b, there > 0], [1.0, 2.0, 3.0], 0.0)
-    else:
-        image = ndimage.map_coordinates(
-            grey, index, np.float32, order=1, mode="constant", cval=np.nan
-        )
-    return PairView(section, image, grey is not None, _MORE * reach, a, b, touching, reach)
+    side = _MORE * reach
+    picture = section_image(
+        section,
+        labels,
+        a,
+        b,
+        volume,
+        extent_nm=(-side, -side * _ASPECT, 2 * side, 2 * side * _ASPECT),
+        step_nm=2 * side / _PIXELS,
+    )
+    return PairView(picture, a, b, touching, reach)
 
 
 def draw_pair(view: PairView, reach_nm: float | None = None) -> bytes:
@@ -157,18 +145,18 @@ def draw_pair(view: PairView, reach_nm: float | None = None) -> bytes:
     figure.set_layout_engine("none")
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     halo = [effects.withStroke(linewidth=3.0, foreground="white")]
-    section = view.section
-    side = view.image_reach_nm
-    extent = (-side, side, side * _ASPECT, -side * _ASPECT)
-    axes.imshow(view.image, extent=extent, interpolation="nearest", **_colours(view))
-    for outline, colour in zip(section.outlines_nm, _COLOURS, strict=True):
+    picture = view.picture
+    left, top, width, height = picture.extent_nm
+    extent = (left, left + width, top + height, top)
+    axes.imshow(picture.image, extent=extent, interpolation="nearest", **_colours(picture))
+    for outline, colour in zip(picture.outlines, _COLOURS, strict=True):
         if len(outline):
-            u, v = _flat(section, np.concatenate([outline, outline[:1]]))
+            u, v = np.concatenate([outline, outline[:1]]).T
             axes.plot(u, v, color=colour, linewidth=1.3, path_effects=halo)
     if view.touching:
-        u, v = _flat(section, section.neck_line_nm)
+        u, v = picture.neck_line.T
         axes.plot(u, v, color=_NECK, linewidth=2.0, path_effects=halo, solid_capstyle="butt")
-    u, v = _flat(section, section.centres_nm)
+    u, v = picture.centres.T
     axes.plot(u, v, "k+", markersize=8, markeredgewidth=1.2, path_effects=halo)
     for label, x, y, outwards in zip((view.a, view.b), u, v, (-1, 1), strict=True):
         axes.text(
@@ -180,7 +168,7 @@ def draw_pair(view: PairView, reach_nm: float | None = None) -> bytes:
             fontsize=10,
             path_effects=halo,
         )
-    _scale_bar(axes, reach, ("white", "black") if view.grey else ("black", "white"))
+    _scale_bar(axes, reach, ("white", "black") if picture.grey else ("black", "white"))
     axes.set_xlim(-reach, reach)
     axes.set_ylim(reach * _ASPECT, -reach * _ASPECT)
     axes.set_axis_off()
@@ -218,31 +206,11 @@ def _scale_bar(axes: Any, reach: float, colours: tuple[str, str]) -> None:
     )
 
 
-def _flat(section: Section, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return points as coordinates along the pair and along the neck."""
-    local = (points - section.origin_nm) @ section.axes[:2].T
-    return local[:, 0], local[:, 1]
-
-
-def _plane(section: Section, reach: float) -> np.ndarray:
-    """Return points (v, u, 3) of the section's plane, laid through both centres."""
-    steps = ((np.arange(_PIXELS) + 0.5) / _PIXELS * 2 - 1) * reach
-    rows = round(_PIXELS * _ASPECT)
-    u, v = np.meshgrid(steps, ((np.arange(rows) + 0.5) / rows * 2 - 1) * reach * _ASPECT)
-    # the centres may lie beside the origin's plane, and not equally far
-    local = (section.centres_nm - section.origin_nm) @ section.axes.T
-    slope = (local[1, 2] - local[0, 2]) / (local[1, 0] - local[0, 0])
-    w = local[0, 2] + slope * (u - local[0, 0])
-    result: np.ndarray = section.origin_nm + np.stack([u, v, w], axis=-1) @ section.axes
-    return result
-
-
-def _colours(view: PairView) -> dict[str, Any]:
-    if not view.grey:
+def _colours(picture: SectionImage) -> dict[str, Any]:
+    if not picture.grey:
         return {"cmap": ListedColormap(_FILLS), "vmin": -0.5, "vmax": 3.5}
-    inside = view.image[np.isfinite(view.image)]
-    low, high = np.percentile(inside, [0.5, 99.5]) if inside.size else (0.0, 1.0)
-    return {"cmap": "gray", "vmin": float(low), "vmax": float(max(high, low + 1e-12))}
+    low, high = grey_levels(picture.image)
+    return {"cmap": "gray", "vmin": low, "vmax": high}
 
 
 def _moved(section: Section, start: np.ndarray) -> Section:
@@ -257,9 +225,9 @@ def _moved(section: Section, start: np.ndarray) -> Section:
     )
 
 
-def _apart(part: np.ndarray, a: int, b: int, spacing: np.ndarray, start: np.ndarray) -> Section:
+def _apart(part: np.ndarray, a: int, b: int, size: float, start: np.ndarray) -> Section:
     """Return a section through the centres of two particles that don't touch."""
-    centres = np.stack([np.argwhere(part == n).mean(axis=0) * spacing + start for n in (a, b)])
+    centres = np.stack([np.argwhere(part == n).mean(axis=0) * size + start for n in (a, b)])
     axis = centres[1] - centres[0]
     axis /= np.linalg.norm(axis)
     across = np.cross(axis, [1.0, 0.0, 0.0])

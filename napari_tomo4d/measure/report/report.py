@@ -17,7 +17,7 @@ from napari_tomo4d.measure.necks.follow import follow_pairs
 from napari_tomo4d.measure.necks.growth import correlations
 from napari_tomo4d.measure.necks.growth_of_pairs import Growth, as_table, growth_of_pairs
 from napari_tomo4d.measure.necks.pair import spacing_of
-from napari_tomo4d.measure.necks.uncertainty import surface_uncertainty
+from napari_tomo4d.measure.necks.uncertainty import Surfaces
 from napari_tomo4d.measure.particles.shapes import particle_table, totals
 from napari_tomo4d.measure.quantities import MISSING, time_names, with_error
 from napari_tomo4d.measure.report import html
@@ -99,7 +99,7 @@ def write_report(
     items = _items(labels, Labels, "labels")
     shown = None if volumes is None else _volumes(volumes, items)
     known = times_s_of(labels)
-    surfaces = _surfaces(items, shown) if table is None else None
+    surfaces = Surfaces(items, shown) if table is None else None
     table = _table(labels, items, table, section, surfaces, progress.part(0, 3))
     times = time_names(_times(table, known, len(items)), len(items))
     growth = growth_of_pairs(table) if len(table) else None
@@ -117,8 +117,9 @@ def write_report(
         tables["correlations"],
         growth,
     )
-    if surfaces is not None and len(table):
-        low, high = (f"{f(surfaces):.2g}" for f in (min, max))
+    known_nm = [] if surfaces is None else [s for s in surfaces.all() if s is not None]
+    if known_nm and len(table):
+        low, high = (f"{f(known_nm):.2g}" for f in (min, max))
         span = low if low == high else f"{low} to {high}"
         said.append(
             f"From the noise of the volumes, surfaces are known to {span} nm; that is part of the "
@@ -161,22 +162,12 @@ def _volumes(volumes: Any, labels: list[Labels]) -> list[Volume]:
     return items
 
 
-def _surfaces(labels: list[Labels], volumes: list[Volume] | None) -> list[float] | None:
-    """Return the uncertainty of the surface at each time, None where it can't be told."""
-    if volumes is None:
-        return None
-    try:
-        return [surface_uncertainty(v, i) for v, i in zip(volumes, labels, strict=True)]
-    except DataError:
-        return None
-
-
 def _table(
     labels: Any,
     items: list[Labels],
     table: pd.DataFrame | None,
     section: str,
-    surfaces: list[float] | None,
+    surfaces: Surfaces | None,
     progress: Progress,
 ) -> pd.DataFrame:
     if table is None:
@@ -189,7 +180,7 @@ def _table(
             labels if is_series(labels) else items,
             pairs=sorted(wanted),
             section=section,
-            surface_uncertainty_nm=surfaces,
+            surface_uncertainty_nm=None if surfaces is None else surfaces.all(),
             progress=progress,
         )
     missing = [c for c in _NEEDED if c not in table]

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from napari.layers import Points, Vectors
 from qtpy.QtCore import QObject, Signal
 
 from napari_tomo4d.gui import theme
-from napari_tomo4d.gui.canvas.layers import item_of
+from napari_tomo4d.gui.canvas import overlay
 from napari_tomo4d.gui.canvas.place import time_shown
-from napari_tomo4d.gui.panels.pairs.measured_pair import as_items
+from napari_tomo4d.gui.panels.pairs.model import Clicked, PairsModel
 from napari_tomo4d.gui.panels.pairs.section_view import (
     DISTANCE_COLOUR,
     FIRST_COLOUR,
     NECK_COLOUR,
     SECOND_COLOUR,
 )
-from napari_tomo4d.measure import Neck
 
 LINES_LAYER, CENTRES_LAYER, CHOSEN_LAYER = "pair section", "pair centres", "chosen particle"
 
@@ -33,53 +32,46 @@ _COLOURS = (
 )
 
 
-@dataclass(frozen=True)
-class Picked:
-    """What was clicked on.
+class PairMarks(QObject):
+    """Layers over the labels: the section of the pair looked at, and the particle clicked first.
 
     Parameters
     ----------
-    label : int
-        0 for background.
-    time : int
-    place : array (3,)
-        Voxel (z, y, x).
-    """
-
-    label: int
-    time: int
-    place: np.ndarray
-
-
-class PairMarks(QObject):
-    """Layers over the labels: the section of a pair, and the particle chosen first.
+    viewer : napari.Viewer
+    model : PairsModel
+    parent : QObject
 
     Signals
     -------
-    clicked(Picked)
+    clicked(Clicked)
         A click without a drag while `picking`.
     """
 
     clicked = Signal(object)
 
-    def __init__(self, viewer: Any, parent: QObject) -> None:
+    def __init__(self, viewer: Any, model: PairsModel, parent: QObject) -> None:
         super().__init__(parent)
-        self.viewer = viewer
+        self.viewer, self._model = viewer, model
         self.layer: Any = None
-        self._picking = False
-        self._neck: Neck | None = None
+        """The layer of the labels."""
+        self._shown = self._picking = False
         self._lines: Any = None
         self._centres: Any = None
         self._chosen: Any = None
-        viewer.dims.events.ndisplay.connect(self._redraw)
-        viewer.dims.events.order.connect(self._redraw)
+        model.looked_at_changed.connect(self._draw_pair)
+        model.first_changed.connect(self._draw_first)
 
-    def close(self) -> None:
-        """Take everything away for good."""
-        self.picking = False
-        self.remove()
-        self.viewer.dims.events.ndisplay.disconnect(self._redraw)
-        self.viewer.dims.events.order.disconnect(self._redraw)
+    def show(self) -> None:
+        """Draw from now on."""
+        self._shown = True
+        self._draw_pair()
+        self._draw_first()
+
+    def hide(self) -> None:
+        """Take the layers away, and draw no more until `show`."""
+        self._shown = self.picking = False
+        overlay.remove(self.viewer, self._lines, self._centres, self._chosen)
+        self._lines = self._centres = self._chosen = None
 
     @property
     def picking(self) -> bool:
@@ -98,39 +90,31 @@ class PairMarks(QObject):
     # -- clicks ----------------------------------------------------------------------------
 
     def _pressed(self, viewer: Any, event: Any) -> Iterator[None]:
-        active = viewer.layers.selection.active
-        idle = active is None or str(active.mode) in ("pan_zoom", "transform")
-        if event.button != 1 or not idle or self.layer is None:
+        if event.button != 1 or self.layer is None or not overlay.takes_clicks(viewer):
             return
-        start, moved = np.array(event.pos), False
         found = self.pick(
             np.array(event.position),
             None if event.view_direction is None else np.array(event.view_direction),
             list(event.dims_displayed),
         )
-        yield
-        while event.type == "mouse_move":
-            # a hand is not quite still when it clicks
-            moved = moved or bool(np.abs(np.array(event.pos) - start).max() > 3)
-            yield
-        if not moved:
+        if (yield from overlay.follow_press(event)):
             self.clicked.emit(found)
 
     def pick(
         self, position: np.ndarray, direction: np.ndarray | None, displayed: list[int]
-    ) -> Picked:
+    ) -> Clicked:
         """Return the particle at a place of the world, in 3D the first one along the view."""
         layer = self.layer
-        items = as_items(item_of(layer))
+        time = time_shown(self.viewer, layer)
+        data = self._model.items[time].data
         offset = len(position) - layer.ndim
-        time = self.time_shown()
-        shape = np.array(items[time].data.shape)
+        shape = np.array(data.shape)
         if len(displayed) == 3 and direction is not None:
             ends = layer.get_ray_intersections(
                 position[offset:], direction[offset:], [d - offset for d in displayed]
             )
             if ends[0] is None or ends[1] is None:
-                return Picked(0, time, shape / 2)
+                return Clicked(0, time, shape / 2)
             start, end = (np.asarray(e)[-3:] for e in ends)
             count = max(2, int(2 * np.linalg.norm(end - start)))
             places = start + np.linspace(0, 1, count)[:, None] * (end - start)
@@ -139,14 +123,10 @@ class PairMarks(QObject):
         index = np.rint(places).astype(int)
         index = index[np.all((index >= 0) & (index < shape), axis=1)]
         for place in index:
-            label = int(np.asarray(items[time].data[tuple(place)]))
+            label = int(np.asarray(data[tuple(place)]))
             if label:
-                return Picked(label, time, place)
-        return Picked(0, time, shape / 2)
-
-    def time_shown(self) -> int:
-        """Return the time point of the layer that the viewer shows."""
-        return time_shown(self.viewer, self.layer)
+                return Clicked(label, time, place)
+        return Clicked(0, time, shape / 2)
 
     # -- drawing ---------------------------------------------------------------------------
 
@@ -161,43 +141,46 @@ class PairMarks(QObject):
         """Whether a first particle is marked."""
         return self._chosen in self.viewer.layers and bool(self._chosen.visible)
 
-    def choose(self, centre: np.ndarray, radius: float) -> None:
+    def _draw_first(self) -> None:
         """Draw a circle, as wide as it is, around the particle that was clicked first."""
+        circle = self._model.circle() if self._shown else None
+        if circle is None:
+            if self._chosen in self.viewer.layers:
+                self._chosen.visible = False
+            return
+        centre, radius = circle
         count = self._axes_drawn()
         self._make_chosen(count)
         self._chosen.data = np.asarray(centre, float)[None, -count:]
         self._chosen.size = 2 * radius + 2
         self._chosen.visible = True
 
-    def unchoose(self) -> None:
-        """Forget the first particle."""
-        if self._chosen in self.viewer.layers:
-            self._chosen.visible = False
-
     def _make_chosen(self, count: int) -> None:
         if self._chosen in self.viewer.layers and self._chosen.ndim == count:
             return
-        self._take_away(self._chosen)
+        overlay.remove(self.viewer, self._chosen)
         self._chosen = self._add(
-            self.viewer.add_points,
+            Points,
             np.zeros((1, count)),
-            count,
             name=CHOSEN_LAYER,
             face_color="transparent",
             border_color=_CHOSEN_COLOUR,
             border_width=0.08,
         )
 
-    def show(self, neck: Neck | None) -> None:
-        """Draw a pair's section over the volume, in 2D as it is seen along the beam."""
-        self._neck = neck
-        if neck is None or neck.section is None or self.layer is None:
+    def _draw_pair(self) -> None:
+        """Draw the section looked at over the volume, in 2D as it is seen along the beam."""
+        found = self._model.found
+        if self._model.place is not None and found is None:
+            # it is being measured; what was there before stays
+            return
+        section = None if found is None or not self._shown else found.neck.section
+        if section is None or found is None or self.layer is None:
             for layer in (self._lines, self._centres):
                 if layer in self.viewer.layers:
                     layer.visible = False
             return
-        size = item_pixel_size(self.layer)
-        section, count = neck.section, self._axes_drawn()
+        size, count = float(self._model.items[found.time].pixel_size_nm or 1.0), self._axes_drawn()
         outlines = [_closed(o, _OUTLINE_POINTS) for o in section.outlines_nm]
         ring = _closed(section.neck_outline_nm, _RING_POINTS)
         parts = [*outlines, ring, section.neck_line_nm, section.centres_nm]
@@ -205,7 +188,7 @@ class PairMarks(QObject):
         self._make_pair(count)
         self._lines.data = lines[..., -count:] / size
         self._centres.data = section.centres_nm[:, -count:] / size
-        names = [str(neck.a), str(neck.b)]
+        names = [str(label) for label in found.key]
         if list(self._centres.features["name"]) != names:
             self._centres.features = {"name": names}
         self._lines.visible = self._centres.visible = True
@@ -214,21 +197,19 @@ class PairMarks(QObject):
         layers = self.viewer.layers
         if self._lines in layers and self._centres in layers and self._lines.ndim == count:
             return
-        self._take_away(self._lines, self._centres)
+        overlay.remove(self.viewer, self._lines, self._centres)
         # vectors: of all layers that show lines, these follow changes most quickly
         self._lines = self._add(
-            self.viewer.add_vectors,
+            Vectors,
             np.zeros((len(_COLOURS), 2, count)),
-            count,
             name=LINES_LAYER,
             vector_style="line",
             edge_color=_COLOURS,
             edge_width=0.5,
         )
         self._centres = self._add(
-            self.viewer.add_points,
+            Points,
             np.zeros((2, count)),
-            count,
             name=CENTRES_LAYER,
             size=2,
             symbol="cross",
@@ -238,53 +219,25 @@ class PairMarks(QObject):
             text={"string": "{name}", "color": "white", "size": 11, "anchor": "lower_left"},
         )
 
-    def remove(self) -> None:
-        """Take the layers away; what was drawn is remembered."""
-        self._take_away(self._lines, self._centres, self._chosen)
-        self._lines = self._centres = self._chosen = None
-
     def _axes_drawn(self) -> int:
         """Return 2 where a slice across the beam is shown, so that nothing hides beside it."""
         dims = self.viewer.dims
         flat = dims.ndisplay == 2 and tuple(dims.displayed) == (dims.ndim - 2, dims.ndim - 1)
         return 2 if flat else 3
 
-    def _redraw(self, _event: Any = None) -> None:
-        if self._lines in self.viewer.layers and self._lines.visible:
-            self.show(self._neck)
+    def redraw(self) -> None:
+        """Draw again if the viewer has turned from 2D to 3D, or back."""
+        count = self._axes_drawn()
+        if self._lines in self.viewer.layers and self._lines.ndim != count:
+            self._draw_pair()
+        if self._chosen in self.viewer.layers and self._chosen.ndim != count:
+            self._draw_first()
 
-    def _add(self, how: Any, data: np.ndarray, count: int, **options: Any) -> Any:
+    def _add(self, kind: type, data: np.ndarray, **options: Any) -> Any:
         """Add a layer in the place of the labels, without selecting it."""
-        layers = self.viewer.layers
-        selected, active = set(layers.selection), layers.selection.active
-        made = how(
-            data,
-            scale=self.layer.scale[-count:],
-            translate=self.layer.translate[-count:],
-            units=self.layer.units[-count:],
-            axis_labels=("z", "y", "x")[-count:],
-            # in 3D the particles would hide what lies in them
-            blending="translucent_no_depth",
-            visible=False,
-            **options,
-        )
-        # moved by this class only
-        made.editable = False
-        layers.selection.clear()
-        layers.selection.update(selected & set(layers))
-        if active in layers:
-            layers.selection.active = active
-        return made
-
-    def _take_away(self, *layers: Any) -> None:
-        for layer in layers:
-            if layer is not None and layer in self.viewer.layers:
-                self.viewer.layers.remove(layer)
-
-
-def item_pixel_size(layer: Any) -> float:
-    """Return the voxel size in nm of the labels that a layer shows; 1 if it is not known."""
-    return float(item_of(layer).pixel_size_nm or 1.0)
+        # in 3D the particles would hide what lies in them
+        layer = kind(data, blending="translucent_no_depth", visible=False, **options)
+        return overlay.add_over(self.viewer, self.layer, layer)
 
 
 def _closed(points: np.ndarray, count: int) -> np.ndarray:

@@ -7,12 +7,11 @@ from typing import Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QPushButton, QWidget
 
-from napari_tomo4d.data import Volume
+from napari_tomo4d.data import Volume, times_of
 from napari_tomo4d.gui.canvas.layer_picker import LayerPicker
 from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.canvas.session import Session
-from napari_tomo4d.gui.panels.pairs.measured_pair import Suggestions, as_items
-from napari_tomo4d.gui.panels.pairs.model import PairBook, PairKey, spans
+from napari_tomo4d.gui.panels.pairs.model import PairsModel, spans
 from napari_tomo4d.gui.widgets.keys import CANCEL, Keys
 from napari_tomo4d.gui.widgets.number_box import number_box
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
@@ -48,11 +47,11 @@ class VolumePicker(LayerPicker):
     def _layers(self) -> list[Any]:
         if self._labels is None:
             return [self._nothing]
-        wanted = [i.data.shape for i in as_items(self._labels)]
+        wanted = [i.data.shape for i in times_of(self._labels)]
         fitting = [
             layer
             for layer in super()._layers()
-            if [i.data.shape for i in as_items(item_of(layer))] == wanted
+            if [i.data.shape for i in times_of(item_of(layer))] == wanted
         ]
         return [*fitting, self._nothing]
 
@@ -62,6 +61,10 @@ class VolumePicker(LayerPicker):
 
 class ChoiceBox(QWidget):
     """How pairs are chosen: by two clicks, or from a list of those that touch.
+
+    Parameters
+    ----------
+    model : PairsModel
 
     Signals
     -------
@@ -78,8 +81,12 @@ class ChoiceBox(QWidget):
     suggested = Signal(object)
     gap_changed = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, model: PairsModel) -> None:
         super().__init__()
+        self._model = model
+        for event in (model.suggested, model.rows_changed, model.emptied):
+            event.connect(self._show_list)
+        model.looked_at_changed.connect(self._show_choice)
         self.click_button = QPushButton("Click two particles")
         self.click_button.setCheckable(True)
         self.click_button.toggled.connect(self._toggled)
@@ -122,28 +129,26 @@ class ChoiceBox(QWidget):
         if pair is not None:
             self.suggested.emit(tuple(pair))
 
-    def show_list(self, suggestions: Suggestions | None, book: PairBook | None) -> None:
+    def _show_list(self) -> None:
         """List the suggested pairs, with the names of those that are in the table."""
-        chosen = self.list.currentData()
+        model, suggestions = self._model, self._model.suggestions
         self.list.clear()
-        if suggestions is None or book is None:
-            self.list.addItem("looking for pairs..." if book is not None else "")
+        if suggestions is None:
+            self.list.addItem("looking for pairs..." if model.labels is not None else "")
             return
         count = len(suggestions.times)
         self.list.addItem(
             f"choose one of {count}" if count > 1 else "choose" if count else "no particles touch"
         )
         for pair, times in suggestions.times.items():
-            when = spans(times, book.n_times)
-            name = book.name(pair) if pair in book.pairs else ""
+            when = spans(times, len(model.items))
+            name = model.rows.name(pair) if pair in model.rows.pairs else ""
             text = f"{pair[0]} and {pair[1]}" + (f", {when}" if when else "")
             self.list.addItem(f"{name}: {text}" if name else text, list(pair))
-        self.choose(tuple(chosen) if chosen else None)
+        self._show_choice()
 
-    def choose(self, pair: PairKey | None) -> None:
-        """Show a pair as the one of the list that is looked at."""
-        index = 0
-        for i in range(1, self.list.count()):
-            if pair is not None and tuple(self.list.itemData(i)) == pair:
-                index = i
-        self.list.setCurrentIndex(index)
+    def _show_choice(self) -> None:
+        """Show the pair that is looked at as the chosen one of the list."""
+        pair = self._model.pair
+        shown = [self.list.itemData(i) for i in range(self.list.count())]
+        self.list.setCurrentIndex(shown.index(list(pair)) if pair and list(pair) in shown else 0)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyqtgraph as pg
 from qtpy.QtCore import QPointF, QSize, Qt, Signal
 
 from napari_tomo4d.gui import theme
-from napari_tomo4d.gui.panels.pairs.model import RowKey
+from napari_tomo4d.gui.panels.pairs.model import PairsModel
+from napari_tomo4d.gui.panels.pairs.rows import RowKey
 from napari_tomo4d.gui.widgets.plots import follow_theme
 from napari_tomo4d.measure import two_sphere_curve, two_sphere_curve_as_measured
 from napari_tomo4d.measure.quantities import time_axis
@@ -23,27 +22,26 @@ _NEAR_PX = 12
 _MOST_NAMES = 24
 _NAME_PX, _PLOT_PX = 12, 105
 
-
 class PairPlots(pg.GraphicsLayoutWidget):
-    """Three plots of the same rows; `chosen` when a point is clicked.
+    """Three plots of the rows of a model; `chosen` when a point is clicked.
+
+    Parameters
+    ----------
+    model : PairsModel
 
     Signals
     -------
     chosen(place)
-        Pair and time of the nearest point, as in `PairBook.places`.
+        Pair and time of the nearest point.
     """
 
     chosen = Signal(object)
 
-    def __init__(self) -> None:
+    def __init__(self, model: PairsModel) -> None:
         super().__init__()
+        self._model = model
         self.setMinimumHeight(130)
         self.ci.setContentsMargins(2, 2, 6, 2)
-        self._places: list[RowKey] = []
-        self._table = pd.DataFrame()
-        self._times_known = True
-        self._time = 0
-        self._selected: RowKey | None = None
         self._xy: list[tuple[np.ndarray, np.ndarray]] = []
         self._names: list[tuple[Any, Any]] = []
         self.over_time = self.addPlot(row=0, col=0), self.addPlot(row=0, col=1)
@@ -99,6 +97,10 @@ class PairPlots(pg.GraphicsLayoutWidget):
             self.ci.layout.setColumnPreferredWidth(column, 100)
         self.scene().sigMouseClicked.connect(self._clicked)
         self.setToolTip("Click a point to go to its pair and time.")
+        self._marked: tuple[int, RowKey | None] = (0, None)
+        model.rows_changed.connect(self._show_rows)
+        model.emptied.connect(self._show_rows)
+        model.looked_at_changed.connect(self._mark)
         follow_theme(self, self._paint)
 
     def _paint(self) -> None:
@@ -115,7 +117,7 @@ class PairPlots(pg.GraphicsLayoutWidget):
         for name, plot in self._names:
             plot.removeItem(name)
         self._names = []
-        if not self._table.empty:
+        if self._model.rows.places():
             self._draw_names()
 
     def _add_models(self) -> None:
@@ -132,10 +134,16 @@ class PairPlots(pg.GraphicsLayoutWidget):
 
     # -- rows ------------------------------------------------------------------------------
 
-    def show_rows(self, table: pd.DataFrame, places: Sequence[RowKey], times_known: bool) -> None:
-        """Show the rows of a table; `places` says which pair and time each is."""
-        self._table, self._places = table, list(places)
-        self._times_known = times_known
+    def point(self, plot: int, place: RowKey) -> QPointF:
+        """Return where a plot has the point of a pair and time, in its own coordinates."""
+        row = self._model.rows.places().index(place)
+        x, y = (float(values[row]) for values in self._xy[plot])
+        return QPointF(x, y)
+
+    def _show_rows(self) -> None:
+        """Draw all rows again."""
+        table = self._model.frame()
+        self._marked = self._model.time, self._model.place
         for name, plot in self._names:
             plot.removeItem(name)
         self._names = []
@@ -147,13 +155,12 @@ class PairPlots(pg.GraphicsLayoutWidget):
             for line in self._here:
                 line.setVisible(False)
             return
-        seconds = table.time_s.to_numpy(float)
-        at, label = time_axis(seconds if times_known else np.nan * seconds, table.time)
+        at, label = time_axis(table.time_s, table.time)
+        whole = label == "time point"
         for plot in self.over_time:
             plot.setLabel("bottom", label)
-            numbers: Any = [] if times_known else np.unique(table.time.to_numpy() + 1)
-            ticks = [[(float(n), str(int(n))) for n in numbers]]
-            plot.getAxis("bottom").setTicks(None if times_known else ticks)
+            ticks = [[(float(n), str(int(n))) for n in np.unique(at)]] if whole else None
+            plot.getAxis("bottom").setTicks(ticks)
         neck, distance = table.neck_ratio.to_numpy(float), table.distance_ratio.to_numpy(float)
         neck_error = table.neck_ratio_error.fillna(0).to_numpy(float)
         distance_error = table.distance_ratio_error.fillna(0).to_numpy(float)
@@ -173,7 +180,9 @@ class PairPlots(pg.GraphicsLayoutWidget):
 
     def _fit(self) -> None:
         """Show all points with their errors, and room for names on the right."""
-        errors = self._table[["neck_ratio_error", "distance_ratio_error"]].fillna(0).to_numpy()
+        errors = (
+            self._model.frame()[["neck_ratio_error", "distance_ratio_error"]].fillna(0).to_numpy()
+        )
         for k, (plot, (x, y)) in enumerate(zip(self.plots, self._xy, strict=True)):
             across = errors[:, 1] if k == 2 else 0 * x
             up = errors[:, 1 if k == 1 else 0]
@@ -181,7 +190,7 @@ class PairPlots(pg.GraphicsLayoutWidget):
             plot.setRange(xRange=ranges[0], yRange=ranges[1], padding=0)
 
     def _draw_points(self) -> None:
-        table = self._table
+        table, (time, selected) = self._model.frame(), self._marked
         if table.empty:
             return
         shape = table.aspect_ratio.to_numpy(float)
@@ -190,9 +199,10 @@ class PairPlots(pg.GraphicsLayoutWidget):
         high = max(1.05, float(good.max())) if len(good) else 1.2
         self._bar.setLevels((low, high))
         part = np.clip((shape - low) / (high - low), 0, 1)
+        places = self._model.rows.places()
         for k, points in enumerate(self.points):
             looks = []
-            for i, (place, x, y) in enumerate(zip(self._places, *self._xy[k], strict=True)):
+            for i, (place, x, y) in enumerate(zip(places, *self._xy[k], strict=True)):
                 if not (np.isfinite(x) and np.isfinite(y)):
                     continue
                 if k < 2:
@@ -201,7 +211,7 @@ class PairPlots(pg.GraphicsLayoutWidget):
                     brush = pg.mkBrush(self.colours.map(float(part[i]), mode="qcolor"))
                 else:
                     brush = pg.mkBrush(theme.colour("faint"))
-                now, chosen = place[1] == self._time, place == self._selected
+                now, chosen = place[1] == time, place == selected
                 looks.append(
                     {
                         "pos": (x, y),
@@ -214,8 +224,8 @@ class PairPlots(pg.GraphicsLayoutWidget):
                     }
                 )
             # the one that is looked at lies on top
-            points.setData(sorted(looks, key=lambda look: look["data"] == self._selected))
-        here = self._table.time.to_numpy() == self._time
+            points.setData(sorted(looks, key=lambda look: look["data"] == selected))
+        here = table.time.to_numpy() == time
         for line in self._here:
             line.setVisible(bool(here.any()))
             if here.any():
@@ -223,7 +233,7 @@ class PairPlots(pg.GraphicsLayoutWidget):
 
     def _draw_names(self) -> None:
         """Write each pair's name beside its last point."""
-        pairs = self._table.pair
+        pairs = self._model.frame().pair
         last = [int(np.flatnonzero(pairs == name)[-1]) for name in pairs.unique()]
         for k, plot in enumerate(self.plots):
             shown = [
@@ -239,16 +249,17 @@ class PairPlots(pg.GraphicsLayoutWidget):
                 plot.addItem(text, ignoreBounds=True)
                 self._names.append((text, plot))
 
-    def mark(self, time: int, selected: RowKey | None) -> None:
-        """Mark the points of one time, and one of them as the one that is looked at."""
-        if (time, selected) != (self._time, self._selected):
-            self._time, self._selected = time, selected
+    def _mark(self) -> None:
+        """Mark the points of the time shown, and the one that is looked at."""
+        looked_at = self._model.time, self._model.place
+        if looked_at != self._marked:
+            self._marked = looked_at
             self._draw_points()
 
     # -- mouse -----------------------------------------------------------------------------
 
     def _clicked(self, event: Any) -> None:
-        if event.button() != Qt.MouseButton.LeftButton or self._table.empty:
+        if event.button() != Qt.MouseButton.LeftButton or not self._model.rows.places():
             return
         at = event.scenePos()
         for k, plot in enumerate(self.plots):
@@ -256,7 +267,7 @@ class PairPlots(pg.GraphicsLayoutWidget):
                 away = [self._away(plot, at, x, y) for x, y in zip(*self._xy[k], strict=True)]
                 nearest = int(np.argmin(away))
                 if away[nearest] <= _NEAR_PX:
-                    self.chosen.emit(self._places[nearest])
+                    self.chosen.emit(self._model.rows.places()[nearest])
 
     def _away(self, plot: Any, at: Any, x: float, y: float) -> float:
         if not (np.isfinite(x) and np.isfinite(y)):

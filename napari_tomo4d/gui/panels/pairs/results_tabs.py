@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from napari_tomo4d.gui import theme
-from napari_tomo4d.gui.panels.pairs.measured_pair import Found
+from napari_tomo4d.gui.panels.pairs.model import Found, PairsModel
 from napari_tomo4d.gui.panels.pairs.numbers_box import NumbersBox
 from napari_tomo4d.gui.panels.pairs.rows_box import RowsBox
 from napari_tomo4d.gui.panels.pairs.section_view import NO_PAIR, SectionBox
@@ -16,12 +16,18 @@ from napari_tomo4d.measure.necks.follow import row_of
 from napari_tomo4d.measure.quantities import NO_GROWTH
 
 
-class ResultsBox(QTabWidget):
-    """Three pages: the section with its numbers, the table, the growth laws."""
+class ResultsTabs(QTabWidget):
+    """Three pages: the section with its numbers, the table, the growth laws.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    model : PairsModel
+    """
+
+    def __init__(self, model: PairsModel) -> None:
         super().__init__()
-        self.section, self.numbers, self.rows = SectionBox(), NumbersBox(), RowsBox()
+        self._model = model
+        self.section, self.numbers, self.rows = SectionBox(), NumbersBox(), RowsBox(model)
         self.remarks, self.growth = QLabel(), QLabel()
         for text in (self.remarks, self.growth):
             text.setWordWrap(True)
@@ -47,24 +53,45 @@ class ResultsBox(QTabWidget):
         self.addTab(page, "Section")
         self.addTab(self.rows, "Table")
         self.addTab(growth, "Growth law")
-        self.show_nothing()
+        model.looked_at_changed.connect(self._show)
+        model.emptied.connect(self._empty)
+        self._empty()
 
-    def show_found(self, found: Found, title: str, more: str) -> None:
-        """Show a measurement; `more` is a further remark, or empty."""
+    def _empty(self) -> None:
+        self._show()
+        self.show_growth([])
+
+    def _show(self) -> None:
+        """Show what is looked at; while it is being measured, what was there before stays."""
+        found = self._model.found
+        if self._model.place is None:
+            self._show_nothing(NO_PAIR)
+        elif found is not None:
+            self._show_found(found)
+
+    def _show_found(self, found: Found) -> None:
+        title = self._model.title
         if found.picture is None:
             self.section.clear_all(f"{title}: no contact")
         else:
             self.section.show_section(found.picture, title)
         self.numbers.show_row(row_of(found.neck))
-        notes = [*found.neck.flags, more] if more else list(found.neck.flags)
-        self.remarks.setText("Remark: " + "; ".join(notes) if notes else "")
-        self.remarks.setVisible(bool(notes))
+        more = self._model.surfaces.note
+        self._show_remarks([*found.neck.flags, *([more] if more else [])])
 
-    def show_nothing(self) -> None:
-        """Show that no pair is looked at."""
-        self.section.clear_all(NO_PAIR)
+    def show_problem(self, text: str) -> None:
+        """Show that what is looked at can't be measured, and why."""
+        self._show_nothing(self._model.title)
+        self._show_remarks([text])
+
+    def _show_remarks(self, remarks: Sequence[str]) -> None:
+        self.remarks.setText("Remark: " + "; ".join(remarks) if remarks else "")
+        self.remarks.setVisible(bool(remarks))
+
+    def _show_nothing(self, title: str) -> None:
+        self.section.clear_all(title)
         self.numbers.show_row(None)
-        self.remarks.hide()
+        self._show_remarks([])
 
     def show_growth(self, lines: Sequence[str]) -> None:
         """Show what the growth laws say."""

@@ -6,13 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
+from napari_tomo4d.gui.panels.pairs.model import PairsModel
 from napari_tomo4d.progress import Progress
-
-Sources = Callable[[], tuple[pd.DataFrame, Any, Any]]
 
 
 class SaveRow(QWidget):
@@ -20,8 +18,7 @@ class SaveRow(QWidget):
 
     Parameters
     ----------
-    sources : callable
-        Returns table, labels and volumes (or None) as they are now.
+    model : PairsModel
 
     Signals
     -------
@@ -31,9 +28,9 @@ class SaveRow(QWidget):
 
     wanted = Signal(object, str)
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, model: PairsModel) -> None:
         super().__init__()
-        self._sources = sources
+        self._model = model
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self._tips: dict[QPushButton, str] = {}
@@ -79,7 +76,7 @@ class SaveRow(QWidget):
         path = self._ask("Save table", "pairs.csv", "CSV (*.csv)")
         if path is None:
             return
-        table = self._sources()[0]
+        table = self._model.frame()
 
         def work(_progress: Progress) -> Any:
             # whether it may be replaced was asked by the dialog
@@ -93,7 +90,7 @@ class SaveRow(QWidget):
         folder = QFileDialog.getExistingDirectory(self, "Save figures in")
         if not folder:
             return
-        table = self._sources()[0]
+        table = self._model.frame()
 
         def work(_progress: Progress) -> Any:
             return save_figures(table, Path(folder), overwrite=True)
@@ -106,7 +103,9 @@ class SaveRow(QWidget):
         path = self._ask("Save report", "report.html", "HTML (*.html)")
         if path is None:
             return
-        table, labels, volumes = self._sources()
+        table, labels, volumes = self._model.frame(), self._model.labels, self._model.volumes
+        if labels is None:
+            return
 
         def work(progress: Progress) -> Any:
             return write_report(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QColor, QKeyEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
 from napari_tomo4d.gui import theme
-from napari_tomo4d.gui.panels.pairs.model import RowKey
+from napari_tomo4d.gui.panels.pairs.model import PairsModel
 from napari_tomo4d.gui.panels.pairs.plots import colour_of
+from napari_tomo4d.gui.panels.pairs.rows import RowKey
 from napari_tomo4d.measure.quantities import as_known, time_axis, with_error
 
 _COLUMNS = ("", "neck\nradius\n(nm)", "dis-\ntance\n(nm)", "rₙ/r", "d/2r", "H/W", "re-\nmarks")
@@ -31,6 +31,10 @@ _VALUES = ("neck_radius_nm", "distance_nm", "neck_ratio", "distance_ratio", "asp
 class PairTable(QTableWidget):
     """A row per pair and time.
 
+    Parameters
+    ----------
+    model : PairsModel
+
     Signals
     -------
     chosen(place)
@@ -42,8 +46,9 @@ class PairTable(QTableWidget):
     chosen = Signal(object)
     remove_wanted = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, model: PairsModel) -> None:
         super().__init__(0, len(_COLUMNS) + 1)
+        self._model = model
         self._places: list[RowKey] = []
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -61,6 +66,9 @@ class PairTable(QTableWidget):
         # what is left; the whole text is in its tooltip
         header.setSectionResizeMode(len(_COLUMNS), QHeaderView.ResizeMode.Stretch)
         self._set_headers("time")
+        model.rows_changed.connect(self._show_rows)
+        model.emptied.connect(self._show_rows)
+        model.looked_at_changed.connect(self._select)
         self.currentCellChanged.connect(self._moved)
         self.cellClicked.connect(lambda row, _: self._emit(row))
 
@@ -69,49 +77,28 @@ class PairTable(QTableWidget):
         for column, tip in enumerate(_TIPS[1:], 2):
             self.horizontalHeaderItem(column).setToolTip(tip)
 
-    def show_rows(
-        self, table: pd.DataFrame, places: Sequence[RowKey], times_known: bool = True
-    ) -> None:
-        """Show the rows of a table; `places` says which pair and time each is."""
-        selected = set(self.selected())
+    def _show_rows(self) -> None:
+        """Show all rows again; those that were selected stay so."""
+        selected, table = set(self.selected()), self._model.frame()
+        places = self._model.rows.places()
+        times, heading = np.empty(0), "time"
+        if places:
+            times, heading = time_axis(table.time_s, table.time)
         with QSignalBlocker(self):
             self._places = list(places)
             self.setRowCount(len(places))
-            times, heading = np.empty(0), "time"
-            if len(places):
-                seconds = table.time_s.to_numpy(float)
-                times, heading = time_axis(seconds if times_known else np.nan * seconds, table.time)
             self._set_headers(heading.replace(" ", "\n"))
             for row, values in enumerate(table.to_dict("records")):
-                texts = [values["pair"], f"{times[row]:.4g}"]
-                texts += [
-                    (with_error if v.endswith("_nm") else as_known)(values[v], values[f"{v}_error"])
-                    for v in _VALUES
-                ]
-                texts.append(values["remarks"])
-                for column, text in enumerate(texts):
-                    item = QTableWidgetItem(text)
-                    if column == 0:
-                        item.setForeground(QColor(colour_of(text)))
-                        item.setToolTip(f"particles {values['a']} and {values['b']}")
-                    elif column == len(texts) - 1:
-                        item.setToolTip(text)
-                    else:
-                        item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
-                        if 2 <= column < 2 + len(_VALUES):
-                            name = _VALUES[column - 2]
-                            unit_nm = "nm" if name.endswith("_nm") else ""
-                            item.setToolTip(
-                                with_error(values[name], values[f"{name}_error"], unit_nm)
-                            )
+                for column, item in enumerate(_items(values, f"{times[row]:.4g}")):
                     self.setItem(row, column, item)
             self.clearSelection()
-            for place in selected:
-                if place in self._places:
-                    self._mark(self._places.index(place))
+            for place in selected & set(places):
+                self._mark(places.index(place))
+        self._select()
 
-    def select(self, place: RowKey | None) -> None:
-        """Select the row of a pair and time and scroll to it."""
+    def _select(self) -> None:
+        """Select the row that is looked at and scroll to it."""
+        place = self._model.place
         if place is None or place not in self._places:
             with QSignalBlocker(self):
                 self.clearSelection()
@@ -149,3 +136,22 @@ class PairTable(QTableWidget):
             self.remove_wanted.emit()
         else:
             super().keyPressEvent(event)
+
+
+def _items(values: dict[Any, Any], time: str) -> list[QTableWidgetItem]:
+    """Return the cells of a row of the table of pairs."""
+    pair = QTableWidgetItem(values["pair"])
+    pair.setForeground(QColor(colour_of(values["pair"])))
+    pair.setToolTip(f"particles {values['a']} and {values['b']}")
+    cells = [pair, QTableWidgetItem(time)]
+    for name in _VALUES:
+        value, error = values[name], values[f"{name}_error"]
+        length = name.endswith("_nm")
+        # ratios are as precise as they are known; there is no room for more
+        cells.append(QTableWidgetItem((with_error if length else as_known)(value, error)))
+        cells[-1].setToolTip(with_error(value, error, "nm" if length else ""))
+    for cell in cells[1:]:
+        cell.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
+    remarks = QTableWidgetItem(values["remarks"])
+    remarks.setToolTip(values["remarks"])
+    return [*cells, remarks]
