@@ -240,15 +240,15 @@ def test_the_pairs_panel_measures_what_was_painted(qtbot, dock, viewer, tmp_path
     layer = panel.session.add(labels("series", tmp_path))
     qtbot.waitUntil(lambda: not panel.busy, timeout=60000)
     panel.run_bar.run_button.click()
-    qtbot.waitUntil(lambda: len(panel.book.places()) == 3 and not panel.busy, timeout=60000)
-    before = panel.book.table().set_index("time")["neck_radius_nm"]
+    qtbot.waitUntil(lambda: len(panel.model.rows.places()) == 3 and not panel.busy, timeout=60000)
+    before = panel.model.frame().set_index("time")["neck_radius_nm"]
     # by a script, as a plugin would: half of the neck at the second time
     where = np.argwhere(np.asarray(layer.data[1]) > 0)
     where = where[(abs(where[:, 2] - 23) < 3) & (where[:, 1] < 20)]
     layer.data_setitem((np.full(len(where), 1), *where.T), 0)
     qtbot.wait(50)
-    qtbot.waitUntil(lambda: len(panel.book.places()) == 3 and not panel.busy, timeout=60000)
-    after = panel.book.table().set_index("time")["neck_radius_nm"]
+    qtbot.waitUntil(lambda: len(panel.model.rows.places()) == 3 and not panel.busy, timeout=60000)
+    after = panel.model.frame().set_index("time")["neck_radius_nm"]
     expected = follow_pairs(item_of(layer), pairs=[(1, 2)]).set_index("time")["neck_radius_nm"]
     np.testing.assert_allclose(after, expected)
     assert after[1] < 0.8 * before[1] and after[0] == before[0] and after[2] == before[2]

@@ -22,6 +22,7 @@ _NEAR_PX = 12
 _MOST_NAMES = 24
 _NAME_PX, _PLOT_PX = 12, 105
 
+
 class PairPlots(pg.GraphicsLayoutWidget):
     """Three plots of the rows of a model; `chosen` when a point is clicked.
 
