@@ -67,7 +67,7 @@ def click_in_plot(qtbot, panel, tilt):
     """Click the point of dx of a tilt."""
     plot = panel.view.plot
     qtbot.mouseClick(plot.viewport(), Qt.MouseButton.LeftButton, pos=plot.position_of(tilt))
-    qtbot.waitUntil(lambda: panel.place[1] == tilt)
+    qtbot.waitUntil(lambda: panel.place[1] == tilt, timeout=20000)
     settle(qtbot, panel)
 
 
@@ -247,7 +247,7 @@ def test_a_series_that_is_gone_is_forgotten(qtbot, dock, viewer, drifting):
         gc.collect()
         return gone() is None
 
-    qtbot.waitUntil(forgotten)
+    qtbot.waitUntil(forgotten, timeout=20000)
 
 
 def test_pictures_to_judge_by(qtbot, panel, picture):
@@ -255,7 +255,7 @@ def test_pictures_to_judge_by(qtbot, panel, picture):
     view = panel.view
     assert view.flipping
     first = view.box.image.copy()
-    qtbot.waitUntil(lambda: not np.array_equal(view.box.image, first), timeout=3000)
+    qtbot.waitUntil(lambda: not np.array_equal(view.box.image, first), timeout=20000)
     likeness = view.text.text()
     panel.nudge(0, 5)
     settle(qtbot, panel)
@@ -411,11 +411,11 @@ def test_the_screen_stays_alive_while_it_aligns_and_draws(qtbot, dock):
     timer.timeout.connect(lambda: ticks.append(time.perf_counter()))
     timer.start(5)
     press(qtbot, panel, "Find shifts")
-    qtbot.wait(300)
     settle(qtbot, panel)
     for _ in range(10):
         qtbot.keyClick(panel.view, Qt.Key.Key_Left)
-        qtbot.wait(20)
+        n = len(ticks)
+        qtbot.waitUntil(lambda n=n: len(ticks) > n + 3, timeout=20000)
     settle(qtbot, panel)
     timer.stop()
     gaps = np.diff(ticks)

@@ -46,7 +46,7 @@ def series():
 def empty(qtbot, dock):
     """The panel in front, without data."""
     result = dock(TiltAxisPanel)
-    qtbot.waitUntil(lambda: result.in_front)
+    qtbot.waitUntil(lambda: result.in_front, timeout=20000)
     return result
 
 
@@ -70,7 +70,7 @@ def wait_still(qtbot, measured):
         last[0] = now
         return same[0] > 5
 
-    qtbot.waitUntil(still)
+    qtbot.waitUntil(still, timeout=20000)
 
 
 @pytest.fixture
