@@ -46,7 +46,25 @@ _NAMES = {
     "run_recipe": "pipeline",
 }
 
-__all__ = [*_MODULES, *_NAMES, "__version__"]
+# written out, as those who check types do not compute it
+__all__ = [
+    "Labels",
+    "TiltSeries",
+    "TimeSeries",
+    "Volume",
+    "__version__",
+    "align",
+    "denoise",
+    "io",
+    "measure",
+    "preprocess",
+    "read",
+    "reconstruct",
+    "run_recipe",
+    "segment",
+    "simulate",
+    "write",
+]
 
 
 def __getattr__(name: str) -> Any:

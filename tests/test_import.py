@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import resources
 
 import pytest
 
@@ -37,3 +38,7 @@ def test_public_names_are_there():
         assert getattr(t4, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = t4.nonsense
+
+
+def test_the_package_says_that_it_is_typed():
+    assert resources.files("napari_tomo4d").joinpath("py.typed").is_file()
