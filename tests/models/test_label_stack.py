@@ -113,6 +113,24 @@ def test_the_data_object_is_never_written_to():
     assert stack.item[0] is base[0] and stack.item[2] is base[2]
 
 
+@pytest.mark.parametrize("lazy", [False, True])
+def test_one_time_as_a_whole_is_not_copied(lazy):
+    stack = LabelStack(series(lazy))
+    stack[1, 2] = 9
+    whole = stack[1]
+    np.testing.assert_array_equal(np.asarray(whole), np.asarray(stack)[1])
+    with pytest.raises(ValueError, match="read-only"):
+        whole[0] = 3
+    for one, expected in zip(stack, np.asarray(stack), strict=True):
+        np.testing.assert_array_equal(np.asarray(one), expected)
+    first = stack[0]
+    if lazy:
+        # not read, and not ours to change
+        assert not isinstance(first, np.ndarray)
+        first[0] = 7
+        assert not (stack[0, 0] == 7).any()
+
+
 def test_copies_go_their_own_way():
     stack = LabelStack(series())
     stack[0, 0] = 9

@@ -11,7 +11,7 @@ import numpy as np
 from psygnal import Signal
 
 from napari_tomo4d.data import Labels, TimeSeries, is_series, like, name_of_time, times_of
-from napari_tomo4d.immutable import frozen
+from napari_tomo4d.immutable import frozen, read_only
 from napari_tomo4d.provenance import Provenance, software_version
 from napari_tomo4d.segment.edits import Change, Edit, Edits, Paint
 
@@ -127,7 +127,15 @@ class LabelStack:
         return LabelStack(self.item)
 
     def __getitem__(self, key: Any) -> Any:
-        """Return a copy of some voxels, which the caller may write to."""
+        """Return a copy of some voxels, which the caller may write to.
+
+        One time as a whole, ``stack[2]``, is a view that can't be written to, or not read yet:
+        the viewer asks for one at every touch of the brush, to know its type.
+        """
+        if isinstance(key, int) and self.ndim == 4 and not self.problem:
+            time = int(_counted(np.asarray(key), len(self._times)))
+            data = self._own.get(time, self._times[time].data)
+            return read_only(data) if isinstance(data, np.ndarray) else data[...]
         time, rest = self._split(key)
         if rest is None:
             return self._whole()[key]
