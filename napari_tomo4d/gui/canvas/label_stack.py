@@ -135,7 +135,7 @@ class LabelStack:
         if isinstance(key, int) and self.ndim == 4 and not self.problem:
             time = int(_counted(np.asarray(key), len(self._times)))
             data = self._own.get(time, self._times[time].data)
-            return read_only(data) if isinstance(data, np.ndarray) else data[...]
+            return read_only(data) if isinstance(data, np.ndarray) else data.copy()
         time, rest = self._split(key)
         if rest is None:
             return self._whole()[key]
