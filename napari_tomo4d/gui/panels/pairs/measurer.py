@@ -7,7 +7,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_tomo4d.data import TimeSeries
+from napari_tomo4d.data import is_series
 from napari_tomo4d.gui.panels.pairs.model import PairsModel, measure_pair
 from napari_tomo4d.gui.work.runner import Runner
 from napari_tomo4d.measure import correlations, follow_pairs, growth_of_pairs, growth_sentences
@@ -187,7 +187,7 @@ class PairMeasurer(QObject):
         surfaces, labels, wanted = model.surfaces, model.labels, model.rows.missing()
         if not wanted or self.runner.running or self._closed:
             return
-        series = labels if isinstance(labels, TimeSeries) else model.items
+        series = labels if is_series(labels) else model.items
 
         def work(progress: Progress) -> None:
             errors = surfaces.all(progress.part(0, len(wanted) + 1))

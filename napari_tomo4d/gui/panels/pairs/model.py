@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_tomo4d.data import Labels, Table, TimeSeries, Volume, times_of
+from napari_tomo4d.data import Labels, Table, TimeSeries, Volume, is_series, times_of
 from napari_tomo4d.gui.panels.pairs.rows import PairRows, RowKey
 from napari_tomo4d.gui.work.event import Event
 from napari_tomo4d.gui.work.undo import UndoStack
@@ -230,7 +230,7 @@ class PairsModel:
             return ""
         a, b = self.pair
         text = f"{self.rows.name(self.pair)}: particles {a} and {b}"
-        if isinstance(self.labels, TimeSeries):
+        if is_series(self.labels):
             text += f", {self.time_names()[self.time]}"
         return text
 
