@@ -7,16 +7,15 @@ from typing import Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
-    QDoubleSpinBox,
     QFormLayout,
     QGroupBox,
     QLabel,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_tomo4d.gui.widgets.form import ParameterForm
+from napari_tomo4d.gui.widgets.number_box import count_box, number_box
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 from napari_tomo4d.pipeline import STEPS
 from napari_tomo4d.segment import THRESHOLDS, MaskSettings
@@ -59,9 +58,9 @@ class ThresholdBox(QGroupBox):
             self.method.addItem(title, name)
             tip = _CLASSIFIER_TIP if name == CLASSIFIER else THRESHOLDS[name].help
             self.method.setItemData(self.method.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
-        self.level, self.seed_level = QDoubleSpinBox(), QDoubleSpinBox()
-        self.classes = QSpinBox()
-        self.classes.setRange(2, 5)
+        ignore_wheel(self.method)
+        self.level, self.seed_level = number_box(0, -1e9, 1e9), number_box(0, -1e9, 1e9)
+        self.classes = count_box(2, 2, 5)
         self._fields: dict[str, tuple[QLabel, Any]] = {}
         # rows that are hidden leave gaps in a form of their own only
         form, self._options = QFormLayout(), QWidget()
@@ -73,17 +72,13 @@ class ThresholdBox(QGroupBox):
             ("seed_level", "Upper level", self.seed_level),
             ("classes", "Classes", self.classes),
         ):
-            ignore_wheel(widget)
             label = QLabel(title)
             for part in (widget, label):
                 part.setToolTip(_TIPS.get(name, ""))
             (form if name == "method" else options).addRow(label, widget)
             self._fields[name] = label, widget
-        for spin in (self.level, self.seed_level):
-            spin.setRange(-1e9, 1e9)
         for name in ("level", "seed_level", "classes"):
             spin = self._fields[name][1]
-            spin.setKeyboardTracking(False)
             spin.valueChanged.connect(lambda value, n=name: self.edited.emit({n: value}))
         self.method.currentIndexChanged.connect(
             lambda _: self.chosen.emit(self.method.currentData())
