@@ -40,6 +40,8 @@ class Param:
         Shown under *Advanced* in a form.
     empty : str
         Shown in a form where no value is given.
+    file : bool
+        Whether the value names a file that is read.
     """
 
     help: str
@@ -52,6 +54,7 @@ class Param:
     titles: Mapping[str, str] = field(default_factory=dict, hash=False)
     advanced: bool = False
     empty: str = "automatic"
+    file: bool = False
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,39 @@ _KIND_NAMES = {
 }
 
 
+def spread_options(function: Callable[..., Any], defaults: type) -> None:
+    """Show a function's ``**options: Unpack[Options]`` as keyword arguments of its own.
+
+    Parameters
+    ----------
+    function : callable
+        Gets a signature in which each entry of the `TypedDict` is an argument.
+    defaults : dataclass
+        Whose fields have the defaults.
+    """
+    signature = inspect.signature(function)
+    *own, last = signature.parameters.values()
+    if last.kind is not inspect.Parameter.VAR_KEYWORD:
+        raise TypeError(f"{function.__qualname__} takes no **options.")
+    hints = typing.get_type_hints(function, include_extras=True)
+    (entries,) = typing.get_args(hints[last.name])
+    keywords = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=getattr(defaults, name),
+            annotation=hint,
+        )
+        for name, hint in typing.get_type_hints(entries, include_extras=True).items()
+    ]
+    # what a form shows comes first, as written
+    described = [k for k in keywords if typing.get_origin(k.annotation) is typing.Annotated]
+    others = [k for k in keywords if k not in described]
+    function.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*own, *described, *others]
+    )
+
+
 def parameters_of(function: Callable[..., Any]) -> dict[str, Parameter]:
     """Return the described parameters of a step function, in order.
 
@@ -167,7 +203,7 @@ def parameters_of(function: Callable[..., Any]) -> dict[str, Parameter]:
     hints = typing.get_type_hints(function, include_extras=True)
     result = {}
     for name, p in inspect.signature(function).parameters.items():
-        hint = hints.get(name)
+        hint = hints.get(name, p.annotation)
         if typing.get_origin(hint) is not typing.Annotated:
             continue
         base, *extras = typing.get_args(hint)
@@ -185,26 +221,41 @@ def parameters_of(function: Callable[..., Any]) -> dict[str, Parameter]:
     return result
 
 
+def arguments_of(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the other keyword arguments of a step: arrays, volumes, and what else counts.
+
+    Not the data it works on, which comes first, nor `progress`.
+    """
+    names = list(inspect.signature(function).parameters)[1:]
+    known = parameters_of(function)
+    return tuple(name for name in names if name not in known and name != "progress")
+
+
+def check_names(function: Callable[..., Any], given: Collection[str]) -> None:
+    """Raise `ParameterError` for a name that a step doesn't know, or one that is missing."""
+    known, others = parameters_of(function), arguments_of(function)
+    for name in given:
+        if name not in known and name not in others:
+            names = ", ".join([*known, *others]) or "none"
+            raise ParameterError(f"There is no parameter {name!r}; this step knows {names}.")
+    for name, parameter in known.items():
+        if parameter.required and name not in given:
+            raise ParameterError(f"The parameter {name!r} is missing: {parameter.param.help}")
+
+
 def check_parameters(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
     """Validate keyword parameters of a step and fill in its defaults.
+
+    Other arguments that the step takes are returned as they are.
 
     Raises
     ------
     ParameterError
         For an unknown name, a wrong type, a value out of range or a missing value.
     """
+    check_names(function, given)
     known = parameters_of(function)
-    for name in given:
-        if name not in known:
-            raise ParameterError(
-                f"There is no parameter {name!r}; this step knows {', '.join(known) or 'none'}."
-            )
-    result = {}
+    result = {name: value for name, value in given.items() if name not in known}
     for name, parameter in known.items():
-        if name in given:
-            result[name] = parameter.check(given[name])
-        elif parameter.required:
-            raise ParameterError(f"The parameter {name!r} is missing: {parameter.param.help}")
-        else:
-            result[name] = parameter.default
+        result[name] = parameter.check(given[name]) if name in given else parameter.default
     return result

@@ -112,6 +112,32 @@ class _Silent(Progress):
         return self._whole.cancel_requested
 
 
+class Watched(Progress):
+    """Progress of one step, which remembers whether the step heard a wish to finish.
+
+    A step that never asks for `finish_requested` always ends where it would have ended.
+    """
+
+    def __init__(self, whole: Progress) -> None:
+        super().__init__()
+        self._whole = whole
+        self.heard_finish = False
+        self.cancel, self.finish = whole.cancel, whole.finish  # type: ignore[method-assign]
+        self.show = whole.show  # type: ignore[method-assign]
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._whole.cancel_requested
+
+    @property
+    def finish_requested(self) -> bool:
+        """Whether `finish` was called."""
+        wanted = self._whole.finish_requested
+        self.heard_finish |= wanted
+        return wanted
+
+
 class _Part(Progress):
     """One of several equal parts of a longer piece of work."""
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_tomo4d.content import Content, is_content
 from napari_tomo4d.errors import Tomo4DWarning
 from napari_tomo4d.version import __version__
 
@@ -43,7 +44,8 @@ class Provenance:
     step : str
         Registered name, such as ``"reconstruct.sirt"`` or ``"read"``.
     parameters : dict
-        Every parameter with the value that was used.
+        Every argument with the value that was used: plain values, and a `Content` for an array
+        or a data object.
     inputs : tuple of Provenance
         Provenance of what the step worked on.
     warnings : tuple of str
@@ -52,6 +54,14 @@ class Provenance:
         Name and version of the program.
     notes : tuple of str
         What was chosen automatically, and why.
+    files : dict of str
+        SHA-256 of the files that parameters name, by parameter.
+    unrepeatable : str
+        Why no recipe can repeat it, as the end of a sentence that begins with the result.
+    time : int, optional
+        Which time of what the step gave this is, from 0; None for all of it.
+    seals : tuple of str
+        Checksums of the results that this is about, see `napari_tomo4d.seals`; in memory only.
     """
 
     step: str
@@ -60,6 +70,10 @@ class Provenance:
     warnings: tuple[str, ...] = ()
     software: str = ""
     notes: tuple[str, ...] = ()
+    files: dict[str, str] = field(default_factory=dict)
+    unrepeatable: str = ""
+    time: int | None = None
+    seals: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
@@ -71,6 +85,9 @@ class Provenance:
             "warnings": list(self.warnings),
             "notes": list(self.notes),
             "software": self.software,
+            **({"files": dict(self.files)} if self.files else {}),
+            **({} if self.time is None else {"time": self.time}),
+            **({"unrepeatable": self.unrepeatable} if self.unrepeatable else {}),
         }
 
     @classmethod
@@ -79,11 +96,17 @@ class Provenance:
         step = value["step"]
         return cls(
             step=RENAMED.get(step, step) if value.get("schema_version", 1) < 2 else step,
-            parameters=dict(value.get("parameters", {})),
+            parameters={
+                k: Content.from_dict(v) if is_content(v) else v
+                for k, v in value.get("parameters", {}).items()
+            },
             inputs=tuple(cls.from_dict(v) for v in value.get("inputs", ())),
             warnings=tuple(value.get("warnings", ())),
             software=value.get("software", ""),
             notes=tuple(value.get("notes", ())),
+            files=dict(value.get("files", {})),
+            unrepeatable=value.get("unrepeatable", ""),
+            time=value.get("time"),
         )
 
     def chain(self) -> list[Provenance]:
@@ -108,6 +131,8 @@ def software_version() -> str:
 
 def jsonable(value: Any) -> Any:
     """Turn numpy scalars, arrays, tuples and paths into what JSON can hold."""
+    if isinstance(value, Content):
+        return value.to_dict()
     if isinstance(value, dict):
         return {str(k): jsonable(v) for k, v in value.items()}
     if isinstance(value, np.ndarray):
@@ -129,6 +154,10 @@ _collected: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar(
 _notes: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar(
     "tomo4d_notes", default=None
 )
+_used: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar(
+    "tomo4d_used", default=None
+)
+_CUT_SHORT = ""
 _silent: contextvars.ContextVar[bool] = contextvars.ContextVar("tomo4d_silent", default=False)
 
 
@@ -182,3 +211,33 @@ def collect_warnings() -> Iterator[list[str]]:
         yield messages
     finally:
         _collected.reset(token)
+
+
+def used(**parameters: Any) -> None:
+    """Say which arguments give the result that is being made, which was finished early."""
+    found = _used.get()
+    if found is not None and _CUT_SHORT not in found:
+        found.update(parameters)
+
+
+def cut_short() -> None:
+    """Say that the result that is being made was finished early, and no arguments give it."""
+    found = _used.get()
+    if found is not None:
+        found[_CUT_SHORT] = True
+
+
+@contextlib.contextmanager
+def using() -> Iterator[dict[str, Any]]:
+    """Give a dictionary that fills with what `used` says inside the block, in this thread.
+
+    It is empty after `cut_short`.
+    """
+    found: dict[str, Any] = {}
+    token = _used.set(found)
+    try:
+        yield found
+    finally:
+        _used.reset(token)
+        if _CUT_SHORT in found:
+            found.clear()

@@ -11,20 +11,26 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from napari_tomo4d.data import Labels, Table, TiltSeries, Volume
-from napari_tomo4d.errors import RecipeError
-from napari_tomo4d.parameters import Parameter, parameters_of
+from napari_tomo4d.content import Content, content_of, digest_of_digests, file_digest, is_plain
+from napari_tomo4d.data import Labels, Table, TiltSeries, TimeSeries, Volume, at_time
+from napari_tomo4d.errors import DataError, RecipeError
+from napari_tomo4d.parameters import Parameter, parameters_of, spread_options
+from napari_tomo4d.progress import Progress, Watched
 from napari_tomo4d.provenance import (
     Provenance,
     collect_notes,
     collect_warnings,
     jsonable,
     software_version,
+    using,
+    warn,
 )
+from napari_tomo4d.seals import fingerprint, provenance_of, stamped
 
 Kind = type[TiltSeries] | type[Volume] | type[Labels] | type[Table]
 
@@ -75,6 +81,8 @@ class Step:
         Fixed name, ``stage.function``, as in recipes and provenance.
     title : str
         Name shown to a person.
+    short : str
+        The same in a word, for names of results.
     function : callable
         Takes the data first, then keyword parameters, then perhaps `progress`.
     takes, gives : type
@@ -82,7 +90,7 @@ class Step:
     together : bool
         Whether the function takes all time points at once, and not each by itself.
     cost : Cost, optional
-        What a reconstruction needs; None where nobody asks.
+        What a reconstruction needs; others have none.
     also : dict of str to type
         Keyword arguments that are results of the same chain, and their kind:
         ``{"volumes": Volume}`` is given the last volumes made before the labels.
@@ -90,6 +98,7 @@ class Step:
 
     name: str
     title: str
+    short: str
     function: Callable[..., Any]
     takes: Kind
     gives: Kind
@@ -108,6 +117,11 @@ class Step:
         return parameters_of(self.function)
 
     @property
+    def reconstructs(self) -> bool:
+        """Whether the step makes volumes of tilt series."""
+        return self.takes is TiltSeries and self.gives is Volume
+
+    @property
     def stage(self) -> str:
         """The stage the step belongs to."""
         return self.name.split(".")[0]
@@ -123,24 +137,38 @@ def step(
     title: str,
     takes: Kind,
     gives: Kind,
+    short: str = "",
     together: bool = False,
     cost: Cost | None = None,
     also: dict[str, Kind] | None = None,
+    options: type | None = None,
 ) -> Callable[[F], F]:
     """Make a function a step: register it, check its parameters and record its provenance.
 
     The function takes the data first and returns data or a time series of it. Its parameters
-    that are annotated with `Param` are checked before it runs.
+    that are annotated with `Param` are checked before it runs. Every argument that is given is
+    recorded: plain values as they are, arrays and data objects by content.
+
+    Given a time series, a function that is not `together` runs for each time point, with
+    ``{time}`` in texts replaced by the number of the time, from 1.
+
+    What a step wants besides its data from the same chain it declares by `also`: with
+    ``also={"volumes": Volume}`` and a keyword argument `volumes` that is None by default, a
+    recipe hands on the last volumes that were made before.
 
     Parameters
     ----------
-    name, title, takes, gives, together, cost, also
-        As in `Step`.
+    name, title, takes, gives, short, together, cost, also
+        As in `Step`; `short` is the title by default.
+    options : dataclass, optional
+        Has the defaults of a function's ``**options: Unpack[...]``, which are shown as keyword
+        arguments like all others.
 
     Raises
     ------
     TypeError
-        If the name does not end in the function's own, or is taken by another function.
+        If the name does not end in the function's own, or is taken by another function, or a
+        reconstruction declares no cost.
     """
 
     def decorate(function: F) -> F:
@@ -148,41 +176,199 @@ def step(
             raise TypeError(
                 f"The step {name!r} has to have the name of its function, {function.__name__}."
             )
-        known = parameters_of(function)
-        signature = inspect.signature(function)
+        if (takes, gives) == (TiltSeries, Volume) and cost is None:
+            raise TypeError(f"The step {name!r} makes volumes, so it has to declare its cost.")
+
+        if options is not None:
+            spread_options(function, options)
 
         @functools.wraps(function)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            bound = signature.bind(*args, **kwargs)
-            bound.apply_defaults()
-            for key, parameter in known.items():
-                bound.arguments[key] = parameter.check(bound.arguments[key])
-            with collect_warnings() as messages, collect_notes() as notes:
-                result = function(*bound.args, **bound.kwargs)
-            provenance = Provenance(
-                step=name,
-                parameters={n: jsonable(bound.arguments[n]) for n in known},
-                inputs=tuple(
-                    p
-                    for n, v in bound.arguments.items()
-                    if n not in known and (p := getattr(v, "provenance", None)) is not None
-                ),
-                warnings=tuple(messages),
-                software=software_version(),
-                notes=tuple(notes),
-            )
-            if hasattr(result, "with_items"):
-                items = [dataclasses.replace(r, provenance=provenance) for r in result]
-                result = result.with_items(items)
-            return dataclasses.replace(result, provenance=provenance)
+            return _run(entry, function, args, kwargs)
 
+        entry = Step(name, title, short or title, wrapper, takes, gives, together, cost, also or {})
         taken = STEPS.get(name)
         if taken is not None and _place(taken.function) != _place(function):
             raise TypeError(f"There is a step {name!r} already, {_place(taken.function)}.")
-        STEPS[name] = Step(name, title, wrapper, takes, gives, together, cost, also or {})
+        STEPS[name] = entry
         return wrapper  # type: ignore[return-value]
 
     return decorate
+
+
+def _run(entry: Step, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """Check the arguments, run a step's function for all times, and record what it did."""
+    signature = inspect.signature(function)
+    bound = signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    first, item = next(iter(bound.arguments.items()))
+    given = {name: value for name, value in bound.arguments.items() if name != first}
+    progress: Progress = given.pop("progress", None) or Progress()
+    _check_kind(entry, item)
+    given, recorded = _checked(entry, function, item, given)
+
+    def work(one: Any, arguments: dict[str, Any], told: dict[str, Any], part: Watched) -> Any:
+        extra = {"progress": part} if "progress" in signature.parameters else {}
+        before = provenance_of(one)
+        with collect_warnings() as messages, collect_notes() as notes, using() as instead:
+            result = function(**{first: one}, **arguments, **extra)
+        cut_short = part.heard_finish and not instead
+        provenance = Provenance(
+            step=entry.name,
+            parameters={**told, **instead},
+            inputs=() if before is None else (before,),
+            warnings=tuple(messages),
+            software=software_version(),
+            notes=tuple(notes),
+            files=_files(function, arguments),
+            unrepeatable=_FINISHED.format(entry.name) if cut_short else "",
+        )
+        return stamped(result, provenance)
+
+    if entry.together or not isinstance(item, TimeSeries):
+        return work(item, given, recorded, Watched(progress))
+    items: list[Any] = []
+    heard = False
+    for i, one in enumerate(item):
+        part = Watched(progress.part(i, len(item), item.label(i)))
+        here = {n: at_time(v, i) if n in entry.also else v for n, v in given.items()}
+        items.append(work(one, for_time(here, i), for_time(recorded, i), part))
+        heard |= part.heard_finish
+        progress.report(i + 1, len(item), entry.title)
+        if progress.finish_requested and i + 1 < len(item):
+            # a volume of one iteration for each time to come would be no result
+            break
+    return time_series_of(entry, item, items, recorded, finished=heard)
+
+
+_FINISHED = "was finished early in {}"
+
+
+def _checked(
+    entry: Step, function: Callable[..., Any], item: Any, given: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return arguments as the function gets them, and as provenance keeps them."""
+    known = parameters_of(function)
+    passed: dict[str, Any] = {}
+    recorded: dict[str, Any] = {}
+    for name, value in given.items():
+        passed[name] = value
+        if name in known:
+            passed[name] = known[name].check(value)
+            if known[name].param.file and passed[name]:
+                # a recipe may be written elsewhere
+                passed[name] = os.path.abspath(passed[name])
+            recorded[name] = jsonable(passed[name])
+        elif name in entry.also and (value is None or _is_handed_on(value, item, entry.also[name])):
+            if value is None:
+                # else the recipe would hand on what there is
+                recorded[name] = False
+        elif value is not None:
+            # the function works on what is recorded, to the last bit
+            kept = as_told(value)
+            passed[name] = kept.value if isinstance(kept, Content) else kept
+            recorded[name] = kept
+    return passed, recorded
+
+
+def as_told(value: Any) -> Any:
+    """Return an argument as provenance keeps it: as it is, or by content."""
+    return jsonable(value) if is_plain(value) else content_of(value)
+
+
+def _is_handed_on(value: Any, item: Any, kind: Kind) -> bool:
+    """Return whether a recipe would hand on this: the last of its kind that the item is made of."""
+    made, chain = provenance_of(value), getattr(item, "provenance", None)
+    if made is None or chain is None:
+        return False
+    for earlier in reversed(chain.chain()):
+        if earlier == made:
+            return True
+        if earlier.step in STEPS and STEPS[earlier.step].gives is kind:
+            return False
+    return False
+
+
+def time_series_of(
+    entry: Step,
+    before: TimeSeries[Any],
+    items: Sequence[Any],
+    parameters: dict[str, Any],
+    *,
+    finished: bool = False,
+) -> TimeSeries[Any]:
+    """Return what a step made of every time point, as one time series with one provenance.
+
+    Parameters
+    ----------
+    entry : Step
+    before : TimeSeries
+        What the step worked on.
+    items : sequence
+        What it made, one for each time; fewer if it was finished early.
+    parameters : dict
+        As provenance keeps them.
+    finished : bool
+        Whether one of them was finished early.
+    """
+    made = [one.provenance for one in items]
+    said: list[str] = []
+    short = len(items) < len(before)
+    if short:
+        with collect_warnings() as said:
+            count = f"after {len(items)} of {len(before)} time points"
+            warn(f"{entry.title} was finished early, {count}.")
+    title = before.name if entry.takes is entry.gives else f"{before.name} {entry.title}"
+    result = before.first(len(items)).with_items(items, title)
+    inputs = provenance_of(before)
+    provenance = Provenance(
+        step=entry.name,
+        parameters=dict(parameters),
+        inputs=() if inputs is None else (inputs,),
+        warnings=tuple(dict.fromkeys([w for p in made for w in p.warnings] + said)),
+        software=software_version(),
+        notes=tuple(dict.fromkeys(n for p in made for n in p.notes)),
+        files=_together(made),
+        unrepeatable=_FINISHED.format(entry.name) if short or finished else "",
+        seals=(fingerprint(result),),
+    )
+    return dataclasses.replace(result, provenance=provenance)
+
+
+def _together(made: Sequence[Provenance]) -> dict[str, str]:
+    """Return one SHA-256 for the files of all times."""
+    return {n: digest_of_digests([p.files.get(n, "") for p in made]) for n in made[0].files}
+
+
+def _files(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, str]:
+    known = parameters_of(function)
+    return {n: file_digest(given[n]) for n, p in known.items() if p.param.file and given[n]}
+
+
+def files_digest(entry: Step, path: str, times: int | None) -> str:
+    """Return the SHA-256 of the file that a parameter names, or of those of all times."""
+    if times is None or entry.together:
+        return file_digest(path)
+    return digest_of_digests(
+        [file_digest(path.replace("{time}", str(i + 1))) for i in range(times)]
+    )
+
+
+def for_time(parameters: dict[str, Any], time: int) -> dict[str, Any]:
+    """Return parameters with ``{time}`` in texts replaced by the number of a time, from 1."""
+    return {
+        name: value.replace("{time}", str(time + 1)) if isinstance(value, str) else value
+        for name, value in parameters.items()
+    }
+
+
+def _check_kind(entry: Step, item: Any) -> None:
+    kind = type(item[0]) if isinstance(item, TimeSeries) else type(item)
+    if not issubclass(kind, entry.takes):
+        raise DataError(
+            f"{entry.title} works on {KIND_NAMES[entry.takes]}; it was given "
+            f"{KIND_NAMES.get(kind, kind.__name__)}."
+        )
 
 
 def _place(function: Callable[..., Any]) -> str:

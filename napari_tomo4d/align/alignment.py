@@ -142,7 +142,8 @@ def set_tilt_axis(
 def apply_file(
     series: TiltSeries,
     path: Annotated[
-        str, Param("CSV or JSON file with the shifts (dy, dx) of each tilt, or IMOD's .xf.")
+        str,
+        Param("CSV or JSON file with the shifts (dy, dx) of each tilt, or IMOD's .xf.", file=True),
     ],
     *,
     progress: Progress | None = None,

@@ -115,7 +115,9 @@ def denoise_series(
     ] = 0.0,
     path: Annotated[
         str,
-        Param("For measured noise: file of its spectrum (.npz).", label="Measured noise"),
+        Param(
+            "For measured noise: file of its spectrum (.npz).", label="Measured noise", file=True
+        ),
     ] = "",
     *,
     progress: Progress | None = None,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_tomo4d.checks import require_memory
-from napari_tomo4d.data import Labels, TiltSeries, TimeSeries, Volume, is_series, like, times_of
+from napari_tomo4d.data import Labels, TiltSeries, TimeSeries, Volume, is_series
 from napari_tomo4d.errors import DataError, MissingAnglesError, ReadError
 from napari_tomo4d.immutable import frozen
 from napari_tomo4d.io.formats import format_of, known_suffixes
@@ -21,6 +21,7 @@ from napari_tomo4d.io.imod import read_angles
 from napari_tomo4d.io.names import angles_from_names, natural_key, times_from_names
 from napari_tomo4d.io.raw import Raw
 from napari_tomo4d.provenance import Provenance, collect_warnings, jsonable, software_version, warn
+from napari_tomo4d.seals import stamped
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -94,16 +95,25 @@ def read(
         raise ReadError("Give the angles either as angles_deg or as start_deg and step_deg.")
     with collect_warnings() as warnings:
         item = _Reader(given, lazy).read(path)
+    # a recipe may be written elsewhere
+    absolute = {**given, "path": _absolute(path), "angles_deg": _absolute(angles_deg)}
     provenance = Provenance(
         "read",
-        {k: jsonable(v) for k, v in given.items() if v is not None},
+        {k: jsonable(v) for k, v in absolute.items() if v is not None},
         () if item.provenance is None else (item.provenance,),
         tuple(warnings),
         software_version(),
     )
-    # the same object for all times: each was read by this one call
-    items = [dataclasses.replace(one, provenance=provenance) for one in times_of(item)]
-    return dataclasses.replace(like(item, items), provenance=provenance)
+    return stamped(item, provenance)
+
+
+def _absolute(value: Any) -> Any:
+    """Return paths as seen from anywhere, and anything else as it is."""
+    if isinstance(value, (str, Path)):
+        return os.path.abspath(value)
+    if isinstance(value, (list, tuple)) and value and isinstance(value[0], (str, Path)):
+        return [_absolute(v) for v in value]
+    return value
 
 
 class _Reader:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import tomlkit
 
-from napari_tomo4d.errors import ParameterError, RecipeError
+from napari_tomo4d.content import Content, is_content, load, save
+from napari_tomo4d.data import Labels, Table
+from napari_tomo4d.errors import ParameterError, RecipeError, WriteError
 from napari_tomo4d.parameters import check_parameters
+from napari_tomo4d.pipeline.slabs import SLAB
 from napari_tomo4d.pipeline.steps import get_step
 from napari_tomo4d.provenance import RENAMED, SCHEMA_VERSION, Provenance, jsonable
-from napari_tomo4d.registry import KIND_NAMES
+from napari_tomo4d.registry import KIND_NAMES, Kind, files_digest
+from napari_tomo4d.seals import provenance_of
 from napari_tomo4d.whole_files import replacing
 
 INPUT_KEYS = (
@@ -26,8 +31,14 @@ INPUT_KEYS = (
     "times_s",
     "temperatures_c",
     "kind",
+    "take_time",
 )
+TIME = "take_time"
+"""Entry of the input or of a step: only this time, from 1, of what it gives goes on."""
+OUTPUT_KEYS = ("path", "report", "overwrite")
 _PATH_KEYS = ("path", "angles_deg")
+_SHA256 = "_sha256"
+"""Ends the name of the entry that says what a file that a parameter names has to hold."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +51,22 @@ class Recipe:
         Keyword arguments of `napari_tomo4d.read`; or ``simulate = "sintering"`` with
         that function's parameters.
     steps : tuple of (str, dict)
-        Name and parameters of each step, in order.
+        Name and parameters of each step, in order. Arrays and data objects are each a
+        `Content`. A step after one that gives a table goes on with the data before it.
     output : dict
-        ``path`` and optionally ``overwrite``; empty to keep the result in memory.
+        ``path`` of the last result, ``report`` of the HTML file about labels and pairs, and
+        ``overwrite``; empty to keep the result in memory.
     folder : Path, optional
         Paths in the recipe are relative to this folder.
+    files : tuple of dict, optional
+        For each step the SHA-256 of the files that its parameters name, by parameter.
     """
 
     input: dict[str, Any]
     steps: tuple[tuple[str, dict[str, Any]], ...] = ()
     output: dict[str, Any] = field(default_factory=dict)
     folder: Path = Path()
+    files: tuple[dict[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if "simulate" not in self.input:
@@ -62,24 +78,34 @@ class Recipe:
                     f"The recipe's [input] has the unknown entry {sorted(unknown)[0]!r}; "
                     f"it may hold {', '.join(INPUT_KEYS)}."
                 )
-        unknown = set(self.output) - {"path", "overwrite"}
+        unknown = set(self.output) - set(OUTPUT_KEYS)
         if unknown:
             raise RecipeError(
                 f"The recipe's [output] has the unknown entry {sorted(unknown)[0]!r}; "
-                "it may hold path and overwrite."
+                f"it may hold {', '.join(OUTPUT_KEYS)}."
             )
+        data: Kind | None = None
         for number, (name, parameters) in enumerate(self.steps, 1):
             step = get_step(name)
-            gives = get_step(self.steps[number - 2][0]).gives if number > 1 else step.takes
-            if gives != step.takes:
+            if data not in (None, step.takes):
                 raise RecipeError(
                     f"Step {number}, {name}, works on {KIND_NAMES[step.takes]}, but the step "
-                    f"before it gives {KIND_NAMES[gives]}."
+                    f"before it gives {KIND_NAMES[data]}."
                 )
+            if step.gives is not Table:
+                data = step.gives
+            elif data is None:
+                data = step.takes
             try:
-                check_parameters(step.function, parameters)
+                reserved = (TIME, SLAB) if step.reconstructs else (TIME,)
+                own = {k: v for k, v in parameters.items() if k not in reserved}
+                check_parameters(step.function, own)
             except ParameterError as error:
                 raise RecipeError(f"Step {number}, {name}: {error}") from error
+        if "report" in self.output and self.steps and data is not Labels:
+            raise RecipeError(
+                "A report is about labels; add steps that make labels, or leave it out of [output]."
+            )
 
     def resolve(self, path: str) -> str:
         """Return a path of the recipe as seen from here."""
@@ -98,10 +124,29 @@ class Recipe:
 
     def resolved_steps(self) -> list[tuple[str, dict[str, Any]]]:
         """Return `steps` with paths as seen from here."""
-        return [
-            (name, {k: self.resolve(v) if k == "path" else v for k, v in parameters.items()})
-            for name, parameters in self.steps
-        ]
+        result = []
+        for name, parameters in self.steps:
+            known = get_step(name).parameters
+            files = [k for k, v in parameters.items() if k in known and known[k].param.file and v]
+            result.append((name, {**parameters, **{k: self.resolve(parameters[k]) for k in files}}))
+        return result
+
+    def check_files(self, times: int | None) -> None:
+        """Raise `RecipeError` if a file that a step reads is not the one of the recipe.
+
+        Parameters
+        ----------
+        times : int, optional
+            Number of time points, each with a file of its own; None for no time series.
+        """
+        for (name, parameters), files in zip(self.resolved_steps(), self.files, strict=False):
+            for key, wanted in files.items():
+                if files_digest(get_step(name), parameters[key], times) != wanted:
+                    raise RecipeError(
+                        f"{parameters[key]} is missing, or no longer the file that {name} used; "
+                        f"bring it back, or remove {key}{_SHA256} from the recipe to use it as "
+                        "it is."
+                    )
 
 
 def read_recipe(path: str | Path) -> Recipe:
@@ -134,56 +179,140 @@ def read_recipe(path: str | Path) -> Recipe:
     for key, kind in (("input", dict), ("steps", list), ("output", dict)):
         if not isinstance(content.get(key, kind()), kind):
             raise RecipeError(f"The recipe {path}: {key} has to be a TOML table.")
-    steps = []
+    steps: list[tuple[str, dict[str, Any]]] = []
+    files: list[dict[str, str]] = []
     for number, entry in enumerate(content.get("steps", []), 1):
         if not isinstance(entry, dict) or "step" not in entry:
             raise RecipeError(f"Step {number} of {path} does not say which step it is.")
-        name = str(entry["step"])
+        name = str(entry.pop("step"))
         name = RENAMED.get(name, name) if version < SCHEMA_VERSION else name
-        steps.append((name, {k: v for k, v in entry.items() if k != "step"}))
+        entries = {k: v for k, v in entry.items() if not k.endswith(_SHA256)}
+        files.append({k.removesuffix(_SHA256): str(entry[k]) for k in entry if k not in entries})
+        for key, value in entries.items():
+            if is_content(value):
+                stored = dict(value)
+                file = path.parent / str(stored.pop("file", ""))
+                entries[key] = load(file, Content.from_dict(stored))
+        steps.append((name, entries))
     return Recipe(
-        content.get("input", {}), tuple(steps), content.get("output", {}), folder=path.parent
+        content.get("input", {}),
+        tuple(steps),
+        content.get("output", {}),
+        folder=path.parent,
+        files=tuple(files),
     )
 
 
 def write_recipe(recipe: Recipe, path: str | Path) -> None:
-    """Write a recipe as TOML; a file of that name is replaced only when all is written."""
+    """Write a recipe as TOML; a file of that name is replaced only when all is written.
+
+    Arrays and data objects are stored in the folder ``NAME.data`` beside ``NAME.toml``, a file
+    for each content.
+
+    Raises
+    ------
+    RecipeError
+        If an argument can't be stored, or is no longer at hand.
+    WriteError
+        If a file can't be written.
+    """
+    path = Path(path)
+    _require_contents(recipe.steps)
     document = tomlkit.document()
     document.add(tomlkit.comment("napari-tomo4d run recipe.toml repeats this"))
     document["schema_version"] = SCHEMA_VERSION
     document["input"] = _without_none(recipe.input)
     steps = tomlkit.aot()
-    for name, parameters in recipe.steps:
-        steps.append(tomlkit.item({"step": name, **_without_none(parameters)}))
+    folder = path.with_name(f"{path.stem}.data")
+    for number, (name, parameters) in enumerate(recipe.steps):
+        files = recipe.files[number] if number < len(recipe.files) else {}
+        entry = {"step": name, **_without_none(parameters)}
+        for key, value in parameters.items():
+            if isinstance(value, Content):
+                entry[key] = _stored(value, folder)
+        steps.append(tomlkit.item({**entry, **{k + _SHA256: v for k, v in files.items()}}))
     document["steps"] = steps
     if recipe.output:
         document["output"] = _without_none(recipe.output)
-    with replacing(Path(path)) as temporary:
+    with replacing(path) as temporary:
         temporary.write_text(tomlkit.dumps(document), encoding="utf-8")
 
 
-def recipe_from(provenance: Provenance | None, output: str | None = None) -> Recipe:
+def recipe_from(made: Any, output: str | None = None, *, report: str | None = None) -> Recipe:
     """Return the recipe that repeats how a result was made.
+
+    Parameters
+    ----------
+    made : TiltSeries, Volume, Labels, Table, TimeSeries, or Provenance
+        The result; it is refused if it was changed since. Its provenance alone will do.
+    output, report : str, optional
+        Where the result and a report about it go.
 
     Raises
     ------
     RecipeError
-        If the result does not come from a file or a simulation.
+        If the result does not come from a file or a simulation, was changed by something else
+        than a step, was finished early in a way that can't be repeated, or was made with
+        something that can't be stored.
     """
+    provenance = made if made is None or isinstance(made, Provenance) else provenance_of(made)
     chain = [] if provenance is None else provenance.chain()
+    # a file that this program wrote tells how it was made, too, but the recipe reads the file
+    reads = [i for i, p in enumerate(chain) if p.step == "read"]
+    chain = chain[reads[-1] :] if reads else chain
     if not chain or not (chain[0].step == "read" or chain[0].step.startswith("simulate.")):
         raise RecipeError(
             "This result was not made from a file or a simulation, so no recipe can repeat it."
         )
+    for p in chain:
+        if p.unrepeatable:
+            raise RecipeError(f"This result {p.unrepeatable}, so no recipe can repeat it.")
     first = chain[0]
     given = {k: v for k, v in first.parameters.items() if v is not None}
     if first.step != "read":
         given = {"simulate": first.step.split(".", 1)[1], **given}
+    if first.time is not None:
+        given[TIME] = first.time + 1
+    steps = tuple(
+        (p.step, {**p.parameters, **({} if p.time is None else {TIME: p.time + 1})})
+        for p in chain[1:]
+    )
+    _require_contents(steps)
+    outputs = {"path": output, "report": report}
     return Recipe(
         given,
-        tuple((p.step, dict(p.parameters)) for p in chain[1:]),
-        {} if output is None else {"path": output},
+        steps,
+        {k: v for k, v in outputs.items() if v is not None},
+        files=tuple(dict(p.files) for p in chain[1:]),
     )
+
+
+def _require_contents(steps: Iterable[tuple[str, dict[str, Any]]]) -> None:
+    """Raise `RecipeError` for an argument that can't be stored beside the recipe."""
+    for name, parameters in steps:
+        for key, value in parameters.items():
+            if not isinstance(value, Content):
+                continue
+            if value.why_not:
+                raise RecipeError(
+                    f"{key} of {name} holds {value.why_not}, which can't be stored beside a recipe."
+                )
+            if not value.at_hand:
+                raise RecipeError(
+                    f"{key} of {name}, a {value.kind}, is not at hand any more: files tell only "
+                    "which it was. Save the recipe in the session that made the result."
+                )
+
+
+def _stored(content: Content, folder: Path) -> dict[str, Any]:
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"{folder} can't be made: {error.strerror or error}.") from error
+    file = save(content, folder)
+    entry = tomlkit.inline_table()
+    entry.update({"file": f"{folder.name}/{file.name}", **content.to_dict()})
+    return entry
 
 
 def _without_none(table: dict[str, Any]) -> dict[str, Any]:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 
 from napari_tomo4d import io, measure, simulate
-from napari_tomo4d.data import Table, TiltSeries, Volume, is_series, times_of
+from napari_tomo4d.data import Labels, Table, TiltSeries, Volume, is_series, kind_of, like, times_of
 from napari_tomo4d.errors import MissingExtraError, RecipeError, Tomo4DError
-from napari_tomo4d.parameters import check_parameters
-from napari_tomo4d.pipeline.recipe import Recipe, read_recipe
-from napari_tomo4d.pipeline.slabs import run_in_slabs
+from napari_tomo4d.parameters import check_names, check_parameters
+from napari_tomo4d.pipeline.recipe import TIME, Recipe, read_recipe
+from napari_tomo4d.pipeline.slabs import SLAB, run_in_slabs
 from napari_tomo4d.pipeline.steps import get_step
-from napari_tomo4d.pipeline.times import as_time_series
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import collect_warnings, warn
 from napari_tomo4d.reconstruct import estimate
+from napari_tomo4d.registry import Kind, Step, for_time, time_series_of
 
 Steps = Sequence[tuple[str, dict[str, Any]]]
+
+_PAIRS = "measure.measure_pairs"
 
 
 def run_step(
@@ -43,42 +47,18 @@ def run_step(
     -------
     What the step gives; a TimeSeries for a TimeSeries.
     """
-    step = get_step(name)
-    given = check_parameters(step.function, parameters)
-    progress = progress or Progress()
-    takes_progress = "progress" in inspect.signature(step.function).parameters
-
-    def run_one(one: Any, part: Progress, parameters: dict[str, Any] = given) -> Any:
-        extra = {"progress": part} if takes_progress else {}
-        return step.function(one, **parameters, **extra)
-
-    if step.together or not is_series(item):
-        return run_one(item, progress)
-    items: list[Any] = []
-    messages: list[str] = []
-    for i, one in enumerate(item):
-        part = progress.part(i, len(item), item.label(i))
-        items.append(run_one(one, part, _at_time(given, i)))
-        progress.report(i + 1, len(item), step.title)
-        if progress.finish_requested and i + 1 < len(item):
-            # a volume of one iteration for each time to come would be no result
-            with collect_warnings() as messages:
-                warn(f"{step.title} was finished early, after {i + 1} of {len(item)} time points.")
-            item = item.first(i + 1)
-            break
-    return as_time_series(item, items, name, given, messages)
-
-
-def _at_time(parameters: dict[str, Any], time: int) -> dict[str, Any]:
-    """Return parameters with ``{time}`` in file names replaced by the number of a time, from 1."""
-    return {
-        name: value.replace("{time}", str(time + 1)) if isinstance(value, str) else value
-        for name, value in parameters.items()
-    }
+    function = get_step(name).function
+    check_names(function, parameters)
+    takes_progress = "progress" in inspect.signature(function).parameters
+    return function(item, **parameters, **({"progress": progress} if takes_progress else {}))
 
 
 def run_steps(item: Any, steps: Steps, progress: Progress | None = None) -> Any:
     """Run several steps one after the other.
+
+    A step after one that gives a table goes on with the data before it. A step is also given
+    what it wants of earlier results (see `Step.also`): the last of that kind, unless its
+    parameters say what else, or False for none.
 
     Parameters
     ----------
@@ -91,11 +71,47 @@ def run_steps(item: Any, steps: Steps, progress: Progress | None = None) -> Any:
     -------
     What the last step gives.
     """
+    return _run_chain([item], steps, progress)[-1]
+
+
+def _run_chain(before: list[Any], steps: Steps, progress: Progress | None = None) -> list[Any]:
+    """Return what was there before, and what each step gave."""
     progress = progress or Progress()
+    results = list(before)
     for i, (name, parameters) in enumerate(steps):
-        part = progress.part(i, len(steps), get_step(name).title)
-        item = run_step(name, item, parameters, part)
-    return item
+        step = get_step(name)
+        given = {n: last_of(results, kind) for n, kind in step.also.items()}
+        for key, value in parameters.items():
+            given[key] = None if key in step.also and value is False else value
+        part = progress.part(i, len(steps), step.title)
+        item = last_of(results, step.takes)
+        time = given.pop(TIME, None)
+        run = _slabs_in_memory if SLAB in given else run_step
+        result = run(name, results[-1] if item is None else item, given, part)
+        results.append(_taken(result, time, name))
+    return results
+
+
+def _taken(item: Any, time: int | None, what: str) -> Any:
+    """Return one time, counted from 1, of what a step gave, or all of it."""
+    if time is None:
+        return item
+    if not 1 <= time <= len(times_of(item)):
+        raise RecipeError(f"{what} has no time {time}; there are {len(times_of(item))}.")
+    return times_of(item)[time - 1]
+
+
+def _slabs_in_memory(name: str, item: Any, given: dict[str, Any], progress: Progress) -> Any:
+    """Repeat a reconstruction that was made in slabs, on the way to something else."""
+    with tempfile.TemporaryDirectory() as folder:
+        stored = run_in_slabs(name, item, given, f"{folder}/volume.zarr", progress=progress)
+        volumes = [dataclasses.replace(v, data=np.asarray(v.data)) for v in times_of(stored)]
+    return dataclasses.replace(like(stored, volumes), provenance=stored.provenance)
+
+
+def last_of(results: Sequence[Any], kind: Kind) -> Any:
+    """Return the last of several results that is of a kind, or None."""
+    return next((r for r in reversed(results) if kind_of(r) is kind), None)
 
 
 def run_recipe(
@@ -131,69 +147,125 @@ def run_recipe(
     """
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     progress = progress or Progress()
-    output = recipe.output.get("path")
     overwrite = bool(recipe.output.get("overwrite", False))
-    if output is not None:
-        output = recipe.resolve(output)
-        # before hours of work, not after
-        if recipe.steps and get_step(recipe.steps[-1][0]).gives is Table:
-            io.check_target(output, overwrite=overwrite, suffixes=(".csv",), advice=".csv")
-        else:
-            io.check_target(output, overwrite=overwrite)
+    output, report = _check_outputs(recipe, overwrite)
     item = _read_input(recipe)
+    recipe.check_files(len(item) if is_series(item) else None)
     steps = recipe.resolved_steps()
     if scheduler is not None:
-        result = _run_on_cluster(item, steps, scheduler, progress)
+        results = _run_on_cluster(item, steps, scheduler, progress, whole=report is not None)
     else:
         count = len(steps)
-        result = run_steps(item, steps[:-1], progress.part(0, 2)) if count > 1 else item
-        budget = _memory_for_slabs(result, steps, output, memory_gb)
+        results = [item]
+        if count > 1:
+            results = _run_chain(results, steps[:-1], progress.part(0, 2))
         rest = progress.part(1, 2) if count > 1 else progress
-        if budget is not None and output is not None:
-            name, parameters = steps[-1]
-            return run_in_slabs(
-                name,
-                result,
-                parameters,
-                output,
-                memory_bytes=budget,
-                overwrite=overwrite,
-                progress=rest,
+        if steps:
+            series = last_of(results, TiltSeries)
+            stored = _in_slabs(
+                series, steps[-1], output, memory_gb, overwrite=overwrite, progress=rest
             )
-        result = run_steps(result, steps[-1:], rest)
+            if stored is not None:
+                return stored
+        results = _run_chain(results, steps[-1:], rest)
+    result = results[-1]
     if output is not None and isinstance(result, Table):
         measure.write_table(result.frame, output, overwrite=overwrite)
     elif output is not None:
         io.write(result, output, overwrite=overwrite, progress=progress)
+    if report is not None:
+        _write_report(results, report, overwrite, progress)
     return result
 
 
-def _memory_for_slabs(
-    item: Any, steps: Steps, output: str | None, memory_gb: float | None
-) -> float | None:
+def _check_outputs(recipe: Recipe, overwrite: bool) -> tuple[str | None, str | None]:
+    """Return where result and report go, refused before hours of work and not after."""
+    output, report = (recipe.output.get(k) for k in ("path", "report"))
+    if output is not None:
+        output = recipe.resolve(output)
+        if recipe.steps and get_step(recipe.steps[-1][0]).gives is Table:
+            io.check_target(output, overwrite=overwrite, suffixes=(".csv",), advice=".csv")
+        else:
+            io.check_target(output, overwrite=overwrite)
+    if report is not None:
+        report = recipe.resolve(report)
+        io.check_target(report, overwrite=overwrite, suffixes=(".html",), advice=".html")
+    return output, report
+
+
+def _write_report(results: list[Any], path: str, overwrite: bool, progress: Progress) -> None:
+    """Write the report of the last labels, of their volumes and of pairs measured on them."""
+    labels = last_of(results, Labels)
+    if labels is None:
+        raise RecipeError("A report is about labels; this recipe reads and makes none.")
+    pairs = [r for r in results if isinstance(r, Table) and r.provenance.step == _PAIRS]  # type: ignore[union-attr]
+    given = {} if not pairs else {"section": pairs[-1].provenance.parameters["section"]}  # type: ignore[union-attr]
+    measure.write_report(
+        path,
+        labels,
+        pairs[-1].frame if pairs else None,
+        volumes=last_of(results, Volume),
+        overwrite=overwrite,
+        progress=progress,
+        **given,
+    )
+
+
+def _memory_for_slabs(item: Any, step: Step, parameters: dict[str, Any]) -> float | None:
     """Return the memory for a reconstruction in slabs, None if it need not be in slabs."""
-    if not steps or output is None or not output.endswith(".zarr"):
-        return None
-    step, parameters = get_step(steps[-1][0]), steps[-1][1]
-    if (step.takes, step.gives) != (TiltSeries, Volume):
-        return None
-    if memory_gb is not None:
-        return memory_gb * 1e9
+    assert step.cost is not None
     times = times_of(item)
     needed = estimate(
+        step.cost,
         len(times[0]),
         times[0].image_shape,
         parameters.get("thickness"),
         times[0].tilt_axis,
-        step.name.split(".")[1],
         times=len(times) if step.together else 1,
     ).memory_bytes
     free = psutil.virtual_memory().available
     return 0.5 * free if needed > 0.7 * free else None
 
 
+def _in_slabs(
+    item: Any,
+    chosen: tuple[str, dict[str, Any]],
+    output: str | None,
+    memory_gb: float | None,
+    *,
+    overwrite: bool,
+    progress: Progress,
+) -> Any:
+    """Reconstruct in slabs into the output; None if it need not or can't be in slabs."""
+    name, parameters = chosen
+    step = get_step(name)
+    if output is None or not output.endswith(".zarr") or not step.reconstructs:
+        return None
+    if TIME in parameters:
+        return None
+    memory = None if memory_gb is None else memory_gb * 1e9
+    if memory is None and SLAB not in parameters:
+        memory = _memory_for_slabs(item, step, parameters)
+        if memory is None:
+            return None
+    return run_in_slabs(
+        name,
+        item,
+        parameters,
+        output,
+        memory_bytes=memory or 0.0,
+        overwrite=overwrite,
+        progress=progress,
+    )
+
+
 def _read_input(recipe: Recipe) -> Any:
     given = recipe.resolved_input()
+    time = given.pop(TIME, None)
+    return _taken(_read(given), time, "The input")
+
+
+def _read(given: dict[str, Any]) -> Any:
     name = given.pop("simulate", None)
     if name is None:
         return io.read(**given)
@@ -203,7 +275,10 @@ def _read_input(recipe: Recipe) -> Any:
     return simulate.sintering(**given)[0]
 
 
-def _run_on_cluster(item: Any, steps: Steps, scheduler: str, progress: Progress) -> Any:
+def _run_on_cluster(
+    item: Any, steps: Steps, scheduler: str, progress: Progress, *, whole: bool
+) -> list[Any]:
+    """Run all steps, every time point as a task if that can be; return the results kept."""
     try:
         from distributed import Client, as_completed
     except ImportError as error:
@@ -216,15 +291,15 @@ def _run_on_cluster(item: Any, steps: Steps, scheduler: str, progress: Progress)
         raise Tomo4DError(
             f"There is no Dask scheduler at {scheduler}; start one or check the address."
         ) from error
-    together = any(get_step(name).together for name, _ in steps)
+    together = whole or any(get_step(name).together or TIME in p for name, p in steps)
     items = [item] if together else list(times_of(item))
     with client:
         # scattered first: a task graph is no place for images
         futures = [
             client.submit(
-                run_steps,
-                client.scatter(one),
-                list(steps) if together else [(n, _at_time(p, i)) for n, p in steps],
+                _run_chain if together else run_steps,
+                client.scatter([one] if together else one),
+                list(steps) if together else [(n, for_time(p, i)) for n, p in steps],
                 pure=False,
             )
             for i, one in enumerate(items)
@@ -237,10 +312,11 @@ def _run_on_cluster(item: Any, steps: Steps, scheduler: str, progress: Progress)
             client.cancel(futures)
             raise
     if len(results) == 1 and items[0] is item:
-        return results[0]
+        return results[0] if together else [results[0]]
     # the chain of steps, told once for the whole series as a local run tells it
     result = item
     for name, parameters in steps:
-        given = check_parameters(get_step(name).function, parameters)
-        result = as_time_series(result, results, name, given)
-    return result
+        step = get_step(name)
+        given = check_parameters(step.function, parameters)
+        result = time_series_of(step, result, results, given)
+    return [result]

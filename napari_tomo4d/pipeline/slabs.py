@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from napari_tomo4d import io
-from napari_tomo4d.data import TiltSeries, TimeSeries, Volume, is_series, times_of
+from napari_tomo4d.data import TiltSeries, TimeSeries, Volume, times_of
 from napari_tomo4d.errors import NotEnoughMemoryError, RecipeError
 from napari_tomo4d.io.slab_store import CHUNK, read_lazily
 from napari_tomo4d.parameters import check_parameters
 from napari_tomo4d.pipeline.steps import get_step
-from napari_tomo4d.pipeline.times import as_time_series
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.reconstruct import estimate, fullest_slices, halo_of, slices_of
+from napari_tomo4d.provenance import Provenance, software_version
+from napari_tomo4d.reconstruct import estimate, fullest_slices, slices_of
+from napari_tomo4d.registry import Cost, Step, as_told, time_series_of
+from napari_tomo4d.seals import fingerprint, provenance_of, stamped
+
+SLAB = "slab_slices"
+"""Entry of a reconstruction in provenance and recipe: how many slices were made at a time."""
 
 
 def run_in_slabs(
@@ -25,7 +31,7 @@ def run_in_slabs(
     parameters: dict[str, Any],
     path: str | Path,
     *,
-    memory_bytes: float,
+    memory_bytes: float = 0.0,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Any:
@@ -38,11 +44,12 @@ def run_in_slabs(
     item : TiltSeries or TimeSeries
     parameters : dict
         The step's parameters. What the step would choose from the images is chosen once, for
-        all slabs alike.
+        all slabs alike. ``slab_slices`` says how many slices a slab has.
     path : str or Path
         OME-Zarr folder to write.
     memory_bytes : float
-        Memory that the reconstruction may take, beside the images of a slab.
+        Memory that the reconstruction may take, beside the images of a slab: decides the
+        number of slices if `parameters` don't.
     overwrite : bool
     progress : Progress, optional
         If asked to finish, the slab at hand ends, and those to come take as many iterations.
@@ -50,7 +57,8 @@ def run_in_slabs(
     Returns
     -------
     Volume or TimeSeries of Volume
-        As stored, voxels to be read when they are used.
+        As stored, voxels to be read when they are used. The provenance tells the number of
+        slices, which methods that couple slices depend on a little.
 
     Raises
     ------
@@ -58,69 +66,119 @@ def run_in_slabs(
         If not even a few slices fit.
     """
     step = get_step(name)
-    if (step.takes, step.gives) != (TiltSeries, Volume):
+    if step.cost is None:
         raise RecipeError(f"{name} does not make volumes of tilt series.")
-    given = check_parameters(step.function, parameters)
+    given = dict(parameters)
+    slab_slices = given.pop(SLAB, None)
+    given = check_parameters(step.function, given)
     progress = progress or Progress()
-    times = item if is_series(item) else None
+    times = item if isinstance(item, TimeSeries) else None
     series = list(times_of(item))
     groups = [series] if step.together else [[one] for one in series]
+    if slab_slices is None:
+        slab_slices = min(_slab_size(step.cost, g, given, memory_bytes) for g in groups)
     n_y, n_x = series[0].image_shape
     depth = given.get("thickness") or (n_x if series[0].tilt_axis == "y" else n_y)
+    told = {**{n: as_told(v) for n, v in given.items() if v is not None}, SLAB: slab_slices}
     volumes: list[Volume] = []
     count = None if times is None else len(series)
     with io.slab_store(path, (depth, n_y, n_x), count, overwrite=overwrite) as store:
         for k, group in enumerate(groups):
-            part = progress.part(k, len(groups), item.label(k) if len(groups) > 1 else "")  # type: ignore[union-attr]
-            volumes += _run_group(name, group, times, given, store, k, memory_bytes, part)
-        described = None if times is None else as_time_series(times, volumes, name, given)
+            label = times.label(k) if times is not None and len(groups) > 1 else ""
+            run = _Run(step, group, times, given, told, slab_slices)
+            volumes += run.into(store, k, progress.part(k, len(groups), label))
+        described = None
+        if times is not None:
+            finished = any(v.provenance.unrepeatable for v in volumes)  # type: ignore[union-attr]
+            described = time_series_of(step, times, volumes, told, finished=finished)
         store.describe(volumes, described)
-    return read_lazily(path)
+    stored = read_lazily(path)
+    # what was written is told here with all it was made with, arrays too
+    items = [
+        stamped(one, made.provenance)
+        for one, made in zip(times_of(stored), volumes, strict=True)
+        if made.provenance is not None
+    ]
+    if described is None:
+        return items[0]
+    result = dataclasses.replace(stored, series=items)
+    made = described.provenance
+    return (
+        result
+        if made is None
+        else dataclasses.replace(
+            result, provenance=dataclasses.replace(made, seals=(fingerprint(result),))
+        )
+    )
 
 
-def _run_group(
-    name: str,
-    group: list[TiltSeries],
-    times: TimeSeries[TiltSeries] | None,
-    given: dict[str, Any],
-    store: io.SlabStore,
-    first: int,
-    memory_bytes: float,
-    progress: Progress,
-) -> list[Volume]:
-    """Reconstruct what belongs together; return volumes whose voxels are of the last slab."""
-    step, method = get_step(name), name.split(".")[1]
-    along = 0 if group[0].tilt_axis == "y" else 1
-    n_slices, halo = group[0].image_shape[along], halo_of(method)
-    thickness = _slab_size(method, group, given, memory_bytes, halo)
-    chosen, notes = _choices(name, group, times, given, progress)
-    given = given | chosen
-    volumes: list[Volume] = []
-    curves: list[list[np.ndarray]] = []
-    norms = []
-    starts = range(0, n_slices, thickness)
-    for i, start in enumerate(starts):
-        stop = min(start + thickness, n_slices)
-        low, high = max(0, start - halo), min(n_slices, stop + halo)
-        slabs = [slices_of(one, low, high) for one in group]
-        part = _Slab(progress, i, len(starts))
-        volumes = _call(step.function, slabs, times, given, part)
+@dataclass(frozen=True)
+class _Run:
+    """The reconstruction of what belongs together: one time, or all."""
+
+    step: Step
+    group: list[TiltSeries]
+    times: TimeSeries[TiltSeries] | None
+    given: dict[str, Any]
+    told: dict[str, Any]
+    slab_slices: int
+
+    def into(self, store: io.SlabStore, first: int, progress: Progress) -> list[Volume]:
+        """Write all slabs; return volumes whose voxels are those of the last one."""
+        step, group = self.step, self.group
+        assert step.cost is not None
+        along = 0 if group[0].tilt_axis == "y" else 1
+        n_slices, halo = group[0].image_shape[along], step.cost.halo
+        chosen, notes = self._choices(progress)
+        given = self.given | chosen
+        volumes: list[Volume] = []
+        curves: list[list[np.ndarray]] = []
+        norms, said, finished_in = [], list[str](), []
+        starts = range(0, n_slices, self.slab_slices)
+        for i, start in enumerate(starts):
+            stop = min(start + self.slab_slices, n_slices)
+            low, high = max(0, start - halo), min(n_slices, stop + halo)
+            slabs = [slices_of(one, low, high) for one in group]
+            part = _Slab(progress, i, len(starts))
+            volumes = _call(step.function, slabs, self.times, given, part)
+            for t, volume in enumerate(volumes):
+                inner = [slice(None)] * 3
+                inner[along + 1] = slice(start - low, stop - low)
+                store.write(first + t, volume.data[tuple(inner)], along + 1, start)
+                said += volume.provenance.warnings  # type: ignore[union-attr]
+            curves.append([volume.residuals for volume in volumes])
+            norms.append([float(np.linalg.norm(one.load())) for one in slabs])
+            if part.finish_requested and "iterations" in given:
+                given["iterations"] = max(1, len(volumes[0].residuals))
+                finished_in.append(i)
+        told = self.told
+        if finished_in == [0] or (finished_in and len(starts) == 1):
+            told = {**told, **chosen, "iterations": given["iterations"]}
+        late = finished_in and finished_in[0] > 0
+        result = []
         for t, volume in enumerate(volumes):
-            inner = [slice(None)] * 3
-            inner[along + 1] = slice(start - low, stop - low)
-            store.write(first + t, volume.data[tuple(inner)], along + 1, start)
-        curves.append([volume.residuals for volume in volumes])
-        norms.append([float(np.linalg.norm(one.load())) for one in slabs])
-        if part.finish_requested and "iterations" in given:
-            given["iterations"] = max(1, len(volumes[0].residuals))
-    result = []
-    for t, volume in enumerate(volumes):
-        made = volume.provenance
-        if made is not None:
-            made = dataclasses.replace(made, notes=notes)
-        residuals = _together([c[t] for c in curves], [n[t] for n in norms])
-        result.append(dataclasses.replace(volume, residuals=residuals, provenance=made))
-    return result
+            whole = self.times if step.together and self.times is not None else group[t]
+            before = provenance_of(whole)
+            made = Provenance(
+                step.name,
+                told,
+                () if before is None else (before,),
+                tuple(dict.fromkeys(said)),
+                software_version(),
+                notes,
+                unrepeatable=f"was finished early in {step.name}" if late else "",
+            )
+            residuals = _together([c[t] for c in curves], [n[t] for n in norms])
+            result.append(dataclasses.replace(volume, residuals=residuals, provenance=made))
+        return result
+
+    def _choices(self, progress: Progress) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """Return what the step chooses from the fullest slices, and why."""
+        start, stop = fullest_slices(self.group[len(self.group) // 2])
+        parts = [slices_of(one, start, stop) for one in self.group]
+        volumes = _call(self.step.function, parts, self.times, self.given, progress.silent())
+        made = volumes[0].provenance
+        return dict(volumes[0].metadata.get("chosen", {})), made.notes if made else ()
 
 
 def _call(
@@ -136,28 +194,8 @@ def _call(
     return [result] if isinstance(result, Volume) else list(result)
 
 
-def _choices(
-    name: str,
-    group: list[TiltSeries],
-    times: TimeSeries[TiltSeries] | None,
-    given: dict[str, Any],
-    progress: Progress,
-) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return what the step chooses from the fullest slices, and why."""
-    middle = group[len(group) // 2]
-    start, stop = fullest_slices(middle)
-    parts = [slices_of(one, start, stop) for one in group]
-    volumes = _call(get_step(name).function, parts, times, given, progress.silent())
-    made = volumes[0].provenance
-    return dict(volumes[0].metadata.get("chosen", {})), made.notes if made else ()
-
-
 def _slab_size(
-    method: str,
-    group: list[TiltSeries],
-    given: dict[str, Any],
-    memory_bytes: float,
-    halo: int,
+    cost: Cost, group: list[TiltSeries], given: dict[str, Any], memory_bytes: float
 ) -> int:
     """Return how many slices fit, whole chunks if it can be."""
     one = group[0]
@@ -165,15 +203,15 @@ def _slab_size(
     across = n_x if one.tilt_axis == "y" else n_y
     # a slice more costs the same wherever it is
     shape = (1, across) if one.tilt_axis == "y" else (across, 1)
-    cost = estimate(
+    needed = estimate(
+        cost,
         max(map(len, group)),
         shape,
         given.get("thickness") or across,
         one.tilt_axis,
-        method,
         times=len(group),
     ).memory_bytes
-    fit = int(memory_bytes / cost) - 2 * halo
+    fit = int(memory_bytes / needed) - 2 * cost.halo
     if fit < 1:
         raise NotEnoughMemoryError(
             f"Not even one slice of {across} pixels fits into {memory_bytes / 1e9:.1f} GB; allow "

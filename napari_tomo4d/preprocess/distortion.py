@@ -207,7 +207,9 @@ def nonrigid_from_orthogonal(
 )
 def correct_distortion(
     series: TiltSeries,
-    path: Annotated[str, Param("File with the correction map of this scan setting (.npz).")],
+    path: Annotated[
+        str, Param("File with the correction map of this scan setting (.npz).", file=True)
+    ],
     *,
     progress: Progress | None = None,
 ) -> TiltSeries:

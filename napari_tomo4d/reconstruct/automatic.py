@@ -11,8 +11,9 @@ from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note
-from napari_tomo4d.reconstruct.parameters import fullest_slices, slices_of
-from napari_tomo4d.reconstruct.problem import Conditions, Problem
+from napari_tomo4d.reconstruct.geometry import fullest_slices, slices_of
+from napari_tomo4d.reconstruct.options import Conditions
+from napari_tomo4d.reconstruct.problem import Problem
 from napari_tomo4d.reconstruct.variational import primal_dual, scale_of, steps_of
 
 _RANGES = 50
@@ -35,7 +36,6 @@ def choose_weight(
     conditions: Sequence[Conditions],
     scale: float,
     temporal: Sequence[float] = (),
-    progress: Progress | None = None,
 ) -> float:
     """Return the weight of total variation, and note why.
 
@@ -51,9 +51,8 @@ def choose_weight(
         Density that the weight is relative to.
     temporal : sequence of float
         As in `primal_dual`.
-    progress : Progress, optional
     """
-    progress = progress or Progress()
+    progress = conditions[-1].progress or Progress()
     start, stop = fullest_slices(times[len(times) // 2])
     parts = [slices_of(series, start, stop) for series in times]
 
@@ -62,10 +61,9 @@ def choose_weight(
         problems = [
             Problem(
                 part,
-                "TV",
-                condition,
+                "reconstruct.tv",
+                condition.for_trial(),
                 held_out=tilts_to_hold_out(part.angles_deg) if leave_out else None,
-                progress=progress.silent(),
             )
             for part, condition in zip(parts, conditions, strict=True)
         ]
@@ -128,7 +126,6 @@ def choose_iterations(
     series: TiltSeries,
     solve: Callable[[Problem, int], None],
     conditions: Conditions,
-    progress: Progress | None = None,
 ) -> int:
     """Return after how many iterations tilts that were left out are predicted best.
 
@@ -138,17 +135,15 @@ def choose_iterations(
     solve : callable
         Runs so many iterations on a problem.
     conditions : Conditions
-    progress : Progress, optional
     """
-    progress = progress or Progress()
+    progress = conditions.progress or Progress()
     progress.report(0, 1, "Choosing the number of iterations")
     held_out = tilts_to_hold_out(series.angles_deg)
     problem = Problem(
         slices_of(series, *fullest_slices(series)),
-        "SIRT",
-        conditions,
+        "reconstruct.sirt",
+        conditions.for_trial(),
         held_out=held_out,
-        progress=progress.silent(),
     )
     solve(problem, _HIGHEST_ITERATIONS)
     best = int(np.argmin(problem.held_out_residuals)) + 1
@@ -173,7 +168,7 @@ def tilts_to_hold_out(angles_deg: np.ndarray) -> np.ndarray:
 def density_scale(series: TiltSeries, conditions: Conditions) -> float:
     """Return the highest density that one iteration of SIRT reaches in the fullest slices."""
     part = slices_of(series, *fullest_slices(series))
-    return scale_of(Problem(part, "SIRT", conditions))
+    return scale_of(Problem(part, "reconstruct.sirt", conditions.for_trial()))
 
 
 def noise_level(series: TiltSeries) -> float:
@@ -215,7 +210,8 @@ def noise_slope(series: TiltSeries, conditions: Conditions, noise: float, seed: 
     seed : int
         Of the noise that is sent through the operator, for the fullest slices.
     """
-    problem = Problem(slices_of(series, *fullest_slices(series)), "SIRT", conditions)
+    part = slices_of(series, *fullest_slices(series))
+    problem = Problem(part, "reconstruct.sirt", conditions.for_trial())
     generator = np.random.default_rng(seed)
     shape = problem.projector.images_shape
     sample = generator.standard_normal(shape, dtype=np.float32) * np.float32(noise)

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Unpack
 
 import numpy as np
 from numba import njit
 
 from napari_tomo4d.data import TiltSeries, Volume
 from napari_tomo4d.parameters import Param
-from napari_tomo4d.progress import Progress
 from napari_tomo4d.reconstruct.automatic import choose_iterations
+from napari_tomo4d.reconstruct.options import Conditions, IterativeOptions
 from napari_tomo4d.reconstruct.parameters import (
-    AxisShift,
     ChosenIterations,
     Maximum,
-    MinImprovement,
-    Thickness,
 )
-from napari_tomo4d.reconstruct.problem import Conditions, Part, Problem, Support
+from napari_tomo4d.reconstruct.problem import Part, Problem
 from napari_tomo4d.registry import Cost, step
 
 
@@ -29,11 +25,11 @@ from napari_tomo4d.registry import Cost, step
     takes=TiltSeries,
     gives=Volume,
     cost=Cost(volumes=5, images=6, passes=2.5),
+    options=Conditions,
 )
 def cgls(
     series: TiltSeries,
     iterations: ChosenIterations = 15,
-    thickness: Thickness = None,
     non_negative: Annotated[
         bool,
         Param(
@@ -41,14 +37,8 @@ def cgls(
             label="Non-negative",
         ),
     ] = False,
-    axis_shift_px: AxisShift = 0.0,
     maximum: Maximum = None,
-    min_improvement: MinImprovement = 0.0,
-    *,
-    initial: Volume | None = None,
-    support: Support | None = None,
-    tilt_weights: Sequence[float] | np.ndarray | None = None,
-    progress: Progress | None = None,
+    **options: Unpack[IterativeOptions],
 ) -> Volume:
     """Reconstruct by conjugate gradients: the fewest iterations, stop early against noise.
 
@@ -58,10 +48,11 @@ def cgls(
         Aligned, one image per tilt.
     iterations : int, optional
         Number of iterations; chosen by cross-validation if None.
-    thickness, non_negative, axis_shift_px, maximum, min_improvement
-        As in `sirt`.
-    initial, support, tilt_weights, progress
-        As in `sirt`.
+    non_negative : bool
+    maximum : float, optional
+        Limits of the density.
+    **options
+        As in `IterativeOptions`.
 
     Returns
     -------
@@ -74,14 +65,12 @@ def cgls(
     limits, voxels that a step would push beyond them rest, and the direction forgets its past
     as far as they do (Polak & Ribiere's formula).
     """
-    conditions = Conditions(thickness, axis_shift_px, non_negative, maximum, tilt_weights)
+    conditions = Conditions(**options, non_negative=non_negative, maximum=maximum)
     if iterations is None:
-        iterations = choose_iterations(series, _solve, conditions, progress)
-    problem = Problem(
-        series, "CGLS", conditions, initial=initial, support=support, progress=progress
-    )
+        iterations = choose_iterations(series, _solve, conditions)
+    problem = Problem(series, "reconstruct.cgls", conditions)
     problem.chosen = {"iterations": iterations}
-    _solve(problem, iterations, min_improvement)
+    _solve(problem, iterations, conditions.min_improvement)
     return problem.result()
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Unpack
 
 import numpy as np
 from scipy import ndimage
@@ -12,17 +12,14 @@ from skimage.filters import threshold_multiotsu
 from napari_tomo4d.data import TiltSeries, Volume
 from napari_tomo4d.errors import ParameterError
 from napari_tomo4d.parameters import Param
-from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note
 from napari_tomo4d.reconstruct.automatic import noise_level, noise_slope
+from napari_tomo4d.reconstruct.options import Conditions, IterativeOptions
 from napari_tomo4d.reconstruct.parameters import (
-    AxisShift,
     Iterations,
-    MinImprovement,
     Seed,
-    Thickness,
 )
-from napari_tomo4d.reconstruct.problem import Conditions, Part, Problem, Support
+from napari_tomo4d.reconstruct.problem import Part, Problem
 from napari_tomo4d.reconstruct.variational import primal_dual
 from napari_tomo4d.registry import Cost, step
 
@@ -36,6 +33,7 @@ _INNER_ITERATIONS = 10
     takes=TiltSeries,
     gives=Volume,
     cost=Cost(volumes=7, images=6, passes=40, halo=8),
+    options=Conditions,
 )
 def dart(
     series: TiltSeries,
@@ -69,16 +67,10 @@ def dart(
             advanced=True,
         ),
     ] = None,
-    thickness: Thickness = None,
-    axis_shift_px: AxisShift = 0.0,
-    min_improvement: MinImprovement = 0.0,
     seed: Seed = 0,
     *,
-    initial: Volume | None = None,
-    support: Support | None = None,
-    tilt_weights: Sequence[float] | np.ndarray | None = None,
     noise: float | None = None,
-    progress: Progress | None = None,
+    **options: Unpack[IterativeOptions],
 ) -> Volume:
     """Reconstruct particles of one or a few known densities, each voxel having one of them.
 
@@ -94,14 +86,13 @@ def dart(
         Number to find.
     free_fraction, smoothing : float
         Between 0 and 1; `smoothing` follows from the noise if None.
-    thickness, axis_shift_px, min_improvement
-        As in `sirt`.
     seed : int
         Of the choice of free voxels.
-    initial, support, tilt_weights, progress
-        As in `sirt`; without `initial`, it starts from a volume of little total variation.
     noise : float, optional
-        Standard deviation of the images' noise, for that; found from the images if None.
+        Standard deviation of the images' noise; found from the images if None.
+    **options
+        As in `IterativeOptions`; without `initial`, it starts from a volume of little total
+        variation.
 
     Returns
     -------
@@ -116,10 +107,8 @@ def dart(
     """
     if any(b <= a for a, b in zip((0.0, *densities), densities, strict=False)):
         raise ParameterError("densities have to be above 0 and increase.")
-    conditions = Conditions(thickness, axis_shift_px, True, None, tilt_weights)
-    problem = Problem(
-        series, "DART", conditions, initial=initial, support=support, progress=progress
-    )
+    conditions = Conditions(**options)
+    problem = Problem(series, "reconstruct.dart", conditions)
     generator = np.random.default_rng(seed)
     if noise is None:
         noise = noise_level(series)
@@ -127,8 +116,10 @@ def dart(
         contrast = np.sqrt(np.mean(np.square(problem.measured)))
         smoothing = float(np.clip(noise / contrast, 0.1, 0.8))
         note(f"Free voxels take over {smoothing:.2g} of their neighbours, for the noise's sake.")
-    if initial is None:
+    if conditions.initial is None:
+        problem.starting = True
         primal_dual([problem], noise_slope(series, conditions, noise, seed), _START_ITERATIONS)
+        problem.starting = False
         problem.residuals.clear()
     if not densities:
         densities = _find_densities(problem, n_densities)
@@ -158,7 +149,7 @@ def dart(
         problem.limit(problem.volume)
         problem.project()
 
-    problem.iterate(step, iterations, min_improvement)
+    problem.iterate(step, iterations, conditions.min_improvement)
     problem.volume = split(levels[classify()])
     problem.limit(problem.volume)
     problem.project()

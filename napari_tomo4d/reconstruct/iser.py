@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
-
-import numpy as np
+from typing import Annotated, Unpack
 
 from napari_tomo4d.data import TiltSeries, Volume
 from napari_tomo4d.parameters import Param
-from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note
 from napari_tomo4d.reconstruct.automatic import noise_level, noise_slope
+from napari_tomo4d.reconstruct.options import Conditions, LimitedOptions
 from napari_tomo4d.reconstruct.parameters import (
-    AxisShift,
     Iterations,
-    Maximum,
-    MinImprovement,
-    NonNegative,
     Seed,
-    Thickness,
 )
-from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
+from napari_tomo4d.reconstruct.problem import Problem
 from napari_tomo4d.reconstruct.variational import Accelerated, variation_of
 from napari_tomo4d.registry import Cost, step
 
@@ -35,6 +27,7 @@ _INNER = 5
     takes=TiltSeries,
     gives=Volume,
     cost=Cost(volumes=10, images=6, passes=12, halo=8),
+    options=Conditions,
 )
 def iser(
     series: TiltSeries,
@@ -55,18 +48,10 @@ def iser(
             maximum=100,
         ),
     ] = 1.0,
-    thickness: Thickness = None,
-    non_negative: NonNegative = True,
-    axis_shift_px: AxisShift = 0.0,
-    maximum: Maximum = None,
-    min_improvement: MinImprovement = 0.0,
     seed: Seed = 0,
     *,
-    initial: Volume | None = None,
-    support: Support | None = None,
-    tilt_weights: Sequence[float] | np.ndarray | None = None,
     noise: float | None = None,
-    progress: Progress | None = None,
+    **options: Unpack[LimitedOptions],
 ) -> Volume:
     """Reconstruct by reducing error, then total variation, as far as noise asks for.
 
@@ -80,14 +65,12 @@ def iser(
         How often each is reduced in an iteration.
     sensitivity : float
         1 takes for noise what white noise of the images' level would do to the volume.
-    thickness, non_negative, axis_shift_px, maximum, min_improvement
-        As in `sirt`.
     seed : int
         Of the noise by which that is measured.
-    initial, support, tilt_weights, progress
-        As in `sirt`.
     noise : float, optional
         Standard deviation of the images' noise; found from the images if None.
+    **options
+        As in `LimitedOptions`.
 
     Returns
     -------
@@ -102,10 +85,8 @@ def iser(
     standard deviations of what back-projected noise adds to a voxel, so that no weight has to
     be found.
     """
-    conditions = Conditions(thickness, axis_shift_px, non_negative, maximum, tilt_weights)
-    problem = Problem(
-        series, "ISER", conditions, initial=initial, support=support, progress=progress
-    )
+    conditions = Conditions(**options)
+    problem = Problem(series, "reconstruct.iser", conditions)
     if noise is None:
         noise = noise_level(series)
         note(f"The noise in the images was found to be {noise:.3g} per pixel.")
@@ -124,5 +105,5 @@ def iser(
             volume = variation.denoise(volume, dual, mu, _INNER, problem.limit)
         descent.commit(volume)
 
-    problem.iterate(step, iterations, min_improvement)
+    problem.iterate(step, iterations, conditions.min_improvement)
     return problem.result()

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Unpack
 
 import numpy as np
 
 from napari_tomo4d.data import TiltSeries, TimeSeries, Volume
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param
-from napari_tomo4d.progress import Progress
 from napari_tomo4d.reconstruct.automatic import choose_weight, density_scale
+from napari_tomo4d.reconstruct.options import Conditions, SharedOptions
 from napari_tomo4d.reconstruct.parameters import (
-    AxisShift,
     Iterations,
     Maximum,
     MinImprovement,
     NonNegative,
-    Thickness,
 )
-from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
+from napari_tomo4d.reconstruct.problem import Problem
 from napari_tomo4d.reconstruct.tv import ChooseWeight, Weight
 from napari_tomo4d.reconstruct.variational import primal_dual
 from napari_tomo4d.registry import Cost, step
@@ -33,6 +31,7 @@ from napari_tomo4d.registry import Cost, step
     gives=Volume,
     together=True,
     cost=Cost(volumes=7, images=7, passes=3.7, halo=8),
+    options=Conditions,
 )
 def joint_4d(
     experiment: TimeSeries[TiltSeries],
@@ -49,18 +48,15 @@ def joint_4d(
             step=0.1,
         ),
     ] = 0.5,
-    thickness: Thickness = None,
     non_negative: NonNegative = True,
-    axis_shift_px: AxisShift = 0.0,
     choose_weight_by: ChooseWeight = "cross-validation",
     maximum: Maximum = None,
     min_improvement: MinImprovement = 0.0,
     *,
     initial: Sequence[Volume] | None = None,
-    support: Support | None = None,
     tilt_weights: Sequence[Sequence[float]] | None = None,
     scale: float | None = None,
-    progress: Progress | None = None,
+    **options: Unpack[SharedOptions],
 ) -> TimeSeries[Volume]:
     """Reconstruct all time points together: little variation in space, few changes in time.
 
@@ -75,17 +71,16 @@ def joint_4d(
     temporal : float
         Weight of changes between neighbouring times, relative to `weight` and for the median
         interval; longer intervals may change more.
-    thickness, non_negative, axis_shift_px, choose_weight_by, maximum, min_improvement
+    non_negative, choose_weight_by, maximum, min_improvement
         As in `tv`.
     initial : sequence of Volume, optional
         Volumes to start from, one for each time.
-    support : Volume, Labels or array (z, y, x), optional
-        Common to all times.
     tilt_weights : sequence of sequences of float, optional
         One for each time, as in `sirt`.
     scale : float, optional
         As in `tv`.
-    progress : Progress, optional
+    **options
+        As in `SharedOptions`; `support` is common to all times.
 
     Returns
     -------
@@ -100,15 +95,15 @@ def joint_4d(
     """
     if isinstance(experiment, TiltSeries):
         experiment = TimeSeries([experiment], name=experiment.name)
-    progress = progress or Progress()
     _check(experiment, initial, tilt_weights)
     conditions = [
         Conditions(
-            thickness,
-            axis_shift_px,
-            non_negative,
-            maximum,
-            None if tilt_weights is None else tilt_weights[i],
+            **options,
+            non_negative=non_negative,
+            maximum=maximum,
+            min_improvement=min_improvement,
+            initial=None if initial is None else initial[i],
+            tilt_weights=None if tilt_weights is None else tilt_weights[i],
         )
         for i in range(len(experiment))
     ]
@@ -118,17 +113,9 @@ def joint_4d(
             np.mean([density_scale(s, c) for s, c in zip(experiment, conditions, strict=True)])
         )
     if weight is None:
-        weight = choose_weight(experiment, choose_weight_by, conditions, scale, intervals, progress)
+        weight = choose_weight(experiment, choose_weight_by, conditions, scale, intervals)
     problems = [
-        Problem(
-            series,
-            "Joint 4D",
-            conditions[i],
-            initial=None if initial is None else initial[i],
-            support=support,
-            times=len(experiment),
-            progress=progress,
-        )
+        Problem(series, "reconstruct.joint_4d", conditions[i], times=len(experiment))
         for i, series in enumerate(experiment)
     ]
     problems[0].chosen = {"weight": weight, "scale": scale}

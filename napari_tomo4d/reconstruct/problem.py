@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from napari_tomo4d.data import Labels, TiltSeries, Volume
+from napari_tomo4d.data import TiltSeries, Volume
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.immutable import frozen
 from napari_tomo4d.progress import Progress, Snapshot
-from napari_tomo4d.provenance import warn
-from napari_tomo4d.reconstruct.parameters import make_projector, require_memory_for
+from napari_tomo4d.provenance import cut_short, used, warn
+from napari_tomo4d.reconstruct.cost import require_memory_for
+from napari_tomo4d.reconstruct.geometry import make_projector
+from napari_tomo4d.reconstruct.options import Conditions, Support
 from napari_tomo4d.reconstruct.projector import Projector
-
-Support = Volume | Labels | np.ndarray
+from napari_tomo4d.registry import get_step
 
 Part = tuple[int, slice]
 """Index of some rows of one block of a volume or of images."""
@@ -27,29 +27,6 @@ _PART = 1 << 20
 
 _PATIENCE = 10
 """Iterations without a better prediction of tilts left out, after which a test ends."""
-
-
-@dataclass(frozen=True, eq=False)
-class Conditions:
-    """What a reconstruction has to keep to, whatever its method.
-
-    Parameters
-    ----------
-    thickness, axis_shift_px
-        As in `make_projector`.
-    non_negative : bool
-        Density can't be below zero.
-    maximum : float, optional
-        Density can't be above.
-    tilt_weights : sequence of float, optional
-        How much each tilt counts; a tilt of weight 0 is left out.
-    """
-
-    thickness: int | None = None
-    axis_shift_px: float = 0.0
-    non_negative: bool = False
-    maximum: float | None = None
-    tilt_weights: Sequence[float] | np.ndarray | None = None
 
 
 class Problem:
@@ -62,38 +39,30 @@ class Problem:
     ----------
     series : TiltSeries
         Aligned, one image per tilt.
-    method : str
-        Name of the method, for messages and for the result.
+    step : str
+        Name of the method's step, whose cost and short title are used.
     conditions : Conditions
-    initial : Volume, optional
-        Volume to start from; zero if None.
-    support : Volume, Labels or array (z, y, x), optional
-        Density is zero where this is zero.
     held_out : bool array (tilt,), optional
         Tilts that are left out and predicted, to see when the volume begins to fit noise.
     times : int
         Number of such problems that share the memory.
-    progress : Progress, optional
     """
 
     def __init__(
         self,
         series: TiltSeries,
-        method: str,
+        step: str,
         conditions: Conditions,
         *,
-        initial: Volume | None = None,
-        support: Support | None = None,
         held_out: np.ndarray | None = None,
         times: int = 1,
-        progress: Progress | None = None,
     ) -> None:
-        self.series, self.method = series, method
-        self.progress = progress or Progress()
+        self.series, self.step = series, get_step(step)
+        self.progress = conditions.progress or Progress()
         self.projector = projector = make_projector(
             series, conditions.thickness, conditions.axis_shift_px
         )
-        require_memory_for(projector, method, times)
+        require_memory_for(projector, self.step, times)
         projector.layout.check = self.progress.check
         non_negative, maximum = conditions.non_negative, conditions.maximum
         self.low = 0.0 if non_negative else None
@@ -108,6 +77,8 @@ class Problem:
         self.residuals: list[float] = []
         self.chosen: dict[str, Any] = {}
         """What the method chose by itself, as its keyword arguments."""
+        self.starting = False
+        """Whether these are not yet the iterations that a person asked for."""
         self._kept = self.tilt_weights > 0
         self._norm = np.sqrt(self._sum_of_squares(self.measured, self._kept))
         if self._norm == 0:
@@ -120,6 +91,7 @@ class Problem:
                 "Most of the images' signal is below zero, which a non-negative volume can't "
                 "explain; subtract the background first."
             )
+        support, initial = conditions.support, conditions.initial
         self._inside = None if support is None else self._support_blocks(support)
         self.used = None if self._inside is None else [m.max(axis=2) for m in self._inside]
         self.projected = projector.new_images()
@@ -340,7 +312,7 @@ class Problem:
             frozen(self.projector.volume_from_blocks(self.volume)),
             series.pixel_size_nm,
             np.array(self.residuals),
-            name=f"{series.name} {self.method}",
+            name=f"{series.name} {self.step.short}",
             metadata=metadata,
         )
 
@@ -403,10 +375,16 @@ def iterate(
         last.progress.report(
             i + 1,
             iterations,
-            f"{last.method}: iteration {i + 1} of {iterations}, residual {mean:.4f}",
+            f"{last.step.short}: iteration {i + 1} of {iterations}, residual {mean:.4f}",
             preview=last.snapshot,
         )
         if last.progress.finish_requested:
+            if last.starting:
+                cut_short()
+            else:
+                # the same again, and no further
+                chosen = {k: v for p in problems for k, v in p.chosen.items()}
+                used(**{**chosen, "iterations": i + 1})
             return
         if min_improvement > 0 and i > 0:
             before = float(np.mean([p.residuals[-2] for p in problems]))

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Unpack
 
 import numpy as np
 
 from napari_tomo4d.data import TiltSeries, Volume
 from napari_tomo4d.parameters import Param
-from napari_tomo4d.progress import Progress
 from napari_tomo4d.reconstruct.automatic import choose_iterations
+from napari_tomo4d.reconstruct.options import Conditions, LimitedOptions
 from napari_tomo4d.reconstruct.parameters import (
-    AxisShift,
     ChosenIterations,
-    Maximum,
-    MinImprovement,
-    NonNegative,
     Relaxation,
     Seed,
-    Thickness,
 )
-from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
+from napari_tomo4d.reconstruct.problem import Problem
 from napari_tomo4d.registry import Cost, step
 
 
@@ -31,21 +25,13 @@ from napari_tomo4d.registry import Cost, step
     takes=TiltSeries,
     gives=Volume,
     cost=Cost(volumes=2, images=4, passes=2),
+    options=Conditions,
 )
 def sirt(
     series: TiltSeries,
     iterations: ChosenIterations = 50,
-    thickness: Thickness = None,
-    non_negative: NonNegative = True,
-    axis_shift_px: AxisShift = 0.0,
     relaxation: Relaxation = 1.0,
-    maximum: Maximum = None,
-    min_improvement: MinImprovement = 0.0,
-    *,
-    initial: Volume | None = None,
-    support: Support | None = None,
-    tilt_weights: Sequence[float] | np.ndarray | None = None,
-    progress: Progress | None = None,
+    **options: Unpack[LimitedOptions],
 ) -> Volume:
     """Reconstruct by SIRT: every iteration spreads the projection error over its rays.
 
@@ -55,26 +41,10 @@ def sirt(
         Aligned, one image per tilt.
     iterations : int, optional
         Number of iterations; chosen by cross-validation if None.
-    thickness : int, optional
-        Volume size along the beam in pixels; the width of the images if None.
-    non_negative : bool
-        Set negative density to zero after each iteration.
-    axis_shift_px : float
-        Added to the series' own axis position.
     relaxation : float
         Between 0 and 2.
-    maximum : float, optional
-        Upper limit of density.
-    min_improvement : float
-        Stop rule on the decrease of the relative residual per iteration.
-    initial : Volume, optional
-        Start from this volume instead of zero; same shape as the result.
-    support : Volume, Labels or array (z, y, x), optional
-        Density is zero where this is zero; that part is not computed.
-    tilt_weights : sequence of float, optional
-        How much each tilt counts.
-    progress : Progress, optional
-        May be asked to cancel, or to finish now with the volume so far.
+    **options
+        As in `LimitedOptions`.
 
     Returns
     -------
@@ -87,7 +57,7 @@ def sirt(
     ``v <- v + r C A^T R (b - A v)`` with R and C the inverse row and column sums of A
     (Gregor & Benson 2008, IEEE Trans. Med. Imaging 27, 918).
     """
-    conditions = Conditions(thickness, axis_shift_px, non_negative, maximum, tilt_weights)
+    conditions = Conditions(**options)
 
     def solve(problem: Problem, count: int, stop: float = 0.0) -> None:
         errors = problem.new_images()
@@ -101,12 +71,10 @@ def sirt(
         problem.iterate(step, count, stop)
 
     if iterations is None:
-        iterations = choose_iterations(series, solve, conditions, progress)
-    problem = Problem(
-        series, "SIRT", conditions, initial=initial, support=support, progress=progress
-    )
+        iterations = choose_iterations(series, solve, conditions)
+    problem = Problem(series, "reconstruct.sirt", conditions)
     problem.chosen = {"iterations": iterations}
-    solve(problem, iterations, min_improvement)
+    solve(problem, iterations, conditions.min_improvement)
     return problem.result()
 
 
@@ -116,6 +84,7 @@ def sirt(
     takes=TiltSeries,
     gives=Volume,
     cost=Cost(volumes=2, images=5, passes=3.2),
+    options=Conditions,
 )
 def os_sart(
     series: TiltSeries,
@@ -128,18 +97,9 @@ def os_sart(
             maximum=1000,
         ),
     ] = 8,
-    thickness: Thickness = None,
-    non_negative: NonNegative = True,
-    axis_shift_px: AxisShift = 0.0,
     relaxation: Relaxation = 0.5,
-    maximum: Maximum = None,
-    min_improvement: MinImprovement = 0.0,
     seed: Seed = 0,
-    *,
-    initial: Volume | None = None,
-    support: Support | None = None,
-    tilt_weights: Sequence[float] | np.ndarray | None = None,
-    progress: Progress | None = None,
+    **options: Unpack[LimitedOptions],
 ) -> Volume:
     """Reconstruct by SART with ordered subsets: SIRT for a few tilts at a time.
 
@@ -151,12 +111,12 @@ def os_sart(
         Number of times that all tilts are used; chosen by cross-validation if None.
     subsets : int
         As many as tilts for SART, 1 for SIRT.
-    thickness, non_negative, axis_shift_px, relaxation, maximum, min_improvement
-        As in `sirt`.
+    relaxation : float
+        Between 0 and 2.
     seed : int
         Of the order in which subsets take their turns.
-    initial, support, tilt_weights, progress
-        As in `sirt`.
+    **options
+        As in `LimitedOptions`.
 
     Returns
     -------
@@ -168,7 +128,7 @@ def os_sart(
     Andersen & Kak 1984, Ultrason. Imaging 6, 81; Wang & Jiang 2004, J. X-Ray Sci. Technol.
     12, 169. A subset holds every `subsets`-th tilt in the order of angles.
     """
-    conditions = Conditions(thickness, axis_shift_px, non_negative, maximum, tilt_weights)
+    conditions = Conditions(**options)
 
     def solve(problem: Problem, count: int, stop: float = 0.0) -> None:
         generator = np.random.default_rng(seed)
@@ -184,10 +144,8 @@ def os_sart(
         problem.iterate(step, count, stop)
 
     if iterations is None:
-        iterations = choose_iterations(series, solve, conditions, progress)
-    problem = Problem(
-        series, "OS-SART", conditions, initial=initial, support=support, progress=progress
-    )
+        iterations = choose_iterations(series, solve, conditions)
+    problem = Problem(series, "reconstruct.os_sart", conditions)
     problem.chosen = {"iterations": iterations}
-    solve(problem, iterations, min_improvement)
+    solve(problem, iterations, conditions.min_improvement)
     return problem.result()

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
-
-import numpy as np
+from typing import Annotated, Unpack
 
 from napari_tomo4d.data import TiltSeries, Volume
 from napari_tomo4d.parameters import Param
-from napari_tomo4d.progress import Progress
 from napari_tomo4d.reconstruct.automatic import CHOOSERS, choose_weight, density_scale
+from napari_tomo4d.reconstruct.options import Conditions, LimitedOptions
 from napari_tomo4d.reconstruct.parameters import (
-    AxisShift,
     Iterations,
-    Maximum,
-    MinImprovement,
-    NonNegative,
-    Thickness,
 )
-from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
+from napari_tomo4d.reconstruct.problem import Problem
 from napari_tomo4d.reconstruct.variational import fista, primal_dual
 from napari_tomo4d.registry import Cost, step
 
@@ -51,17 +43,16 @@ ChooseWeight = Annotated[
 @step(
     "reconstruct.tv",
     title="Total variation",
+    short="TV",
     takes=TiltSeries,
     gives=Volume,
     cost=Cost(volumes=6, images=7, passes=3.5, halo=8),
+    options=Conditions,
 )
 def tv(
     series: TiltSeries,
     iterations: Iterations = 100,
     weight: Weight = None,
-    thickness: Thickness = None,
-    non_negative: NonNegative = True,
-    axis_shift_px: AxisShift = 0.0,
     choose_weight_by: ChooseWeight = "cross-validation",
     solver: Annotated[
         str,
@@ -71,14 +62,9 @@ def tv(
             advanced=True,
         ),
     ] = "primal-dual",
-    maximum: Maximum = None,
-    min_improvement: MinImprovement = 0.0,
     *,
-    initial: Volume | None = None,
-    support: Support | None = None,
-    tilt_weights: Sequence[float] | np.ndarray | None = None,
     scale: float | None = None,
-    progress: Progress | None = None,
+    **options: Unpack[LimitedOptions],
 ) -> Volume:
     """Reconstruct with little total variation: flat particles with sharp edges.
 
@@ -90,29 +76,27 @@ def tv(
         Number of iterations, at least 1.
     weight : float, optional
         Of the total variation, a plain number; about 0.03 for images of few electrons.
-    thickness, non_negative, axis_shift_px, maximum, min_improvement
-        As in `sirt`.
     choose_weight_by : {"cross-validation", "discrepancy"}
         Used if there is no `weight`; the result's provenance tells what was chosen and why.
     solver : {"primal-dual", "fista"}
         Chambolle & Pock 2011 (J. Math. Imaging Vis. 40, 120), or Beck & Teboulle 2009 (IEEE
         Trans. Image Process. 18, 2419).
-    initial, support, tilt_weights, progress
-        As in `sirt`.
     scale : float, optional
         Density that `weight` is relative to; found from the images if None.
+    **options
+        As in `LimitedOptions`.
 
     Returns
     -------
     Volume
         Density in image intensity per pixel of path, and residuals as in `sirt`.
     """
-    conditions = Conditions(thickness, axis_shift_px, non_negative, maximum, tilt_weights)
+    conditions = Conditions(**options)
     if scale is None:
         scale = density_scale(series, conditions)
     if weight is None:
-        weight = choose_weight([series], choose_weight_by, [conditions], scale, progress=progress)
-    problem = Problem(series, "TV", conditions, initial=initial, support=support, progress=progress)
+        weight = choose_weight([series], choose_weight_by, [conditions], scale)
+    problem = Problem(series, "reconstruct.tv", conditions)
     problem.chosen = {"weight": weight, "scale": scale}
-    SOLVERS[solver]([problem], weight * scale, iterations, min_improvement)
+    SOLVERS[solver]([problem], weight * scale, iterations, conditions.min_improvement)
     return problem.result()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Unpack
 
 import numpy as np
 from scipy import fft
 
 from napari_tomo4d.data import TiltSeries, Volume
 from napari_tomo4d.parameters import Param
-from napari_tomo4d.progress import Progress
-from napari_tomo4d.reconstruct.parameters import AxisShift, Maximum, Thickness
-from napari_tomo4d.reconstruct.problem import Conditions, Problem, Support
+from napari_tomo4d.reconstruct.options import Conditions, Options
+from napari_tomo4d.reconstruct.parameters import Maximum
+from napari_tomo4d.reconstruct.problem import Problem
 from napari_tomo4d.registry import Cost, step
 
 FILTERS = ("ramp", "shepp-logan", "cosine", "hamming", "hann", "sirt-like")
@@ -21,18 +20,18 @@ FILTERS = ("ramp", "shepp-logan", "cosine", "hamming", "hann", "sirt-like")
 @step(
     "reconstruct.wbp",
     title="Weighted back-projection",
+    short="WBP",
     takes=TiltSeries,
     gives=Volume,
     cost=Cost(volumes=2, images=3, passes=1, once=True),
+    options=Conditions,
 )
 def wbp(
     series: TiltSeries,
-    thickness: Thickness = None,
     filter: Annotated[
         str,
         Param("Ramp keeps all detail and noise; the others damp noise.", choices=FILTERS),
     ] = "ramp",
-    axis_shift_px: AxisShift = 0.0,
     sirt_iterations: Annotated[
         int,
         Param(
@@ -46,10 +45,7 @@ def wbp(
         bool, Param("Sets density below zero to zero.", label="Non-negative")
     ] = False,
     maximum: Maximum = None,
-    *,
-    support: Support | None = None,
-    tilt_weights: Sequence[float] | np.ndarray | None = None,
-    progress: Progress | None = None,
+    **options: Unpack[Options],
 ) -> Volume:
     """Reconstruct by weighted (filtered) back-projection.
 
@@ -57,21 +53,14 @@ def wbp(
     ----------
     series : TiltSeries
         Aligned, one image per tilt.
-    thickness : int, optional
-        Volume size along the beam in pixels; the width of the images if None.
     filter : {"ramp", "shepp-logan", "cosine", "hamming", "hann", "sirt-like"}
         Window on the ramp.
-    axis_shift_px : float
-        Added to the series' own axis position.
     sirt_iterations : int
         For the filter "sirt-like".
     non_negative, maximum
         Limits of the density, applied once at the end.
-    support : Volume, Labels or array (z, y, x), optional
-        Density is zero where this is zero; that part is not computed.
-    tilt_weights : sequence of float, optional
-        How much each tilt counts beside the angle it stands for.
-    progress : Progress, optional
+    **options
+        As in `Options`; `tilt_weights` count beside the angle that a tilt stands for.
 
     Returns
     -------
@@ -84,8 +73,8 @@ def wbp(
     each tilt counts by the angle to its neighbours, so uneven steps are allowed. The filter
     "sirt-like" is that of the Landweber iteration (Zeng 2012, Phys. Med. Biol. 57, 603).
     """
-    conditions = Conditions(thickness, axis_shift_px, non_negative, maximum, tilt_weights)
-    problem = Problem(series, "WBP", conditions, support=support, progress=progress)
+    conditions = Conditions(**options, non_negative=non_negative, maximum=maximum)
+    problem = Problem(series, "reconstruct.wbp", conditions)
     projector, images = problem.projector, problem.measured
     response = filter_response(projector.layout.width, filter, sirt_iterations)[None, :, None]
     weights = problem.tilt_weights * angle_weights(projector.angles_deg)

@@ -286,7 +286,7 @@ class PixelClassifier:
 @step("segment.classify_voxels", title="Classify voxels", takes=Volume, gives=Labels)
 def classify_voxels(
     volume: Volume,
-    classifier: Annotated[str, Param("File of a trained pixel classifier (.npz).")],
+    classifier: Annotated[str, Param("File of a trained pixel classifier (.npz).", file=True)],
     *,
     progress: Progress | None = None,
 ) -> Labels:

@@ -18,6 +18,7 @@ from napari_tomo4d.immutable import frozen
 from napari_tomo4d.parameters import Param, check_parameters
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import Provenance, jsonable, software_version
+from napari_tomo4d.seals import stamped
 from napari_tomo4d.simulate import render
 from napari_tomo4d.simulate.microscope import detect
 from napari_tomo4d.simulate.neck_growth import neck_growth
@@ -289,9 +290,8 @@ def sintering(
             )
         )
     provenance = Provenance("simulate.sintering", jsonable(given), software=software_version())
-    series = [s.replace(provenance=provenance) for s in series]
-    experiment = TimeSeries(
-        series, times, np.full(n_times, temperature_c), "sintering", provenance=provenance
+    experiment = stamped(
+        TimeSeries(series, times, np.full(n_times, temperature_c), "sintering"), provenance
     )
     truth = SinteringTruth(
         scenes=scenes,

@@ -11,6 +11,7 @@ from napari_tomo4d.errors import Cancelled, DataError, NotEnoughMemoryError, Tom
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.reconstruct import Projector, estimate
 from napari_tomo4d.reconstruct.wbp import angle_weights
+from napari_tomo4d.registry import get_step
 
 HALF_TURN = np.arange(-90, 90, 2.0)
 
@@ -166,7 +167,8 @@ def test_a_volume_too_large_for_memory_is_refused_at_once():
     series = t4.TiltSeries(np.ones((3, 4000, 4000), np.uint8), [0, 10, 20], 1.0)
     with pytest.raises(NotEnoughMemoryError, match="4000 x 4000 x 4000 voxels"):
         t4.reconstruct.sirt(series)
-    assert estimate(3, (4000, 4000)).memory_bytes > 5e11
+    cost = get_step("reconstruct.sirt").cost
+    assert estimate(cost, 3, (4000, 4000)).memory_bytes > 5e11
 
 
 def test_metallic_glass(reference_data):

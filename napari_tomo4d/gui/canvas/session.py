@@ -107,7 +107,7 @@ class Session:
         Returns the number of its steps.
         """
         item = result if isinstance(result, Table) else item_of(result)
-        recipe = recipe_from(getattr(item, "provenance", None), output)
+        recipe = recipe_from(item, output)
         write_recipe(recipe, path)
         return len(recipe.steps)
 

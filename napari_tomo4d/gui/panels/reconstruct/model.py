@@ -139,14 +139,15 @@ class ReconstructModel:
             return None
         times = times_of(self.item)
         first, thickness = times[0], parameters.get("thickness")
+        assert step.cost is not None, f"{step.name} does not declare its cost"
         cost = estimate(
+            step.cost,
             len(first),
             image_shape,
             thickness,
             first.tilt_axis,
-            step.name.split(".")[1],
-            parameters.get("iterations") or _ITERATIONS,
-            len(times) if step.together else 1,
+            iterations=parameters.get("iterations") or _ITERATIONS,
+            times=len(times) if step.together else 1,
         )
         needed: float = cost.memory_bytes
         if not step.together:
