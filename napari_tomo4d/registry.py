@@ -90,7 +90,7 @@ class Step:
     together : bool
         Whether the function takes all time points at once, and not each by itself.
     cost : Cost, optional
-        What a reconstruction needs; others have none.
+        What a reconstruction needs; nobody is told where there is none.
     also : dict of str to type
         Keyword arguments that are results of the same chain, and their kind:
         ``{"volumes": Volume}`` is given the last volumes made before the labels.
@@ -167,8 +167,7 @@ def step(
     Raises
     ------
     TypeError
-        If the name does not end in the function's own, or is taken by another function, or a
-        reconstruction declares no cost.
+        If the name does not end in the function's own, or is taken by another function.
     """
 
     def decorate(function: F) -> F:
@@ -176,8 +175,6 @@ def step(
             raise TypeError(
                 f"The step {name!r} has to have the name of its function, {function.__name__}."
             )
-        if (takes, gives) == (TiltSeries, Volume) and cost is None:
-            raise TypeError(f"The step {name!r} makes volumes, so it has to declare its cost.")
 
         if options is not None:
             spread_options(function, options)

@@ -66,8 +66,8 @@ def run_in_slabs(
         If not even a few slices fit.
     """
     step = get_step(name)
-    if step.cost is None:
-        raise RecipeError(f"{name} does not make volumes of tilt series.")
+    if step.cost is None or not step.reconstructs:
+        raise RecipeError(f"{name} can't be run in slabs: it does not say what a volume costs.")
     given = dict(parameters)
     slab_slices = given.pop(SLAB, None)
     given = check_parameters(step.function, given)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import napari_tomo4d as t4
-from napari_tomo4d.errors import DataError, RecipeError
+from napari_tomo4d.errors import DataError, RecipeError, Tomo4DWarning
 from napari_tomo4d.pipeline import (
     Recipe,
     read_recipe,
@@ -125,7 +125,8 @@ def test_what_was_finished_early_is_repeated_as_far(series, method):
 
 def test_a_time_series_finished_early_is_refused(tmp_path):
     experiment, _ = t4.simulate.sintering(3, (16, 32, 32), tilt_step_deg=10)
-    short = run_step("reconstruct.sirt", experiment, {"iterations": 3}, FinishingAt(5))
+    with pytest.warns(Tomo4DWarning, match="finished early, after"):
+        short = run_step("reconstruct.sirt", experiment, {"iterations": 3}, FinishingAt(5))
     assert len(short) < 3
     with pytest.raises(RecipeError, match=r"finished early in reconstruct\.sirt"):
         recipe_from(short)
@@ -164,6 +165,7 @@ def test_a_step_is_given_the_kind_of_data_it_works_on(series):
     assert binned.provenance.step == "preprocess.bin"
 
 
+@pytest.mark.filterwarnings("ignore::napari_tomo4d.errors.Tomo4DWarning")
 def test_a_report_and_steps_after_a_table(tmp_path):
     given = {"simulate": "sintering", "n_times": 2, "shape": [32, 48, 48], "pixel_size_nm": 2.0}
     steps = (

@@ -139,7 +139,6 @@ class ReconstructModel:
             return None
         times = times_of(self.item)
         first, thickness = times[0], parameters.get("thickness")
-        assert step.cost is not None, f"{step.name} does not declare its cost"
         cost = estimate(
             step.cost,
             len(first),
