@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 from psygnal import Signal
 
+from napari_tomo4d.content import content_of
 from napari_tomo4d.data import Labels, TimeSeries, is_series, like, name_of_time, times_of
 from napari_tomo4d.immutable import frozen, read_only
 from napari_tomo4d.provenance import Provenance, software_version
+from napari_tomo4d.seals import provenance_of
 from napari_tomo4d.segment.edits import Change, Edit, Edits, Paint
 
 AnyLabels = Labels | TimeSeries[Labels]
@@ -358,7 +360,7 @@ class LabelStack:
         made = self._provenance()
         for time, data in self._own.items():
             self._times[time] = dataclasses.replace(
-                self._times[time], data=frozen(data), provenance=made
+                self._times[time], data=frozen(data), provenance=self._at_time(made, time)
             )
         self._own.clear()
         if not self._done:
@@ -367,11 +369,14 @@ class LabelStack:
             self._now = dataclasses.replace(like(self.base, self._times), provenance=made)
         self.changed.emit()
 
+    def _at_time(self, made: Provenance, time: int) -> Provenance:
+        return dataclasses.replace(made, time=time) if is_series(self.base) else made
+
     def _provenance(self) -> Provenance:
-        before = self.base.provenance
+        before = provenance_of(self.base)
         return Provenance(
             "segment.correct",
-            {"edits": self.edits},
+            {"edits": content_of(self.edits)},
             () if before is None else (before,),
             software=software_version(),
         )
