@@ -238,6 +238,30 @@ def _run(entry: Step, function: Callable[..., Any], args: Any, kwargs: Any) -> A
     return time_series_of(entry, item, items, recorded, finished=heard)
 
 
+def provenance_as_by(name: str, item: Any, **arguments: Any) -> Provenance:
+    """Return the provenance that a step would give its result, for what was made without it.
+
+    Parameters
+    ----------
+    name : str
+        Of the step.
+    item : TiltSeries, Volume, Labels or TimeSeries of those
+        What the step would be given.
+    **arguments
+        As the step would be given them.
+    """
+    entry = get_step(name)
+    function = inspect.unwrap(entry.function)
+    bound = inspect.signature(function).bind(item, **arguments)
+    bound.apply_defaults()
+    first, *_ = bound.arguments
+    given = {n: v for n, v in bound.arguments.items() if n not in (first, "progress")}
+    _, recorded = _checked(entry, function, item, given)
+    before = provenance_of(item)
+    inputs = () if before is None else (before,)
+    return Provenance(name, recorded, inputs, software=software_version())
+
+
 _FINISHED = "was finished early in {}"
 
 

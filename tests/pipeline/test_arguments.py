@@ -167,7 +167,7 @@ def test_a_step_is_given_the_kind_of_data_it_works_on(series):
 
 @pytest.mark.filterwarnings("ignore::napari_tomo4d.errors.Tomo4DWarning")
 def test_a_report_and_steps_after_a_table(tmp_path):
-    given = {"simulate": "sintering", "n_times": 2, "shape": [32, 48, 48], "pixel_size_nm": 2.0}
+    given = {"simulate": "sintering", "n_times": 2, "shape": [32, 48, 48]}
     steps = (
         ("reconstruct.wbp", {"thickness": 32}),
         ("segment.threshold_volumes", {}),

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 from psygnal import Signal
 
-from napari_tomo4d.content import content_of
 from napari_tomo4d.data import Labels, TimeSeries, is_series, like, name_of_time, times_of
 from napari_tomo4d.immutable import frozen, read_only
-from napari_tomo4d.provenance import Provenance, software_version
-from napari_tomo4d.seals import provenance_of
+from napari_tomo4d.provenance import Provenance
+from napari_tomo4d.registry import provenance_as_by
 from napari_tomo4d.segment.edits import Change, Edit, Edits, Paint
 
 AnyLabels = Labels | TimeSeries[Labels]
@@ -373,13 +372,7 @@ class LabelStack:
         return dataclasses.replace(made, time=time) if is_series(self.base) else made
 
     def _provenance(self) -> Provenance:
-        before = provenance_of(self.base)
-        return Provenance(
-            "segment.correct",
-            {"edits": content_of(self.edits)},
-            () if before is None else (before,),
-            software=software_version(),
-        )
+        return provenance_as_by("segment.correct", self.base, edits=self.edits)
 
 
 def _readable(data: Any, key: tuple[Any, ...]) -> Any:

@@ -10,10 +10,10 @@ from napari_tomo4d.errors import DataError
 from napari_tomo4d.measure.necks.follow import as_frame, follow_pairs
 from napari_tomo4d.measure.necks.neck import SECTIONS
 from napari_tomo4d.measure.necks.uncertainty import Surfaces
-from napari_tomo4d.parameters import Param, check_parameters
+from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import Provenance, jsonable, software_version, warn
-from napari_tomo4d.registry import step
+from napari_tomo4d.provenance import warn
+from napari_tomo4d.registry import provenance_as_by, step
 
 FROM_VOLUME, FROM_VOXELS = "volume", "voxels"
 
@@ -143,12 +143,5 @@ def table_of_rows(
     Table
         Its provenance names the step, so that a recipe measures the same again.
     """
-    made = [getattr(data, "provenance", None) for data in (labels, volumes)]
-    provenance = Provenance(
-        step="measure.measure_pairs",
-        parameters=jsonable(check_parameters(measure_pairs, parameters)),
-        # without that of the labels, the chain would be that of the volumes
-        inputs=tuple(p for p in made if p is not None) if made[0] is not None else (),
-        software=software_version(),
-    )
+    provenance = provenance_as_by("measure.measure_pairs", labels, volumes=volumes, **parameters)
     return Table(as_frame(rows), table_name(labels), provenance=provenance)
