@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication
@@ -53,3 +54,33 @@ def test_what_is_advanced_is_folded_away(qtbot):
     low = form.sizeHint().height()
     qtbot.mouseClick(fold.button, Qt.MouseButton.LeftButton)
     assert field.isVisible() and form.sizeHint().height() > low
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_what_is_filled_in_comes_back(qtbot, name):
+    """Every parameter of every step, as number, choice, list, path or left to be found."""
+    step = STEPS[name]
+    form = ParameterForm(step)
+    qtbot.addWidget(form)
+    for parameter in step.parameters.values():
+        if not parameter.required:
+            assert form.values()[parameter.name] == parameter.default
+    given = {n: value_inside(p) for n, p in step.parameters.items() if value_inside(p) is not None}
+    form.set_values(given)
+    back = form.values()
+    assert {n: back[n] for n in given} == given
+    assert all(type(back[n]) is type(v) for n, v in given.items())
+
+
+def value_inside(parameter):
+    """Return a legal value that is not the default."""
+    param = parameter.param
+    if param.choices:
+        return list(param.choices)[-1]
+    if parameter.type is bool:
+        return not parameter.default
+    if parameter.type in (int, float):
+        low = 1 if param.minimum is None else param.minimum + 1
+        value = low if param.maximum is None else min(low, param.maximum)
+        return parameter.type(value)
+    return None
