@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
@@ -80,7 +81,6 @@ def value_inside(parameter):
     if parameter.type is bool:
         return not parameter.default
     if parameter.type in (int, float):
-        low = 1 if param.minimum is None else param.minimum + 1
-        value = low if param.maximum is None else min(low, param.maximum)
-        return parameter.type(value)
+        low = 1 if param.minimum is None else np.floor(param.minimum + 1)
+        return parameter.type(low if param.maximum is None else min(low, param.maximum))
     return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import logging
+import threading
+import time
 import warnings
 
 import numpy as np
@@ -148,3 +150,24 @@ def test_nothing_else_of_the_window_is_changed(viewer, qtbot, tmp_path):
     with pytest.raises(t4.errors.ReadError):
         t4.read(path)
     assert state() == before
+
+
+def test_closing_the_window_ends_what_runs(viewer, qtbot):
+    """Opened by whatever way: the widgets are deleted right after, and no thread may be left."""
+    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Load")
+    qtbot.waitUntil(panel.isVisible)
+    started, ended = threading.Event(), threading.Event()
+
+    def endless(progress):
+        started.set()
+        try:
+            while True:
+                progress.check()
+                time.sleep(0.01)
+        finally:
+            ended.set()
+
+    panel.run_bar.start(endless)
+    assert started.wait(10)
+    viewer.close()
+    assert ended.is_set()

@@ -110,15 +110,16 @@ class NumberField(Field):
 class NumbersField(Field):
     """A line of numbers; the last ones that were right count while it is none."""
 
-    def __init__(self, parameter: Parameter, default: Iterable[float]) -> None:
-        self._right = tuple(default)
-        super().__init__(parameter, LineEdit(value=_as_text(self._right)))
+    def __init__(self, parameter: Parameter, default: Iterable[float] | None) -> None:
+        self._right = None if default is None else tuple(default)
+        super().__init__(parameter, LineEdit(value=_as_text(default or ())))
         self._widget.native.setPlaceholderText(parameter.param.empty)
 
-    def _get(self) -> tuple[float, ...]:
+    def _get(self) -> tuple[float, ...] | None:
+        words = self._widget.value.replace(",", " ").split()
         try:
-            numbers = tuple(float(t) for t in self._widget.value.replace(",", " ").split())
-            self._right = self.parameter.check(numbers)
+            none = not words and self.parameter.optional
+            self._right = self.parameter.check(None if none else tuple(map(float, words)))
         except (ValueError, ParameterError):
             theme.set_border(self.native, "error")
         else:
@@ -164,7 +165,7 @@ def make_field(parameter: Parameter) -> Field:
     if kind in (int, float):
         return NumberField(parameter, default)
     if typing.get_origin(kind) is tuple:
-        return NumbersField(parameter, default or ())
+        return NumbersField(parameter, default)
     if kind is str and parameter.name == "path":
         return PathField(parameter, default or "")
     return TextField(parameter, default)
