@@ -7,6 +7,7 @@ import pytest
 from mouse import canvas, drag, on_canvas, press
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
 
 import napari_tomo4d as t4
 from napari_tomo4d.data import times_of
@@ -167,6 +168,24 @@ def test_what_is_painted_on_the_original_leaves_its_copy_alone(qtbot, panel):
         times_of(item_of(copy)), start if start.ndim == 4 else start[None], strict=True
     ):
         np.testing.assert_array_equal(np.asarray(one.data), voxels)
+
+
+def test_the_recipe_repeats_what_was_painted(qtbot, panel, tmp_path, monkeypatch):
+    paint(qtbot, panel)
+    panel.tools.tools["Delete"].click()
+    press(qtbot, place(panel, 20, 15))
+    wait(qtbot, panel)
+    panel.tools.choose("")
+    paint(qtbot, panel, label=8)
+    path = tmp_path / "recipe.toml"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    panel.recipe.save_button.click()
+    assert panel.run_bar.status.text().startswith("Saved the 1 step to “spheres")
+    again = t4.run_recipe(path)
+    np.testing.assert_array_equal(
+        np.stack([np.asarray(one.data) for one in times_of(again)]),
+        np.asarray(panel.layer.data).reshape(-1, *SHAPE),
+    )
 
 
 def test_fill_eraser_and_polygon(qtbot, panel, tmp_path):
