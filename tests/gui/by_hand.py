@@ -22,12 +22,12 @@ def type_into(qtbot, spin, text):
 
 def wait_idle(qtbot, panel):
     """Wait until the panel's run has ended."""
-    qtbot.waitUntil(lambda: not panel.run_bar.runner.running, timeout=60000)
+    qtbot.waitUntil(lambda: not panel.run_bar.runner.running, timeout=120000)
 
 
 def wait_preview(qtbot, panel):
     """Wait until the live slice is up to date."""
-    qtbot.waitUntil(lambda: panel.image.image is not None and not panel.busy, timeout=60000)
+    qtbot.waitUntil(lambda: panel.image.image is not None and not panel.busy, timeout=120000)
 
 
 def turn_wheel(widget, angle):

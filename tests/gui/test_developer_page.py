@@ -46,8 +46,8 @@ def test_a_new_method_appears_in_the_panel_by_itself(qtbot, dock, viewer, added)
 
     panel = dock(ReconstructPanel)
     panel.session.add(added["series"])
-    panel.method.setCurrentText("Landweber")
-    assert panel.method.currentText() == "Landweber"
+    panel.method_box.method.setCurrentText("Landweber")
+    assert panel.method_box.method.currentText() == "Landweber"
     qtbot.waitUntil(panel.run_bar.run_button.isEnabled)
     click(qtbot, panel.run_bar.run_button)
     wait_idle(qtbot, panel)
