@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from napari_tomo4d.data import Labels, Table, TimeSeries, Volume, times_of
+from napari_tomo4d.data import Labels, Table, TimeSeries, Volume, is_series, times_of
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.measure.necks.follow import as_frame, follow_pairs
 from napari_tomo4d.measure.necks.neck import SECTIONS
@@ -96,7 +96,7 @@ def measure_pairs(
         if known.note:
             warn(known.note)
     found = follow_pairs(
-        labels if isinstance(labels, TimeSeries) else items,
+        labels if is_series(labels) else items,
         pairs=pairs,
         leave_out=leave_out,
         max_gap_nm=max_gap_nm,
