@@ -319,10 +319,12 @@ class PairsModel:
         self.undo_stack.undo()
 
     def _after_removal(self) -> None:
-        if self.pair is not None and self.pair not in self.rows.pairs:
+        gone = self.pair is not None and self.pair not in self.rows.pairs
+        if gone:
             self.pair = None
-            self.looked_at_changed.emit()
         self.rows_changed.emit()
+        if gone:
+            self.looked_at_changed.emit()
 
     # -- results ---------------------------------------------------------------------------
 

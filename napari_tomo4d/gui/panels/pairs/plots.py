@@ -41,6 +41,8 @@ class PairPlots(pg.GraphicsLayoutWidget):
     def __init__(self, model: PairsModel) -> None:
         super().__init__()
         self._model = model
+        self._table, self._places = model.frame(), list(model.rows.places())
+        self._marked: tuple[int, RowKey | None] = (0, None)
         self.setMinimumHeight(130)
         self.ci.setContentsMargins(2, 2, 6, 2)
         self._xy: list[tuple[np.ndarray, np.ndarray]] = []
@@ -98,7 +100,6 @@ class PairPlots(pg.GraphicsLayoutWidget):
             self.ci.layout.setColumnPreferredWidth(column, 100)
         self.scene().sigMouseClicked.connect(self._clicked)
         self.setToolTip("Click a point to go to its pair and time.")
-        self._marked: tuple[int, RowKey | None] = (0, None)
         model.rows_changed.connect(self._show_rows)
         model.emptied.connect(self._show_rows)
         model.looked_at_changed.connect(self._mark)
@@ -118,7 +119,7 @@ class PairPlots(pg.GraphicsLayoutWidget):
         for name, plot in self._names:
             plot.removeItem(name)
         self._names = []
-        if self._model.rows.places():
+        if self._places:
             self._draw_names()
 
     def _add_models(self) -> None:
@@ -137,13 +138,15 @@ class PairPlots(pg.GraphicsLayoutWidget):
 
     def point(self, plot: int, place: RowKey) -> QPointF:
         """Return where a plot has the point of a pair and time, in its own coordinates."""
-        row = self._model.rows.places().index(place)
+        row = self._places.index(place)
         x, y = (float(values[row]) for values in self._xy[plot])
         return QPointF(x, y)
 
     def _show_rows(self) -> None:
         """Draw all rows again."""
-        table = self._model.frame()
+        # what is drawn: rows that come during a run are drawn a moment later
+        self._table, self._places = self._model.frame(), list(self._model.rows.places())
+        table = self._table
         self._marked = self._model.time, self._model.place
         for name, plot in self._names:
             plot.removeItem(name)
@@ -181,9 +184,7 @@ class PairPlots(pg.GraphicsLayoutWidget):
 
     def _fit(self) -> None:
         """Show all points with their errors, and room for names on the right."""
-        errors = (
-            self._model.frame()[["neck_ratio_error", "distance_ratio_error"]].fillna(0).to_numpy()
-        )
+        errors = self._table[["neck_ratio_error", "distance_ratio_error"]].fillna(0).to_numpy()
         for k, (plot, (x, y)) in enumerate(zip(self.plots, self._xy, strict=True)):
             across = errors[:, 1] if k == 2 else 0 * x
             up = errors[:, 1 if k == 1 else 0]
@@ -191,7 +192,7 @@ class PairPlots(pg.GraphicsLayoutWidget):
             plot.setRange(xRange=ranges[0], yRange=ranges[1], padding=0)
 
     def _draw_points(self) -> None:
-        table, (time, selected) = self._model.frame(), self._marked
+        table, (time, selected) = self._table, self._marked
         if table.empty:
             return
         shape = table.aspect_ratio.to_numpy(float)
@@ -200,10 +201,9 @@ class PairPlots(pg.GraphicsLayoutWidget):
         high = max(1.05, float(good.max())) if len(good) else 1.2
         self._bar.setLevels((low, high))
         part = np.clip((shape - low) / (high - low), 0, 1)
-        places = self._model.rows.places()
         for k, points in enumerate(self.points):
             looks = []
-            for i, (place, x, y) in enumerate(zip(places, *self._xy[k], strict=True)):
+            for i, (place, x, y) in enumerate(zip(self._places, *self._xy[k], strict=True)):
                 if not (np.isfinite(x) and np.isfinite(y)):
                     continue
                 if k < 2:
@@ -234,7 +234,7 @@ class PairPlots(pg.GraphicsLayoutWidget):
 
     def _draw_names(self) -> None:
         """Write each pair's name beside its last point."""
-        pairs = self._model.frame().pair
+        pairs = self._table.pair
         last = [int(np.flatnonzero(pairs == name)[-1]) for name in pairs.unique()]
         for k, plot in enumerate(self.plots):
             shown = [
@@ -260,7 +260,7 @@ class PairPlots(pg.GraphicsLayoutWidget):
     # -- mouse -----------------------------------------------------------------------------
 
     def _clicked(self, event: Any) -> None:
-        if event.button() != Qt.MouseButton.LeftButton or not self._model.rows.places():
+        if event.button() != Qt.MouseButton.LeftButton or not self._places:
             return
         at = event.scenePos()
         for k, plot in enumerate(self.plots):
@@ -268,7 +268,7 @@ class PairPlots(pg.GraphicsLayoutWidget):
                 away = [self._away(plot, at, x, y) for x, y in zip(*self._xy[k], strict=True)]
                 nearest = int(np.argmin(away))
                 if away[nearest] <= _NEAR_PX:
-                    self.chosen.emit(self._model.rows.places()[nearest])
+                    self.chosen.emit(self._places[nearest])
 
     def _away(self, plot: Any, at: Any, x: float, y: float) -> float:
         if not (np.isfinite(x) and np.isfinite(y)):
