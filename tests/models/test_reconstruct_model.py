@@ -13,7 +13,7 @@ from napari_tomo4d.gui.panels.reconstruct.model import (
     describe,
     methods,
     problem_of,
-    slices_across,
+    slices_of_region,
     summary_of,
 )
 from napari_tomo4d.progress import Progress
@@ -41,8 +41,8 @@ def model():
     return result
 
 
-def look(model, time=0, before=(), method=SIRT, index=10):
-    found = model.look(time, list(before), method, index)(Progress())
+def look(model, time=0, before=(), method=SIRT, index=10, first=0):
+    found = model.look(time, list(before), method, index, first)(Progress())
     assert model.take(found)
     return found
 
@@ -81,7 +81,8 @@ def test_the_live_slice_is_the_slice_of_the_volume(tilt_axis):
     expected = volume[:, 10] if tilt_axis == "y" else volume[:, :, 10]
     np.testing.assert_allclose(found.section, expected, atol=1e-5)
     assert found.title == f"slice {tilt_axis} = 10 (px), 4 iterations"
-    assert slices_across(series, series.image_shape) == 24
+    region = ((4, 20), (1, 9))
+    assert slices_of_region(series, region) == region[0 if tilt_axis == "y" else 1]
 
 
 @pytest.mark.parametrize("method", [s for s in methods() if "iterations" in s.parameters])
@@ -98,13 +99,14 @@ def test_what_was_prepared_is_used_again_for_the_same_time_and_region_only():
     times = t4.TimeSeries([box_series(), box_series(2.0)], [0, 60])
     model = ReconstructModel()
     model.set_item(times)
-    first = look(model, before=[CROP])
-    assert look(model, before=[CROP], index=3).prepared[1] is first.prepared[1]
-    second = look(model, time=1, before=[CROP])
+    first = look(model, before=[CROP], first=4)
+    assert look(model, before=[CROP], index=7, first=4).prepared[1] is first.prepared[1]
+    second = look(model, time=1, before=[CROP], first=4)
     np.testing.assert_allclose(second.section, 2 * first.section, atol=1e-4)
     assert look(model, time=1).section.shape == (32, 32)
-    # slice 6 of the region is slice 10 of the images
-    whole, part = look(model, index=10), look(model, before=[CROP], index=6)
+    # slices are counted in the images, whatever the region
+    whole, part = look(model, index=10), look(model, before=[CROP], index=10, first=4)
+    assert part.title == whole.title
     np.testing.assert_allclose(part.section, whole.section, atol=1e-5)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QGroupBox
+from qtpy.QtWidgets import QComboBox, QFormLayout, QGroupBox, QVBoxLayout
 
 from napari_tomo4d.gui.widgets.form import ParameterForm
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
@@ -38,15 +38,17 @@ class MethodBox(QGroupBox):
         ignore_wheel(self.method)
         self._automatic: dict[str, Any] = {}
         self._forms: list[ParameterForm] = []
-        layout = QFormLayout(self)
-        layout.addRow("Method", self.method)
+        layout = QVBoxLayout(self)
+        row = QFormLayout()
+        row.addRow("Method", self.method)
+        layout.addLayout(row)
         for step in steps:
             self.method.addItem(step.title)
             form = ParameterForm(step)
             form.changed.connect(self.changed)
             form.setVisible(False)
             self._forms.append(form)
-            layout.addRow(form)
+            layout.addWidget(form)
         self._show_form()
         self.method.currentIndexChanged.connect(self._choose)
 

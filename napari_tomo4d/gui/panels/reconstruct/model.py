@@ -17,6 +17,8 @@ from napari_tomo4d.reconstruct import estimate, ray_sums_per_second, slices_of
 Series = TiltSeries | TimeSeries[TiltSeries]
 Chosen = tuple[str, dict[str, Any]]
 """Name and parameters of a step."""
+Region = tuple[tuple[int, int], tuple[int, int]]
+"""Start and stop along y and along x, in pixels of the images."""
 
 _FIRST = "reconstruct.sirt"
 _ITERATIONS = 30
@@ -52,9 +54,9 @@ def describe(item: Series) -> str:
     return text + (f", {len(item)} time points" if is_series(item) else "")
 
 
-def slices_across(series: TiltSeries, image_shape: tuple[int, int]) -> int:
-    """Return how many slices there are across the tilt axis of images (y, x) of this size."""
-    return max(1, image_shape[0 if series.tilt_axis == "y" else 1])
+def slices_of_region(series: TiltSeries, region: Region) -> tuple[int, int]:
+    """Return the first slice across the tilt axis within a region, and the first one after it."""
+    return region[0 if series.tilt_axis == "y" else 1]
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ class ReconstructModel:
         return Expected(needed, runs * cost.ray_sums / self._speed if self._speed else None)
 
     def look(
-        self, time: int, before: list[Chosen], method: Chosen, index: int
+        self, time: int, before: list[Chosen], method: Chosen, index: int, first: int = 0
     ) -> Callable[[Progress], LiveSlice]:
         """Return what reconstructs one slice.
 
@@ -170,7 +172,9 @@ class ReconstructModel:
         method : tuple (name, parameters)
             With at most 30 iterations, and a weight of 0.03 where it would be chosen.
         index : int
-            Which slice across the tilt axis, of what the steps give.
+            Which slice across the tilt axis, counted in the images.
+        first : int
+            The first slice of what the steps before give.
         """
         item, last = self.item, self._prepared
         assert item is not None, "there is no series"
@@ -184,14 +188,16 @@ class ReconstructModel:
         def look(progress: Progress) -> LiveSlice:
             known = last is not None and last[0] == key
             ready = last[1] if last is not None and known else run_steps(series, before, progress)
-            volume = run_step(name, slices_of(ready, index, index + 1), parameters, progress)
+            volume = run_step(
+                name, slices_of(ready, index - first, index - first + 1), parameters, progress
+            )
             data = times_of(volume)[0].data
             section = data[:, 0] if ready.tilt_axis == "y" else data[:, :, 0]
             title = f"slice {ready.tilt_axis} = {index} (px)"
             if "iterations" in parameters:
                 title += f", {parameters['iterations']} iterations"
             if "weight" in parameters:
-                title += f", weight {parameters['weight']:g}"
+                title += f", smoothness {parameters['weight']:g}"
             return LiveSlice(item, section, title, (key, ready), ray_sums_per_second())
 
         return look

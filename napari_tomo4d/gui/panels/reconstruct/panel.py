@@ -20,7 +20,7 @@ from napari_tomo4d.gui.panels.reconstruct.model import (
     describe,
     methods,
     problem_of,
-    slices_across,
+    slices_of_region,
     summary_of,
 )
 from napari_tomo4d.gui.panels.reconstruct.region_box import RegionBox
@@ -136,7 +136,7 @@ class ReconstructPanel(Panel):
 
     def _set_slices(self, centre: bool = False) -> None:
         if self.model.first is not None:
-            self.view.set_count(slices_across(self.model.first, self.region.shape), centre)
+            self.view.set_slices(*slices_of_region(self.model.first, self.region.region), centre)
 
     def _region_changed(self) -> None:
         self.rectangle.set_region(self.region.region)
@@ -210,9 +210,9 @@ class ReconstructPanel(Panel):
         if not self.method_box.isEnabled() or self.run_bar.runner.running:
             return
         self._time_of_slice = self._time
-        self.live.start(
-            self.model.look(self._time, self.region.steps(), self.method, self.view.index)
-        )
+        before, index = self.region.steps(), self.view.index
+        first = self.view.first if before else 0
+        self.live.start(self.model.look(self._time, before, self.method, index, first))
 
     def _show_preview(self, found: LiveSlice, _seconds: float) -> None:
         if self.model.take(found):

@@ -43,12 +43,17 @@ class SliceView(QTabWidget):
         """Which slice is wanted."""
         return int(self.slice.value())
 
-    def set_count(self, n: int, centre: bool) -> None:
-        """Say how many slices there are, without emitting; `centre` shows the middle one."""
+    @property
+    def first(self) -> int:
+        """The first slice there is."""
+        return int(self.slice.minimum())
+
+    def set_slices(self, first: int, stop: int, centre: bool) -> None:
+        """Say which slices there are, without emitting; `centre` shows the middle one."""
         self.slice.blockSignals(True)
-        keep = self.index
-        self.slice.setRange(0, n - 1)
-        self.slice.setValue(n // 2 if centre else min(keep, n - 1))
+        keep = (first + stop) // 2 if centre else self.index
+        self.slice.setRange(first, stop - 1)
+        self.slice.setValue(min(max(keep, first), stop - 1))
         self.slice.blockSignals(False)
 
     def show_section(self, section: np.ndarray, title: str) -> None:
