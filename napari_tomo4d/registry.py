@@ -17,7 +17,16 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from napari_tomo4d.content import Content, content_of, digest_of_digests, file_digest, is_plain
-from napari_tomo4d.data import Labels, Table, TiltSeries, TimeSeries, Volume, at_time
+from napari_tomo4d.data import (
+    Labels,
+    Table,
+    TiltSeries,
+    TimeSeries,
+    Volume,
+    at_time,
+    is_series,
+    kind_of,
+)
 from napari_tomo4d.errors import DataError, RecipeError
 from napari_tomo4d.parameters import Parameter, parameters_of, spread_options
 from napari_tomo4d.progress import Progress, Watched
@@ -222,7 +231,7 @@ def _run(entry: Step, function: Callable[..., Any], args: Any, kwargs: Any) -> A
         )
         return stamped(result, provenance)
 
-    if entry.together or not isinstance(item, TimeSeries):
+    if entry.together or not is_series(item):
         return work(item, given, recorded, Watched(progress))
     items: list[Any] = []
     heard = False
@@ -384,7 +393,7 @@ def for_time(parameters: dict[str, Any], time: int) -> dict[str, Any]:
 
 
 def _check_kind(entry: Step, item: Any) -> None:
-    kind = type(item[0]) if isinstance(item, TimeSeries) else type(item)
+    kind = kind_of(item)
     if not issubclass(kind, entry.takes):
         raise DataError(
             f"{entry.title} works on {KIND_NAMES[entry.takes]}; it was given "

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_tomo4d import io
-from napari_tomo4d.data import TiltSeries, TimeSeries, Volume, times_of
+from napari_tomo4d.data import TiltSeries, TimeSeries, Volume, is_series, times_of
 from napari_tomo4d.errors import NotEnoughMemoryError, RecipeError
 from napari_tomo4d.io.slab_store import CHUNK, read_lazily
 from napari_tomo4d.parameters import check_parameters
@@ -72,7 +72,7 @@ def run_in_slabs(
     slab_slices = given.pop(SLAB, None)
     given = check_parameters(step.function, given)
     progress = progress or Progress()
-    times = item if isinstance(item, TimeSeries) else None
+    times = item if is_series(item) else None
     series = list(times_of(item))
     groups = [series] if step.together else [[one] for one in series]
     if slab_slices is None:
