@@ -212,9 +212,9 @@ def test_slices_along_other_axes_and_none_in_3d(qtbot, panel, viewer, volumes, p
     viewer.dims.set_current_step(2, 30)
     wait_outline(qtbot, panel)
     assert viewer.layers[PREVIEW_LAYER].data.shape == (48, 1, 64)
-    np.testing.assert_array_equal(
-        outlined(panel) > 0, volumes[0].data[:, 30] > panel.threshold_box.level.value()
-    )
+    (level,) = panel.histogram.levels
+    expected = volumes[0].data[:, 30] > np.float32(level)
+    np.testing.assert_array_equal(outlined(panel) > 0, expected)
     viewer.dims.order = (0, 1, 2, 3)
     viewer.dims.ndisplay = 3
     wait_outline(qtbot, panel)
