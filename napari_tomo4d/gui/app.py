@@ -135,20 +135,16 @@ def open_application(
 def _open_window() -> napari.viewer.Viewer:
     """Return the viewer of a new window; what napari says of PyQt5 then is not shown."""
     import napari
-    from napari.utils.notifications import Notification, notification_manager
+    from napari.utils.notifications import notification_manager
 
-    def pass_over(notice: Notification) -> None:
-        # PyQt5 is what the program installs: nothing a person who opens it can change
-        notice.blocked = notice.blocked or "PyQt5 backend is deprecated" in notice.message
-
-    notification_manager.notification_ready.connect(pass_over, position="first")
-    try:
-        with warnings.catch_warnings():
-            # PyQt5 can't tell napari the system's theme
-            warnings.filterwarnings("ignore", message="System theme detection")
-            viewer = napari.Viewer(title="napari-tomo4d")
-    finally:
-        notification_manager.notification_ready.disconnect(pass_over)
+    with warnings.catch_warnings():
+        # PyQt5 can't tell napari the system's theme
+        warnings.filterwarnings("ignore", message="System theme detection")
+        viewer = napari.Viewer(title="napari-tomo4d", show=False)
+    # PyQt5 is what the program installs: nothing a person who opens it can change. It is the only
+    # thing that is said while the window is shown for the first time.
+    with notification_manager.notification_ready.blocker():
+        viewer.show()
     use_icon()
     viewer.window.resize(1280, 800)
     return viewer
