@@ -181,6 +181,15 @@ def test_removed_rows_stay_away_until_undo(model):
     assert measure(model, (2, 3)) == "" and model.rows.name((2, 3)) == "P2"
 
 
+def test_rows_are_told_of_before_what_is_looked_at(model):
+    measure(model, (1, 2))
+    told = []
+    model.rows_changed.connect(lambda: told.append(("rows", len(model.frame()), model.pair)))
+    model.looked_at_changed.connect(lambda: told.append(("place", len(model.frame()), model.pair)))
+    model.remove_pairs([(1, 2)])
+    assert told == [("rows", 0, None), ("place", 0, None)]
+
+
 def test_another_volume_has_all_measured_again(model, volumes):
     measure(model, (1, 2))
     before = model.frame().neck_radius_nm_error[0]
