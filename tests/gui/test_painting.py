@@ -39,7 +39,7 @@ def labels(kind, folder):
     else:
         items = [t4.Labels(spheres(t), PIXEL, "spheres") for t in range(3)]
         item = t4.TimeSeries(items, [0, 60, 120], name="spheres")
-    path = folder / "spheres.ome.zarr"
+    path = folder / "input.ome.zarr"
     t4.write(item, path)
     # what comes from a file can be repeated by a recipe
     return t4.read(path, lazy=kind == "lazy")
