@@ -66,7 +66,7 @@ def panels_in(viewer):
 def test_all_widgets_open_from_the_menu_and_share_one_session(viewer, qtbot, volume):
     for title in WIDGETS:
         open_from_menu(viewer, title)
-        qtbot.waitUntil(lambda title=title: title in panels_in(viewer))
+        qtbot.waitUntil(lambda title=title: title in panels_in(viewer), timeout=30000)
     opened = panels_in(viewer)
     manifest = PluginManager.instance().get_manifest(PLUGIN)
     assert [w.display_name for w in manifest.contributions.widgets] == WIDGETS == list(opened)
@@ -75,7 +75,7 @@ def test_all_widgets_open_from_the_menu_and_share_one_session(viewer, qtbot, vol
     layer = opened["Load"].session.add(volume)
     assert layer in viewer.layers
     opened["Segment"].bring_to_front()
-    qtbot.waitUntil(lambda: opened["Segment"].picker.layer is layer)
+    qtbot.waitUntil(lambda: opened["Segment"].picker.layer is layer, timeout=30000)
     assert viewer.layers.selection.active is opened["Segment"].picker.layer
 
 
@@ -85,9 +85,9 @@ def test_all_widgets_open_by_name_as_scripts_do(viewer, qtbot):
     assert len({id(p.session) for p in opened}) == 1
     # another way in gives the same panel, in one place only
     open_from_menu(viewer, "Align")
-    qtbot.waitUntil(lambda: len(panels_in(viewer)) == 9)
+    qtbot.waitUntil(lambda: len(panels_in(viewer)) == 9, timeout=30000)
     assert panels_in(viewer)["Align"] is opened[3]
-    qtbot.waitUntil(lambda: not any(d.widget() is None for d in docks_in(viewer)))
+    qtbot.waitUntil(lambda: not any(d.widget() is None for d in docks_in(viewer)), timeout=30000)
 
 
 def test_the_command_opens_all_and_nothing_twice(viewer, qtbot):
@@ -104,14 +104,14 @@ def test_a_closed_tab_opens_again_from_the_window_menu(viewer, qtbot, volume):
     panel = add_panels(viewer)["Segment"]
     panel.session.add(volume)
     menu_action(viewer.window.window_menu, "Segment").trigger()
-    qtbot.waitUntil(lambda: panel.in_front)
+    qtbot.waitUntil(lambda: panel.in_front, timeout=30000)
     panel.cleaning_box.setChecked(False)
     cross = panel.parentWidget().titleBarWidget().findChild(QPushButton, "QTitleBarCloseButton")
     qtbot.mouseClick(cross, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: "Segment" not in panels_in(viewer))
+    qtbot.waitUntil(lambda: "Segment" not in panels_in(viewer), timeout=30000)
     assert not panel.in_front
     menu_action(viewer.window.window_menu, "Segment").trigger()
-    qtbot.waitUntil(lambda: panel.in_front and panel.isVisible())
+    qtbot.waitUntil(lambda: panel.in_front and panel.isVisible(), timeout=30000)
     # nothing of what was set before is lost
     assert panels_in(viewer)["Segment"] is panel
     assert not panel.cleaning_box.isChecked()
@@ -143,7 +143,7 @@ def test_nothing_else_of_the_window_is_changed(viewer, qtbot, tmp_path):
     panels = add_panels(viewer)
     for panel in panels.values():
         panel.bring_to_front()
-        qtbot.waitUntil(lambda panel=panel: panel.in_front)
+        qtbot.waitUntil(lambda panel=panel: panel.in_front, timeout=30000)
     panels["Align"].show_view()
     path = tmp_path / "a.hspy"
     path.write_bytes(b"not one")
@@ -155,7 +155,7 @@ def test_nothing_else_of_the_window_is_changed(viewer, qtbot, tmp_path):
 def test_closing_the_window_ends_what_runs(viewer, qtbot):
     """Opened by whatever way: the widgets are deleted right after, and no thread may be left."""
     _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Load")
-    qtbot.waitUntil(panel.isVisible)
+    qtbot.waitUntil(panel.isVisible, timeout=30000)
     started, ended = threading.Event(), threading.Event()
 
     def endless(progress):
