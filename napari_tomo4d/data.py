@@ -433,6 +433,10 @@ class TimeSeries(Immutable, Sequence[Item], Generic[Item]):
         return ", ".join(parts) or f"time {index + 1}"
 
 
+AnyData = Data | TimeSeries[Any]
+"""What a step may work on: one data object, or one for each of several times."""
+
+
 @overload
 def is_series(item: Item | TimeSeries[Item]) -> TypeGuard[TimeSeries[Item]]: ...
 @overload
@@ -442,12 +446,20 @@ def is_series(item: object) -> bool:
     return isinstance(item, TimeSeries)
 
 
-def times_of(item: Item | TimeSeries[Item]) -> tuple[Item, ...]:
+@overload
+def times_of(item: Item | TimeSeries[Item]) -> tuple[Item, ...]: ...
+@overload
+def times_of(item: AnyData) -> tuple[Data, ...]: ...
+def times_of(item: AnyData) -> tuple[Data, ...]:
     """Return what there is at each time, in order; one thing where there is no series."""
     return tuple(item) if isinstance(item, TimeSeries) else (item,)
 
 
-def at_time(item: Item | TimeSeries[Item], t: int) -> Item:
+@overload
+def at_time(item: Item | TimeSeries[Item], t: int) -> Item: ...
+@overload
+def at_time(item: AnyData, t: int) -> Data: ...
+def at_time(item: AnyData, t: int) -> Data:
     """Return what there is at one time, counted from 0; of no series, the thing itself."""
     return item[t] if isinstance(item, TimeSeries) else item
 
@@ -457,17 +469,17 @@ def kind_of(item: Item | TimeSeries[Item]) -> type[Item]:
     return type(at_time(item, 0))
 
 
-def times_s_of(item: Data | TimeSeries[Any]) -> np.ndarray | None:
+def times_s_of(item: AnyData) -> np.ndarray | None:
     """Return the time of each time point in seconds, None where that is not known."""
     return item.times_s if isinstance(item, TimeSeries) else None
 
 
-def name_of_time(item: Data | TimeSeries[Any], t: int) -> str:
+def name_of_time(item: AnyData, t: int) -> str:
     """Return a short name of a time, see `TimeSeries.label`; empty where there is no series."""
     return item.label(t) if isinstance(item, TimeSeries) else ""
 
 
-def like(item: Data | TimeSeries[Any], items: Sequence[Other]) -> Other | TimeSeries[Other]:
+def like(item: AnyData, items: Sequence[Other]) -> Other | TimeSeries[Other]:
     """Return things made of each time of an item as what the item is: a series, or the only one.
 
     Parameters

@@ -15,6 +15,12 @@ from typing import Any
 
 from napari_tomo4d.errors import ParameterError
 
+Parameters = dict[str, Any]
+"""Arguments of a step by name, as forms, recipes and provenance keep them."""
+
+Function = Callable[..., Any]
+"""Of a step, with whatever arguments it takes."""
+
 
 @dataclass(frozen=True)
 class Param:
@@ -160,7 +166,7 @@ _KIND_NAMES = {
 }
 
 
-def spread_options(function: Callable[..., Any], defaults: type) -> None:
+def spread_options(function: Function, defaults: type) -> None:
     """Show a function's ``**options: Unpack[Options]`` as keyword arguments of its own.
 
     Parameters
@@ -193,7 +199,7 @@ def spread_options(function: Callable[..., Any], defaults: type) -> None:
     )
 
 
-def parameters_of(function: Callable[..., Any]) -> dict[str, Parameter]:
+def parameters_of(function: Function) -> dict[str, Parameter]:
     """Return the described parameters of a step function, in order.
 
     Only parameters annotated with `Param` are listed: the data a step works on and
@@ -221,7 +227,7 @@ def parameters_of(function: Callable[..., Any]) -> dict[str, Parameter]:
     return result
 
 
-def arguments_of(function: Callable[..., Any]) -> tuple[str, ...]:
+def arguments_of(function: Function) -> tuple[str, ...]:
     """Return the other keyword arguments of a step: arrays, volumes, and what else counts.
 
     Not the data it works on, which comes first, nor `progress`.
@@ -231,7 +237,7 @@ def arguments_of(function: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(name for name in names if name not in known and name != "progress")
 
 
-def check_names(function: Callable[..., Any], given: Collection[str]) -> None:
+def check_names(function: Function, given: Collection[str]) -> None:
     """Raise `ParameterError` for a name that a step doesn't know, or one that is missing."""
     known, others = parameters_of(function), arguments_of(function)
     for name in given:
@@ -243,7 +249,7 @@ def check_names(function: Callable[..., Any], given: Collection[str]) -> None:
             raise ParameterError(f"The parameter {name!r} is missing: {parameter.param.help}")
 
 
-def check_parameters(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
+def check_parameters(function: Function, given: Parameters) -> Parameters:
     """Validate keyword parameters of a step and fill in its defaults.
 
     Other arguments that the step takes are returned as they are.

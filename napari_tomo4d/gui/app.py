@@ -13,6 +13,7 @@ from napari_tomo4d.errors import Tomo4DError
 
 if TYPE_CHECKING:
     import napari.viewer
+    from napari.viewer import Viewer
 
     from napari_tomo4d.gui.panels.base import Panel
 
@@ -164,7 +165,7 @@ def _arrange(panel: Panel) -> None:
     window.setCorner(Qt.Corner.BottomRightCorner, right)
 
 
-def _take_screenshot(viewer: Any, panels: dict[str, Any], path: Path) -> int:
+def _take_screenshot(viewer: Viewer, panels: dict[str, Any], path: Path) -> int:
     from qtpy.QtWidgets import QApplication
 
     reconstruct = panels["Reconstruct"]

@@ -7,11 +7,15 @@ images are the same in both, as images are.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QWidget
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
 
 _DARK = {
     "surface": "#1c1f24",
@@ -185,7 +189,7 @@ def set_tight(table: QWidget) -> None:
     )
 
 
-def follow_viewer(viewer: Any) -> None:
+def follow_viewer(viewer: Viewer) -> None:
     """Take the theme of a viewer, now and whenever it is changed.
 
     Parameters
@@ -194,7 +198,7 @@ def follow_viewer(viewer: Any) -> None:
     """
     from napari.utils.theme import get_theme
 
-    def take(_event: Any = None) -> None:
+    def take(_event: object = None) -> None:
         red, green, blue = get_theme(viewer.theme).background.as_rgb_tuple()[:3]
         # brightness as the eye sees it
         _theme.set_dark(0.299 * red + 0.587 * green + 0.114 * blue < 128)

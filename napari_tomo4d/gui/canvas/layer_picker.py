@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
@@ -17,6 +17,9 @@ from napari_tomo4d.gui.canvas.place import shown_index
 from napari_tomo4d.gui.canvas.session import Session, same_layer
 from napari_tomo4d.gui.widgets.messages import NO_IMAGE
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
 
 
 class LayerPicker(QComboBox):
@@ -62,7 +65,7 @@ class LayerPicker(QComboBox):
         """The chosen layer's data object, or None."""
         return None if self.layer is None else item_of(self.layer)
 
-    def refresh(self, _event: Any = None) -> None:
+    def refresh(self, _event: object = None) -> None:
         """Make the list agree with the viewer; keeps the choice if it is still there."""
         layers = self._layers()
         chosen = self.layer
@@ -79,7 +82,7 @@ class LayerPicker(QComboBox):
         if not same_layer(self.layer, chosen):
             self._choice_changed()
 
-    def choose(self, layer: Any) -> None:
+    def choose(self, layer: Layer) -> None:
         """Choose a layer, if it is in the list."""
         if self._index(layer) >= 0:
             self.setCurrentIndex(self._index(layer))
@@ -92,13 +95,13 @@ class LayerPicker(QComboBox):
             self._watched.events.metadata.connect(self._metadata_changed)
         self.picked.emit()
 
-    def _metadata_changed(self, _event: Any = None) -> None:
+    def _metadata_changed(self, _event: object = None) -> None:
         self.edited.emit()
 
-    def _layers(self) -> list[Any]:
+    def _layers(self) -> list[Layer]:
         return self._session.layers(*self._kinds)
 
-    def _index(self, layer: Any) -> int:
+    def _index(self, layer: Layer) -> int:
         return next((i for i in range(self.count()) if same_layer(self.itemData(i), layer)), -1)
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -130,7 +133,7 @@ class ImagePicker(LayerPicker):
         super().__init__(session)
         self.setToolTip(tip)
 
-    def _layers(self) -> list[Any]:
+    def _layers(self) -> list[Layer]:
         return [x for x in self._session.viewer.layers if isinstance(x, Image) and not x.rgb][::-1]
 
     def reader(self) -> Callable[[], np.ndarray]:

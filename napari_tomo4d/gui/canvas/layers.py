@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 import numpy as np
 
 from napari_tomo4d.contrast import grey_levels
-from napari_tomo4d.data import Labels, TiltSeries, Volume, at_time, is_series, times_of
+from napari_tomo4d.data import AnyData, Labels, TiltSeries, Volume, at_time, is_series, times_of
 from napari_tomo4d.gui.canvas.label_stack import LabelStack
 from napari_tomo4d.immutable import frozen
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
 
 ITEM_KEY = "napari_tomo4d"
 """Layer metadata under which the data object itself is kept; it is immutable."""
@@ -18,13 +22,13 @@ ITEM_KEY = "napari_tomo4d"
 LayerData = tuple[Any, dict[str, Any], str]
 
 
-def item_of(layer: Any) -> Any | None:
+def item_of(layer: Layer) -> Any | None:
     """Return the data object a layer shows, or None for a layer from elsewhere."""
     stack = label_stack_of(layer)
     return layer.metadata.get(ITEM_KEY) if stack is None else stack.item
 
 
-def label_stack_of(layer: Any) -> LabelStack | None:
+def label_stack_of(layer: Layer) -> LabelStack | None:
     """Return the voxels of a layer of our labels, which can be changed; None for any other."""
     # a plugin is given stand-ins of layers, and of what they hold
     layer = getattr(layer, "__wrapped__", layer)
@@ -32,7 +36,7 @@ def label_stack_of(layer: Any) -> LabelStack | None:
     return data if isinstance(data, LabelStack) else None
 
 
-def shape_of(item: Any) -> tuple[int, ...]:
+def shape_of(item: AnyData) -> tuple[int, ...]:
     """Return the shape of the array that a layer of a data object shows."""
     shapes = [
         (len(one), *one.image_shape) if isinstance(one, TiltSeries) else tuple(one.data.shape)
@@ -42,7 +46,7 @@ def shape_of(item: Any) -> tuple[int, ...]:
     return (len(shapes), *volume) if is_series(item) else volume
 
 
-def to_layers(item: Any, name: str | None = None) -> list[LayerData]:
+def to_layers(item: AnyData, name: str | None = None) -> list[LayerData]:
     """Return napari layer data for a tilt series, volume, labels or a time series of them.
 
     Every layer has the same physical scale along all axes, in nanometres where it is known:
@@ -82,7 +86,7 @@ def to_layers(item: Any, name: str | None = None) -> list[LayerData]:
     return [(data, options, "image")]
 
 
-def caption(item: Any, step: tuple[int, ...]) -> str:
+def caption(item: AnyData, step: tuple[int, ...]) -> str:
     """Return what to write beside the picture at one slider position.
 
     Parameters
@@ -104,7 +108,7 @@ def caption(item: Any, step: tuple[int, ...]) -> str:
     return ", ".join(parts)
 
 
-def _pixels(item: Any) -> Any:
+def _pixels(item: AnyData) -> Any:
     if not isinstance(item, TiltSeries):
         return item.data
     images = item.images

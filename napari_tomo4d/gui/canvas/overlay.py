@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.utils.events import Event
+    from napari.viewer import Viewer
+
 
 _STILL_PX = 3
 """A hand is not quite still when it clicks."""
 
 
 @contextmanager
-def selection_kept(viewer: Any) -> Iterator[None]:
+def selection_kept(viewer: Viewer) -> Iterator[None]:
     """Leave the selected layers as they are while others are added or removed."""
     layers = viewer.layers
     selected, active = set(layers.selection), layers.selection.active
@@ -24,7 +30,7 @@ def selection_kept(viewer: Any) -> Iterator[None]:
         layers.selection.active = active
 
 
-def add_over(viewer: Any, over: Any, layer: Any) -> Any:
+def add_over(viewer: Viewer, over: Layer, layer: Layer) -> Any:
     """Add a helper layer at the place of another; it is neither selected nor editable.
 
     Parameters
@@ -53,21 +59,21 @@ def add_over(viewer: Any, over: Any, layer: Any) -> Any:
     return layer
 
 
-def remove(viewer: Any, *layers: Any) -> None:
+def remove(viewer: Viewer, *layers: Any) -> None:
     """Remove those of the layers that are there."""
     for layer in layers:
         if layer is not None and layer in viewer.layers:
             viewer.layers.remove(layer)
 
 
-def takes_clicks(viewer: Any) -> bool:
+def takes_clicks(viewer: Viewer) -> bool:
     """Return whether a click on the canvas does nothing to the selected layer, as a brush does."""
     active = viewer.layers.selection.active
     return active is None or str(active.mode) in ("pan_zoom", "transform")
 
 
 def follow_press(
-    event: Any, dragged: Callable[[Any], None] | None = None
+    event: Event, dragged: Callable[[Any], None] | None = None
 ) -> Generator[None, None, bool]:
     """Follow a press of the mouse until it is let go; for ``yield from`` in a drag callback.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
@@ -14,8 +14,12 @@ from napari_tomo4d.data import Labels, kind_of
 from napari_tomo4d.gui.canvas.label_stack import LabelStack
 from napari_tomo4d.gui.canvas.layers import ITEM_KEY, shape_of, to_layers
 
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.utils.events import Event
 
-def take_ownership(layer: Any) -> None:
+
+def take_ownership(layer: Layer) -> None:
     """Make a layer that has come into a viewer the only owner of what it shows.
 
     Labels are painted on as a `LabelStack` of the layer's own, also where the layer is a copy
@@ -37,11 +41,11 @@ def take_ownership(layer: Any) -> None:
         _let_go(layer)
 
 
-def _image_set(event: Any) -> None:
+def _image_set(event: Event) -> None:
     _check_image(event.source)
 
 
-def _check_image(layer: Any) -> None:
+def _check_image(layer: Layer) -> None:
     """Let the layer show the voxels of its data object themselves, or have no such object."""
     item, shown = layer.metadata.get(ITEM_KEY), layer.data
     if item is None:
@@ -57,7 +61,7 @@ def _check_image(layer: Any) -> None:
             _let_go(layer)
 
 
-def _let_go(layer: Any) -> None:
+def _let_go(layer: Layer) -> None:
     layer.metadata = {k: v for k, v in layer.metadata.items() if k != ITEM_KEY}
 
 
@@ -74,7 +78,7 @@ class LabelKeeper:
         Becomes the layer's data, if it is not yet.
     """
 
-    def __init__(self, layer: Any, stack: LabelStack) -> None:
+    def __init__(self, layer: Layer, stack: LabelStack) -> None:
         self._layer = weakref.ref(layer)
         self.stack = stack
         stack.keeper = self
@@ -111,16 +115,16 @@ class LabelKeeper:
         self.stack.redo()
         self.layer.refresh()
 
-    def _painted(self, _event: Any = None) -> None:
+    def _painted(self, _event: object = None) -> None:
         # a stroke by mouse is told after its voxels were written, one by a script before
         self._stroke_ended = not self.stack.pending
         self.stack.commit()
 
-    def _updated(self, _event: Any = None) -> None:
+    def _updated(self, _event: object = None) -> None:
         if self._stroke_ended:
             self._redrawn()
 
-    def _redrawn(self, _event: Any = None) -> None:
+    def _redrawn(self, _event: object = None) -> None:
         self._stroke_ended = False
         self.stack.commit()
 
@@ -129,7 +133,7 @@ class LabelKeeper:
         if layer is not None and layer.metadata.get(ITEM_KEY) is not self.stack.item:
             layer.metadata = {**layer.metadata, ITEM_KEY: self.stack.item}
 
-    def _data_set(self, _event: Any = None) -> None:
+    def _data_set(self, _event: object = None) -> None:
         if self.layer.data is not self.stack:
             self._take(self.layer.data)
 
@@ -175,7 +179,7 @@ class LabelKeeper:
         layer.bind_key("m", None)
 
 
-def _choose_new_label(layer: Any) -> None:
+def _choose_new_label(layer: Layer) -> None:
     """Choose a label that no particle has at any time."""
     new = layer.data.largest() + 1
     if layer.selected_label == new:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_tomo4d.data import TiltSeries, at_time, is_series
 from napari_tomo4d.gui.canvas.layers import item_of
 
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
 
-def shown_index(viewer: Any, layer: Any) -> tuple[int, ...]:
+
+def shown_index(viewer: Viewer, layer: Layer) -> tuple[int, ...]:
     """Return the element of a layer's data that the viewer's sliders are at.
 
     Layers may differ in scale and in number of axes, so that a slider's own step is no index
@@ -33,7 +37,7 @@ def shown_index(viewer: Any, layer: Any) -> tuple[int, ...]:
     )
 
 
-def time_shown(viewer: Any, layer: Any | None) -> int:
+def time_shown(viewer: Viewer, layer: Layer | None) -> int:
     """Return the time point of a layer that is shown; 0 for one that holds a single time."""
     item = None if layer is None else item_of(layer)
     if not is_series(item):
@@ -41,7 +45,7 @@ def time_shown(viewer: Any, layer: Any | None) -> int:
     return min(shown_index(viewer, layer)[0], len(item) - 1)
 
 
-def tilt_shown(viewer: Any, layer: Any | None) -> int:
+def tilt_shown(viewer: Viewer, layer: Layer | None) -> int:
     """Return the tilt of a layer of projections that is shown, at the time that is shown."""
     item = None if layer is None else item_of(layer)
     series = None if item is None else at_time(item, time_shown(viewer, layer))
@@ -51,7 +55,7 @@ def tilt_shown(viewer: Any, layer: Any | None) -> int:
     return min(shown_index(viewer, layer)[-3], len(series) - 1)
 
 
-def slice_shown(viewer: Any, layer: Any) -> tuple[int, int, int] | None:
+def slice_shown(viewer: Viewer, layer: Layer) -> tuple[int, int, int] | None:
     """Return time, axis and index of the slice of a layer of volumes that is shown.
 
     Returns
@@ -73,7 +77,7 @@ def slice_shown(viewer: Any, layer: Any) -> tuple[int, int, int] | None:
     return time_shown(viewer, layer), axis, index
 
 
-def go_to(viewer: Any, layer: Any, axis: int, index: int) -> None:
+def go_to(viewer: Viewer, layer: Layer, axis: int, index: int) -> None:
     """Move the viewer's slider to one element of a layer.
 
     Parameters

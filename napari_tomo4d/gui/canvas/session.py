@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from napari_tomo4d.data import Table, is_series, kind_of
+from napari_tomo4d.data import AnyData, Table, is_series, kind_of
 from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.canvas.layers import caption, item_of, to_layers
 from napari_tomo4d.gui.canvas.painting import take_ownership
 from napari_tomo4d.gui.canvas.place import shown_index
 from napari_tomo4d.pipeline import recipe_from, write_recipe
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
 
 _sessions: weakref.WeakValueDictionary[int, Session] = weakref.WeakValueDictionary()
 
@@ -25,7 +29,7 @@ def same_layer(one: Any, other: Any) -> bool:
     return unwrapped(one) is unwrapped(other)
 
 
-def session_of(viewer: Any) -> Session:
+def session_of(viewer: Viewer) -> Session:
     """Return the one session of a viewer, whichever proxy of it is given."""
     viewer = unwrapped(viewer)
     session = _sessions.get(id(viewer))
@@ -45,12 +49,12 @@ class Session:
         Itself, not a proxy; it keeps the session alive.
     """
 
-    def __init__(self, viewer: Any) -> None:
+    def __init__(self, viewer: Viewer) -> None:
         self.viewer = viewer
         self.panels: dict[type, Any] = {}
         """The panels of this viewer, by their class."""
 
-        def update(_event: Any = None) -> None:
+        def update(_event: object = None) -> None:
             # napari holds methods weakly but a function firmly: nothing else lives as long as
             # the viewer, also while all panels are closed
             self.update_caption()
@@ -75,7 +79,7 @@ class Session:
                 found.append(layer)
         return found[::-1]
 
-    def add(self, item: Any, name: str | None = None) -> Any:
+    def add(self, item: AnyData, name: str | None = None) -> Any:
         """Show a data object as a new layer, alone, and return the layer.
 
         Other layers are hidden: tilt series and volumes share the first slider, so they are

@@ -18,13 +18,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_tomo4d.data import TiltSeries
+from napari_tomo4d.data import AnyData, TiltSeries
 from napari_tomo4d.gui.canvas.layer_picker import LayerPicker
 from napari_tomo4d.gui.canvas.session import Session, session_of
 from napari_tomo4d.gui.panels.recipe_buttons import RecipeButtons
 from napari_tomo4d.gui.widgets.run_bar import RunBar
 from napari_tomo4d.gui.work.live_preview import dock_of
 from napari_tomo4d.gui.work.runner import Runner
+from napari_tomo4d.parameters import Parameters
 
 if TYPE_CHECKING:
     import napari
@@ -125,13 +126,13 @@ class Panel(QWidget, metaclass=_OnePerViewer):
         """Return why no recipe can repeat the last result; empty if one can."""
         return ""
 
-    def refill(self, done: dict[str, dict[str, Any]]) -> str:
+    def refill(self, done: dict[str, Parameters]) -> str:
         """Fill the form with parameters of steps, by name; returns why it could not."""
         raise NotImplementedError
 
     # -- input and result ------------------------------------------------------------------
 
-    def add_result(self, item: Any, name: str | None = None) -> Any:
+    def add_result(self, item: AnyData, name: str | None = None) -> Any:
         """Show a data object that this panel made as a new layer, and return the layer."""
         self.result = self.session.add(item, name)
         if self.recipe is not None:
@@ -150,7 +151,7 @@ class Panel(QWidget, metaclass=_OnePerViewer):
     def went_behind(self) -> None:
         """Take away what was drawn on the canvas."""
 
-    def slider_moved(self, _event: Any = None) -> None:
+    def slider_moved(self, _event: object = None) -> None:
         """Follow the viewer's sliders."""
 
     def changeEvent(self, event: QEvent) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
@@ -13,6 +13,11 @@ from napari_tomo4d.data import Table
 from napari_tomo4d.errors import Tomo4DError
 from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.canvas.session import Session
+from napari_tomo4d.parameters import Parameters
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
 
 _NO_RESULT = "This panel has made nothing yet."
 _SAVE = "Writes the steps that made “{}”, to repeat them later."
@@ -45,7 +50,7 @@ class RecipeButtons(QWidget):
         session: Session,
         say: Callable[[str], None],
         result: Callable[[], Any],
-        refill: Callable[[dict[str, dict[str, Any]]], str],
+        refill: Callable[[dict[str, Parameters]], str],
         refill_steps: tuple[str, ...],
         before: Iterable[QPushButton] = (),
         problem: Callable[[], str] = str,
@@ -66,7 +71,7 @@ class RecipeButtons(QWidget):
             row.addWidget(button)
         self.update_buttons()
 
-    def update_buttons(self, _event: Any = None) -> None:
+    def update_buttons(self, _event: object = None) -> None:
         """Enable what can be done now, and say in the tooltips what it is or why it can't."""
         made, active = self._made(), self._session.viewer.layers.selection.active
         problem = self._problem() if made is not None else _NO_RESULT
@@ -83,7 +88,7 @@ class RecipeButtons(QWidget):
             return layer
         return layer if layer is not None and layer in self._session.viewer.layers else None
 
-    def _parameters(self, layer: Any) -> dict[str, dict[str, Any]]:
+    def _parameters(self, layer: Layer) -> dict[str, Parameters]:
         item = None if layer is None else item_of(layer)
         made = getattr(item, "provenance", None)
         return {} if made is None else {p.step: p.parameters for p in made.chain()}

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_tomo4d.gui.widgets.field import Field, make_field
 from napari_tomo4d.gui.widgets.fold import Fold
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
-from napari_tomo4d.parameters import Parameter
+from napari_tomo4d.parameters import Parameter, Parameters
 from napari_tomo4d.registry import Step
 
 
@@ -42,7 +40,7 @@ class ParameterForm(QWidget):
             inner.setLayout(advanced)
             layout.addWidget(Fold("Advanced", inner))
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> Parameters:
         """Return the parameters as the step takes them."""
         return {name: field.value for name, field in self._fields.items()}
 
@@ -50,7 +48,7 @@ class ParameterForm(QWidget):
         """Return the widget in which a parameter is given."""
         return self._fields[name].native
 
-    def set_values(self, values: dict[str, Any]) -> None:
+    def set_values(self, values: Parameters) -> None:
         """Fill the form; names it does not show are left out."""
         for name, value in values.items():
             if name in self._fields:

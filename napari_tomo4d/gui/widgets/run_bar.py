@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
@@ -71,7 +70,7 @@ class RunBar(QWidget):
         self._reason = reason
         self._update()
 
-    def start(self, function: Callable[[Progress], Any]) -> None:
+    def start(self, function: Callable[[Progress], object]) -> None:
         """Run a function in the background."""
         self.runner.start(function)
         self.bar.setValue(0)

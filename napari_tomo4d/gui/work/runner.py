@@ -6,7 +6,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 from qtpy.QtCore import QObject, QThread, Signal
 
@@ -62,7 +61,7 @@ class _Work(QThread):
     previewed = Signal(object)
     ended = Signal(object, object)
 
-    def __init__(self, function: Callable[[Progress], Any], parent: QObject) -> None:
+    def __init__(self, function: Callable[[Progress], object], parent: QObject) -> None:
         super().__init__(parent)
         self._function = function
         self.progress = _SignalProgress(self)
@@ -109,7 +108,7 @@ class Runner(QObject):
         """Whether a run is under way."""
         return self._work is not None
 
-    def start(self, function: Callable[[Progress], Any]) -> None:
+    def start(self, function: Callable[[Progress], object]) -> None:
         """Run ``function(progress)``; a run under way is cancelled and its result dropped."""
         self.drop()
         work = _Work(function, self)

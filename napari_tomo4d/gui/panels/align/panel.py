@@ -8,10 +8,10 @@ from typing import Any
 
 import napari
 import numpy as np
-from qtpy.QtWidgets import QApplication, QFileDialog
+from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog
 
 from napari_tomo4d.align import FoundShifts, path_of_all_times, read_shifts, write_shifts
-from napari_tomo4d.data import TiltSeries, times_of
+from napari_tomo4d.data import AnyData, TiltSeries, times_of
 from napari_tomo4d.errors import Tomo4DError
 from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.canvas.place import go_to, shown_index, time_shown
@@ -40,6 +40,7 @@ from napari_tomo4d.gui.panels.base import Panel
 from napari_tomo4d.gui.widgets.keys import REDO, UNDO, Keys, arrow_keys
 from napari_tomo4d.gui.widgets.messages import NO_SERIES
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
+from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import STEPS
 from napari_tomo4d.progress import Progress
 
@@ -60,7 +61,7 @@ class AlignPanel(Panel):
         super().__init__(napari_viewer)
         # by data object, so that looking at another layer loses nothing
         self._edits: weakref.WeakKeyDictionary[Any, AlignmentEdits] = weakref.WeakKeyDictionary()
-        self._view_dock: Any = None
+        self._view_dock: QDockWidget | None = None
         self.view = ComparisonView()
         self.view.seen.connect(self._compare)
         self.view.mode_changed.connect(self._compare)
@@ -117,7 +118,7 @@ class AlignPanel(Panel):
         """The shifts as they are, if there are any."""
         return self.edits.shifts
 
-    def _edits_of(self, item: Any) -> AlignmentEdits:
+    def _edits_of(self, item: AnyData) -> AlignmentEdits:
         return AlignmentEdits() if item is None else self._edits.setdefault(item, AlignmentEdits())
 
     @property
@@ -186,7 +187,7 @@ class AlignPanel(Panel):
         self.hint.setText(problem or description_of(self._times, self.picker.item.provenance))
         self._update()
 
-    def _update(self, *_: Any) -> None:
+    def _update(self, *_: object) -> None:
         """Make everything agree with the state."""
         problem = self._problem()
         running = _RUNNING if self.run_bar.runner.running else ""
@@ -241,7 +242,7 @@ class AlignPanel(Panel):
         if self._view_dock is not None:
             self._view_dock.hide()
 
-    def slider_moved(self, _event: Any = None) -> None:
+    def slider_moved(self, _event: object = None) -> None:
         """Show another tilt."""
         self._show_place()
 
@@ -357,7 +358,7 @@ class AlignPanel(Panel):
                 return
         name = f"{layer.name.removesuffix(' aligned')} aligned"
 
-        def work(progress: Progress) -> Any:
+        def work(progress: Progress) -> object:
             return layer, None, dataclasses.replace(edits.apply(item, progress), name=name)
 
         self.run_bar.start(work)
@@ -369,7 +370,7 @@ class AlignPanel(Panel):
         else:
             self._show_found(source, found, made, seconds)
 
-    def _show_found(self, item: Any, found: FoundShifts, aligned: Any, seconds: float) -> None:
+    def _show_found(self, item: AnyData, found: FoundShifts, aligned: Any, seconds: float) -> None:
         self._edits_of(item).take(found, aligned)
         self._update()
         self.show_view()
@@ -378,7 +379,7 @@ class AlignPanel(Panel):
             self.view.setFocus()
         self._say(found_text(found, format_seconds(seconds)), list(found.messages))
 
-    def _show_result(self, source: Any, item: Any, seconds: float) -> None:
+    def _show_result(self, source: Any, item: AnyData, seconds: float) -> None:
         notes = notes_of(item)
         layer = self.add_result(item)
         # nobody aligns twice
@@ -390,7 +391,7 @@ class AlignPanel(Panel):
         self.run_bar.say(with_notes(text, notes))
         self.run_bar.status.setToolTip("\n".join(notes))
 
-    def refill(self, done: dict[str, dict[str, Any]]) -> str:
+    def refill(self, done: dict[str, Parameters]) -> str:
         """Fill the form, or load the file, as for a layer; returns why it could not."""
         if FIND in done:
             self.shifts_box.set_values(done[FIND])

@@ -8,6 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QGroupBox, QHBoxLayout, QLabel, QPushButton
 
 from napari_tomo4d.gui.widgets.form import ParameterForm
+from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import Step
 
 
@@ -51,11 +52,11 @@ class ShiftsBox(QGroupBox):
         self.source.setWordWrap(True)
         layout.addRow(self.source)
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> Parameters:
         """Return the parameters of the step."""
         return self.form.values()
 
-    def set_values(self, values: dict[str, Any]) -> None:
+    def set_values(self, values: Parameters) -> None:
         """Fill in parameters of the step."""
         self.form.set_values(values)
 

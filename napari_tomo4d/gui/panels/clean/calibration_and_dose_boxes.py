@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QGroupBox, QHBoxLayout, QLabel, QPushButton
 
@@ -12,8 +10,9 @@ from napari_tomo4d.gui.canvas.session import Session
 from napari_tomo4d.gui.panels.clean.calibration_dialogs import LatticeDialog
 from napari_tomo4d.gui.panels.clean.model import DOSE, PIXEL_SIZE, dose_in_words
 from napari_tomo4d.gui.widgets.number_box import number_box
+from napari_tomo4d.parameters import Parameters
 
-_Steps = list[tuple[str, dict[str, Any]]]
+_Steps = list[tuple[str, Parameters]]
 
 
 class CalibrationBox(QGroupBox):
@@ -85,7 +84,7 @@ class CalibrationBox(QGroupBox):
             return []
         return [(PIXEL_SIZE, {"pixel_size_nm": self.nm.value()})]
 
-    def set_steps(self, done: dict[str, dict[str, Any]]) -> bool:
+    def set_steps(self, done: dict[str, Parameters]) -> bool:
         """Fill in the parameters of steps, by name; returns whether this one was among them."""
         given = done.get(PIXEL_SIZE)
         self.tick.setChecked(given is not None)
@@ -164,7 +163,7 @@ class DoseBox(QGroupBox):
         }
         return [(DOSE, parameters)]
 
-    def set_steps(self, done: dict[str, dict[str, Any]]) -> bool:
+    def set_steps(self, done: dict[str, Parameters]) -> bool:
         """Fill in the parameters of steps, by name; returns whether this one was among them."""
         given = done.get(DOSE)
         self.setChecked(given is not None)

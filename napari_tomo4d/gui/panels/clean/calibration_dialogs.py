@@ -80,7 +80,7 @@ class MeasureDialog(QDialog):
         """Return the form."""
         raise NotImplementedError
 
-    def work(self) -> Callable[[Progress], Any]:
+    def work(self) -> Callable[[Progress], object]:
         """Return what measures, in a thread, with the values of the form as they are now."""
         raise NotImplementedError
 
@@ -97,7 +97,7 @@ class MeasureDialog(QDialog):
         self.run_bar.runner.drop()
         super().closeEvent(event)
 
-    def _outdated(self, *_: Any) -> None:
+    def _outdated(self, *_: object) -> None:
         """Forget a result that the form no longer belongs to."""
         self._show(None)
         any_image = any(picker.layer is not None for picker in self._pickers)
@@ -113,7 +113,7 @@ class MeasureDialog(QDialog):
         self._show(None)
         work = self.work()
 
-        def measure(progress: Progress) -> Any:
+        def measure(progress: Progress) -> object:
             with collect_warnings() as said:
                 result = work(progress)
             return result, said
@@ -297,7 +297,7 @@ class MapDialog(MeasureDialog):
         path = path if path.endswith(".npz") else f"{path}.npz"
         correction = result[0]
 
-        def save(progress: Progress) -> Any:
+        def save(progress: Progress) -> object:
             progress.report(0, 1, "Saving the map")
             correction.save(path)
             return path, []

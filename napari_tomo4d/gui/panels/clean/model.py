@@ -11,12 +11,13 @@ import numpy as np
 from napari_tomo4d import preprocess
 from napari_tomo4d.data import TiltSeries, TimeSeries, times_of
 from napari_tomo4d.gui.widgets.messages import NO_SERIES
+from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import Step, steps_of
 from napari_tomo4d.pipeline.resume import Done, resume
 from napari_tomo4d.progress import Progress
 
 Series = TiltSeries | TimeSeries[TiltSeries]
-Chosen = tuple[str, dict[str, Any]]
+Chosen = tuple[str, Parameters]
 """Name and parameters of a step that is to be done."""
 
 OUTLIERS, DRIFT = "preprocess.remove_outliers", "preprocess.undo_scan_drift"

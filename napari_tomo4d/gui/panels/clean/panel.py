@@ -35,6 +35,7 @@ from napari_tomo4d.gui.widgets.messages import messages_of
 from napari_tomo4d.gui.widgets.plots import ImageBox
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
 from napari_tomo4d.gui.work.live_preview import LivePreview
+from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import run_steps
 from napari_tomo4d.progress import Progress
 
@@ -132,7 +133,7 @@ class CleanPanel(Panel):
         self.calibration.set_known(None if item is None else times_of(item)[0].pixel_size_nm)
         self._changed()
 
-    def _changed(self, *_: Any) -> None:
+    def _changed(self, *_: object) -> None:
         if self._filling:
             return
         self._filling = True
@@ -186,7 +187,7 @@ class CleanPanel(Panel):
         """Show the tilt that is looked at by now."""
         self.slider_moved()
 
-    def slider_moved(self, _event: Any = None) -> None:
+    def slider_moved(self, _event: object = None) -> None:
         """Show another tilt."""
         if self.picker.item is not None:
             self.live.request()
@@ -224,7 +225,7 @@ class CleanPanel(Panel):
         name = f"{self.picker.layer.name.removesuffix(' clean')} clean"
         self.live.drop()
 
-        def clean(progress: Progress) -> Any:
+        def clean(progress: Progress) -> object:
             result = dataclasses.replace(run_steps(item, steps, progress), name=name)
             numbers = key_numbers(times_of(result), [step for step, _ in steps])
             return result, numbers, messages_of(result, len(steps))
@@ -244,7 +245,7 @@ class CleanPanel(Panel):
         self.run_bar.say("\n".join([text, *shown]))
         self.run_bar.status.setToolTip("\n".join(notes))
 
-    def refill(self, done: dict[str, dict[str, Any]]) -> str:
+    def refill(self, done: dict[str, Parameters]) -> str:
         """Fill in the steps and their parameters; returns why it could not."""
         if not set(self.refill_steps) & set(done):
             return "The selected layer was not cleaned here: none of these steps made it."

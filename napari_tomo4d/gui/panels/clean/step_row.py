@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QVBoxLayout, QWidget
 
 from napari_tomo4d.gui.widgets.fold import Fold
 from napari_tomo4d.gui.widgets.form import ParameterForm
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
+from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import Step
 
 
@@ -86,11 +85,11 @@ class StepRow(QWidget):
                 return f"Step {self.number} needs a file: choose one, or untick the step."
         return ""
 
-    def steps(self) -> list[tuple[str, dict[str, Any]]]:
+    def steps(self) -> list[tuple[str, Parameters]]:
         """Return the step and its parameters, nothing if it is not ticked."""
         return [(self.form.step.name, self.form.values())] if self.is_on else []
 
-    def set_steps(self, done: dict[str, dict[str, Any]]) -> bool:
+    def set_steps(self, done: dict[str, Parameters]) -> bool:
         """Fill in the parameters of steps, by name; returns whether this one was among them."""
         found = [i for i, name in enumerate(self.names) if name in done]
         self.set_wanted(bool(found))

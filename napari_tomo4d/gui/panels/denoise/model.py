@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from napari_tomo4d.denoise.engines import STACK_ENGINES
 from napari_tomo4d.denoise.noise_model import kind_in_words
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.gui.widgets.messages import NO_SERIES
+from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import run_step
 from napari_tomo4d.pipeline.tuning import (
     Tuned,
@@ -150,7 +150,7 @@ class DenoiseModel:
             return f"Up to {most} frames per tilt: the first is denoised, the others are reference."
         return "One frame per tilt, so Tune is blind: it picks a strength for the noise below."
 
-    def problem(self, values: dict[str, Any]) -> str:
+    def problem(self, values: Parameters) -> str:
         """Return why the series can't be denoised with parameters, empty if it can."""
         if self.item is None:
             return NO_SERIES
@@ -173,12 +173,12 @@ class DenoiseModel:
 
     # -- work ------------------------------------------------------------------------------
 
-    def steps(self, values: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    def steps(self, values: Parameters) -> list[tuple[str, Parameters]]:
         """Return the steps that denoise the series."""
         denoise = (DENOISE, values)
         return [(AVERAGE, {}), denoise] if has_frames(self.item) else [denoise]
 
-    def look(self, time: int, tilt: int, values: dict[str, Any]) -> Callable[[Progress], OneTilt]:
+    def look(self, time: int, tilt: int, values: Parameters) -> Callable[[Progress], OneTilt]:
         """Return what denoises the middle of one tilt.
 
         Raises
@@ -204,7 +204,7 @@ class DenoiseModel:
 
         return look
 
-    def measure(self, time: int, values: dict[str, Any]) -> Callable[[Progress], Measured]:
+    def measure(self, time: int, values: Parameters) -> Callable[[Progress], Measured]:
         """Return what measures the noise of the frames of one time."""
         assert self.framed is not None, "there is nothing to measure on"
         series, counting = at_time(self.framed, time), counting_noise(values)
@@ -215,7 +215,7 @@ class DenoiseModel:
         return measure
 
     def tune(
-        self, time: int, tilt: int, tilts: int, values: dict[str, Any]
+        self, time: int, tilt: int, tilts: int, values: Parameters
     ) -> Callable[[Progress], Tuned]:
         """Return what tunes on frames of one time, or blindly on one image without them.
 
@@ -283,7 +283,7 @@ def has_frames(item: Series | None) -> bool:
     return item is not None and max(times_of(item)[0].frames_per_tilt) > 1
 
 
-def counting_noise(values: dict[str, Any]) -> CountingNoise | None:
+def counting_noise(values: Parameters) -> CountingNoise | None:
     """Return the counting noise that parameters of *Denoise* describe."""
     if not values["counts"]:
         return None

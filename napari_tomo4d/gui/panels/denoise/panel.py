@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFileDialog, QGroupBox, QLabel, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QDockWidget, QFileDialog, QGroupBox, QLabel, QPushButton, QVBoxLayout
 
-from napari_tomo4d.data import TiltSeries
+from napari_tomo4d.data import AnyData, TiltSeries
 from napari_tomo4d.denoise import NoiseModel
 from napari_tomo4d.errors import Tomo4DError
 from napari_tomo4d.gui.canvas.layer_picker import LayerPicker
@@ -31,11 +31,13 @@ from napari_tomo4d.gui.widgets.plots import ImageBox
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
 from napari_tomo4d.gui.work.live_preview import LivePreview
 from napari_tomo4d.gui.work.runner import Runner
+from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import STEPS, run_steps
 from napari_tomo4d.pipeline.tuning import Tuned
 
 if TYPE_CHECKING:
     import napari
+    from napari.layers import Layer
 
 
 class DenoisePanel(Panel):
@@ -52,7 +54,7 @@ class DenoisePanel(Panel):
         super().__init__(napari_viewer)
         self.model = DenoiseModel()
         self._layers: tuple[Any, Any] | None = None
-        self._view_dock: Any = None
+        self._view_dock: QDockWidget | None = None
         self._filling = False
         self.view = TuningView()
         self.view.chosen.connect(self._cell_chosen)
@@ -158,7 +160,7 @@ class DenoisePanel(Panel):
             model.tuning_hint(), has_frames(model.framed), model.measured is not None
         )
 
-    def _changed(self, *_: Any) -> None:
+    def _changed(self, *_: object) -> None:
         values = self.form.values()
         self.licence.setVisible(values["method"] in PACKAGES)
         problem = self.model.problem(values)
@@ -169,7 +171,7 @@ class DenoisePanel(Panel):
             else:
                 self.live.request()
 
-    def _place(self, layer: Any) -> tuple[int, int]:
+    def _place(self, layer: Layer) -> tuple[int, int]:
         """Return the time and the tilt that is looked at."""
         return time_shown(self.viewer, layer), tilt_shown(self.viewer, layer)
 
@@ -177,7 +179,7 @@ class DenoisePanel(Panel):
         """Show the tilt that is looked at by now."""
         self.slider_moved()
 
-    def slider_moved(self, _event: Any = None) -> None:
+    def slider_moved(self, _event: object = None) -> None:
         """Show another tilt."""
         if self.picker.item is not None:
             self._changed()
@@ -232,7 +234,7 @@ class DenoisePanel(Panel):
         self._show_tuning_state()
         self.run_bar.say(self.model.words())
 
-    def _fill(self, values: dict[str, Any]) -> None:
+    def _fill(self, values: Parameters) -> None:
         """Fill values into the form, with one preview for all of them."""
         self._filling = True
         self.form.set_values(values)
@@ -298,7 +300,7 @@ class DenoisePanel(Panel):
         else:
             self._show_tuned(found)
 
-    def _show_result(self, before: Any, item: Any, seconds: float) -> None:
+    def _show_result(self, before: Any, item: AnyData, seconds: float) -> None:
         # nobody denoises twice
         self.picker.follows_new = False
         layer = self.add_result(item, f"{before.name} denoised")
@@ -320,7 +322,7 @@ class DenoisePanel(Panel):
         after.contrast_limits = before.contrast_limits
         self.viewer.layers.selection.active = before if show_before else after
 
-    def refill(self, done: dict[str, dict[str, Any]]) -> str:
+    def refill(self, done: dict[str, Parameters]) -> str:
         """Fill the form with parameters of steps, by name; returns why it could not."""
         if DENOISE not in done:
             return "The selected layer was not made by this panel."

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pyqtgraph as pg
@@ -102,7 +100,7 @@ class ScoreMap(QWidget):
         """Return row and column of a cell."""
         return self._kinds.index(kind), self._strengths.index(strength)
 
-    def _fill(self, *_: Any) -> None:
+    def _fill(self, *_: object) -> None:
         column, form = SCORES[self.score.currentText()]
         values = self._values(column)
         self.cells.setRowCount(len(self._kinds))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import (
@@ -18,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_tomo4d.gui.widgets.number_box import number_box
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
+from napari_tomo4d.parameters import Parameters
 
 _FROM_FILE, _EVEN, _TABLE = range(3)
 _CHOOSE = "Choose table..."
@@ -91,9 +91,9 @@ class GeometryBox(QGroupBox):
         self.axis.currentIndexChanged.connect(lambda _: self.changed.emit())
         self._show_rows()
 
-    def given(self) -> dict[str, Any]:
+    def given(self) -> Parameters:
         """Return what `io.read` is given beside the path."""
-        given: dict[str, Any] = {}
+        given: Parameters = {}
         source = self.angle_source.currentIndex()
         if source == _EVEN:
             given |= {"start_deg": self.start.value(), "step_deg": self.step.value()}

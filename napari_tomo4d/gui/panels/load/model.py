@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from napari_tomo4d import io
-from napari_tomo4d.data import TiltSeries, times_of
+from napari_tomo4d.data import AnyData, TiltSeries, times_of
 from napari_tomo4d.dose import dose_e_per_nm2, electrons_per_pixel
+from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import run_steps
 from napari_tomo4d.progress import Progress
 
@@ -36,7 +37,7 @@ class Dose:
     probe_current_pa: float
     dwell_time_ns: float
 
-    def describe(self, item: Any) -> str:
+    def describe(self, item: AnyData) -> str:
         """Return the dose in words: of a pixel, and of a series if its pixel size is known."""
         electrons = electrons_per_pixel(self.probe_current_pa, self.dwell_time_ns)
         text = f"{electrons:.3g} electrons per pixel and image"
@@ -68,7 +69,7 @@ class LoadRequest:
     """
 
     paths: tuple[str, ...]
-    given: dict[str, Any] = field(default_factory=dict)
+    given: Parameters = field(default_factory=dict)
     dose: Dose | None = None
     average: bool = False
 
@@ -85,10 +86,10 @@ class LoadRequest:
         path: Any = self.paths[0] if len(self.paths) == 1 else list(self.paths)
         return io.read(path, **self.given)
 
-    def steps(self, item: Any) -> list[tuple[str, dict[str, Any]]]:
+    def steps(self, item: AnyData) -> list[tuple[str, Parameters]]:
         """Return the steps after reading; for tilt series only."""
         series = first_of(item)
-        steps: list[tuple[str, dict[str, Any]]] = []
+        steps: list[tuple[str, Parameters]] = []
         if series is None:
             return steps
         if self.dose is not None:
@@ -113,7 +114,7 @@ class LoadRequest:
         names = [Path(p).name for p in self.paths]
         return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
-    def describe(self, item: Any) -> str:
+    def describe(self, item: AnyData) -> str:
         """Return what was found in the files, line by line."""
         lines = [
             f"{title.capitalize()}: {text if isinstance(text, str) else ' '.join(text)}"
@@ -121,7 +122,7 @@ class LoadRequest:
         ]
         return "\n".join([self.name, *lines])
 
-    def angles_per_image(self, angles_deg: np.ndarray, item: Any) -> list[float]:
+    def angles_per_image(self, angles_deg: np.ndarray, item: AnyData) -> list[float]:
         """Return the tilt angles as `io.read` takes them: a file of frames needs one for each."""
         series = first_of(item)
         one_file = len(self.paths) == 1 and not Path(self.paths[0]).is_dir()
@@ -130,19 +131,19 @@ class LoadRequest:
         return [float(a) for a in angles_deg]
 
 
-def first_of(item: Any) -> TiltSeries | None:
+def first_of(item: AnyData) -> TiltSeries | None:
     """Return the tilt series, or that of the first time point; None if there is none."""
     first = None if item is None else times_of(item)[0]
     return first if isinstance(first, TiltSeries) else None
 
 
-def loaded_text(name: str, item: Any) -> str:
+def loaded_text(name: str, item: AnyData) -> str:
     """Return in words that a layer was loaded, and what to know about it."""
     warnings = item.provenance.all_warnings() if item.provenance is not None else []
     return "\n".join([f"Loaded “{name}”. Next: Clean.", *(f"Note: {w}" for w in warnings)])
 
 
-def rows_of_tilts(item: Any) -> list[Sequence[float | None]]:
+def rows_of_tilts(item: AnyData) -> list[Sequence[float | None]]:
     """Return angle and number of frames of each tilt, at the first time point."""
     series = first_of(item)
     if series is None:
@@ -150,7 +151,7 @@ def rows_of_tilts(item: Any) -> list[Sequence[float | None]]:
     return list(zip(series.angles_deg, series.frames_per_tilt, strict=True))
 
 
-def rows_of_times(item: Any) -> list[Sequence[float | None]]:
+def rows_of_times(item: AnyData) -> list[Sequence[float | None]]:
     """Return time and temperature of each time point; None where not known."""
     count = 0 if item is None else len(times_of(item))
     if count < 2:

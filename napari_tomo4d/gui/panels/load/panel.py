@@ -174,7 +174,7 @@ class LoadPanel(Panel):
             return
         request = self._request()
 
-        def look(progress: Progress) -> Any:
+        def look(progress: Progress) -> object:
             progress.report(0, 1, "Looking into the files")
             try:
                 return request.look()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Points, Vectors
@@ -19,6 +19,11 @@ from napari_tomo4d.gui.panels.pairs.section_view import (
     NECK_COLOUR,
     SECOND_COLOUR,
 )
+
+if TYPE_CHECKING:
+    from napari.utils.events import Event
+    from napari.viewer import Viewer
+
 
 LINES_LAYER, CENTRES_LAYER, CHOSEN_LAYER = "pair section", "pair centres", "chosen particle"
 
@@ -49,7 +54,7 @@ class PairMarks(QObject):
 
     clicked = Signal(object)
 
-    def __init__(self, viewer: Any, model: PairsModel, parent: QObject) -> None:
+    def __init__(self, viewer: Viewer, model: PairsModel, parent: QObject) -> None:
         super().__init__(parent)
         self.viewer, self._model = viewer, model
         self.layer: Any = None
@@ -89,7 +94,7 @@ class PairMarks(QObject):
 
     # -- clicks ----------------------------------------------------------------------------
 
-    def _pressed(self, viewer: Any, event: Any) -> Iterator[None]:
+    def _pressed(self, viewer: Viewer, event: Event) -> Iterator[None]:
         if event.button != 1 or self.layer is None or not overlay.takes_clicks(viewer):
             return
         found = self.pick(

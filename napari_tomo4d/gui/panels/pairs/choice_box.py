@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QPushButton, QWidget
@@ -15,6 +15,9 @@ from napari_tomo4d.gui.panels.pairs.model import PairsModel, spans
 from napari_tomo4d.gui.widgets.keys import CANCEL, Keys
 from napari_tomo4d.gui.widgets.number_box import number_box
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
 
 
 class _Nothing:
@@ -44,7 +47,7 @@ class VolumePicker(LayerPicker):
         self._labels = labels
         self.refresh()
 
-    def _layers(self) -> list[Any]:
+    def _layers(self) -> list[Layer]:
         if self._labels is None:
             return [self._nothing]
         wanted = [i.data.shape for i in times_of(self._labels)]
@@ -55,7 +58,7 @@ class VolumePicker(LayerPicker):
         ]
         return [*fitting, self._nothing]
 
-    def _index(self, layer: Any) -> int:
+    def _index(self, layer: Layer) -> int:
         return super()._index(self._nothing if layer is None else layer)
 
 

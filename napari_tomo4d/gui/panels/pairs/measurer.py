@@ -61,7 +61,7 @@ class PairMeasurer(QObject):
         self,
         model: PairsModel,
         runner: Runner,
-        start: Callable[[Callable[[Progress], Any]], None],
+        start: Callable[[Callable[[Progress], object]], None],
         search: Any,
         parent: QObject,
     ) -> None:
@@ -125,7 +125,7 @@ class PairMeasurer(QObject):
     def _search(self) -> None:
         items, gap, surfaces = self.model.items, self.model.max_gap_nm, self.model.surfaces
 
-        def search(progress: Progress) -> Any:
+        def search(progress: Progress) -> object:
             found = suggest_pairs(items, gap, progress)
             # so that the first click need not wait for it
             surfaces.at(0)

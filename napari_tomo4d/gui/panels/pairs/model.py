@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,10 @@ from napari_tomo4d.measure.necks.pairs_step import FROM_VOLUME, FROM_VOXELS, tab
 from napari_tomo4d.measure.necks.section_image import SectionImage, section_image
 from napari_tomo4d.measure.necks.uncertainty import Surfaces
 from napari_tomo4d.measure.quantities import plural, time_names
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
 
 NO_LABELS = "No labelled particles yet: make them in the Particles panel, or drop a file of labels."
 NO_SIZE = (
@@ -113,7 +117,7 @@ class PairsModel:
 
     # -- input -----------------------------------------------------------------------------
 
-    def set_labels(self, layer: Any, labels: AnyLabels | None) -> None:
+    def set_labels(self, layer: Layer, labels: AnyLabels | None) -> None:
         """Work on the labels of a layer; None for none that can be measured.
 
         What was measured of a layer before is there again, if its labels are the same; of labels

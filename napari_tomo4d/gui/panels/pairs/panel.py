@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import napari
-from qtpy.QtWidgets import QFormLayout, QLabel
+from qtpy.QtWidgets import QDockWidget, QFormLayout, QLabel
 
 from napari_tomo4d.data import Labels
 from napari_tomo4d.gui import theme
@@ -35,6 +35,10 @@ from napari_tomo4d.measure.necks.contacts import PairKey
 from napari_tomo4d.measure.quantities import NOTHING_MEASURED, plural
 from napari_tomo4d.progress import Progress
 
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+
 _START = "Click the first particle; Esc ends."
 
 
@@ -54,7 +58,7 @@ class PairsPanel(Panel):
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
         self.model = PairsModel()
-        self._plots_dock: Any = None
+        self._plots_dock: QDockWidget | None = None
         self._jump = False
         self._said = ""
         self.run_bar = RunBar("Measure all pairs")
@@ -152,7 +156,7 @@ class PairsPanel(Panel):
             self._plots_dock.show()
             self._plots_dock.raise_()
 
-    def slider_moved(self, _event: Any = None) -> None:
+    def slider_moved(self, _event: object = None) -> None:
         """Follow the viewer's time slider."""
         if self.model.labels is not None:
             self.model.set_time(time_shown(self.viewer, self.picker.layer))
@@ -210,7 +214,7 @@ class PairsPanel(Panel):
         self._look_at(self.picker.layer)
         self._update()
 
-    def _look_at(self, layer: Any) -> None:
+    def _look_at(self, layer: Layer) -> None:
         """Show the labels over their volume."""
         if layer is None or not self.in_front:
             return
@@ -352,7 +356,7 @@ class PairsPanel(Panel):
             # something to look at
             self._choose_pair(pairs[0], jump=True)
 
-    def _write(self, work: Callable[[Progress], Any], said: str) -> None:
+    def _write(self, work: Callable[[Progress], object], said: str) -> None:
         self._said = f"{said}."
         self.run_bar.start(work)
 

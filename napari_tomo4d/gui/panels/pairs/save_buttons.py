@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
@@ -78,7 +77,7 @@ class SaveRow(QWidget):
             return
         table = self._model.frame()
 
-        def work(_progress: Progress) -> Any:
+        def work(_progress: Progress) -> object:
             # whether it may be replaced was asked by the dialog
             return write_table(table, path, overwrite=True)
 
@@ -92,7 +91,7 @@ class SaveRow(QWidget):
             return
         table = self._model.frame()
 
-        def work(_progress: Progress) -> Any:
+        def work(_progress: Progress) -> object:
             return save_figures(table, Path(folder), overwrite=True)
 
         self.wanted.emit(work, f"Saved figures in {folder}")
@@ -107,7 +106,7 @@ class SaveRow(QWidget):
         if labels is None:
             return
 
-        def work(progress: Progress) -> Any:
+        def work(progress: Progress) -> object:
             return write_report(
                 path, labels, table, volumes=volumes, overwrite=True, progress=progress
             )

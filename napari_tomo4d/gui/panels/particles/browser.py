@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
@@ -17,6 +17,10 @@ from napari_tomo4d.gui.panels.particles.model import ParticlesModel, events_of
 from napari_tomo4d.gui.panels.particles.tables import ParticleTables
 from napari_tomo4d.gui.work.live_preview import LivePreview
 from napari_tomo4d.progress import Progress
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
 
 
 class ParticleBrowser(QObject):
@@ -37,7 +41,7 @@ class ParticleBrowser(QObject):
 
     failed = Signal(str)
 
-    def __init__(self, panel: QWidget, viewer: Any, model: ParticlesModel) -> None:
+    def __init__(self, panel: QWidget, viewer: Viewer, model: ParticlesModel) -> None:
         super().__init__(panel)
         self.viewer, self.model = viewer, model
         self.tables = ParticleTables()
@@ -65,7 +69,7 @@ class ParticleBrowser(QObject):
             self.live.drop()
             self.picks.clear()
 
-    def show_layer(self, layer: Any) -> None:
+    def show_layer(self, layer: Layer) -> None:
         """Show the particles of a layer, or of none."""
         self.picks.clear()
         self.layer = self.picks.layer = layer
@@ -104,7 +108,7 @@ class ParticleBrowser(QObject):
         gone = str(row["event"]) in ("lost", "merged")
         now, before = item[time], item[time - 1 if gone else time]
 
-        def find(_progress: Progress) -> Any:
+        def find(_progress: Progress) -> object:
             model.measure(before)
             return now, model.measure(now)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Points, Vectors
@@ -11,6 +11,11 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.canvas.overlay import add_over, follow_press, remove, takes_clicks
+
+if TYPE_CHECKING:
+    from napari.utils.events import Event
+    from napari.viewer import Viewer
+
 
 RING_LAYER, CUT_LAYER = "selected particle", "cut"
 
@@ -36,7 +41,7 @@ class ParticlePicks(QObject):
     drawn = Signal(int, object, object)
     started = Signal()
 
-    def __init__(self, viewer: Any, parent: QObject) -> None:
+    def __init__(self, viewer: Viewer, parent: QObject) -> None:
         super().__init__(parent)
         self.viewer = viewer
         self.layer: Any = None
@@ -119,7 +124,7 @@ class ParticlePicks(QObject):
 
     # -- mouse -----------------------------------------------------------------------------
 
-    def _pressed(self, viewer: Any, event: Any) -> Generator[None, None, None]:
+    def _pressed(self, viewer: Viewer, event: Event) -> Generator[None, None, None]:
         layer = self.layer
         there = layer is not None and layer in viewer.layers and layer.visible
         if event.button != 1 or not there or not takes_clicks(viewer):
@@ -131,7 +136,7 @@ class ParticlePicks(QObject):
         camera, start = viewer.scene.camera, np.array(event.position)
         could_pan, camera.mouse_pan = camera.mouse_pan, False
 
-        def show(event: Any) -> None:
+        def show(event: Event) -> None:
             self._show_line(self._voxel(start), self._voxel(event.position))
 
         clicked = yield from follow_press(event, show)
@@ -147,7 +152,7 @@ class ParticlePicks(QObject):
         else:
             self._end_line(self._first, end, event)
 
-    def _end_line(self, start: np.ndarray, end: np.ndarray, event: Any) -> None:
+    def _end_line(self, start: np.ndarray, end: np.ndarray, event: Event) -> None:
         found = [
             self._label_at(start + t * (end - start), event) for t in np.linspace(0, 1, _SAMPLES)
         ]
@@ -161,7 +166,7 @@ class ParticlePicks(QObject):
     def _voxel(self, position: Any) -> np.ndarray:
         return np.array(self.layer.world_to_data(np.asarray(position)))[-3:]
 
-    def _label_at(self, position: Any, event: Any) -> int:
+    def _label_at(self, position: Any, event: Event) -> int:
         value = self.layer.get_value(
             tuple(position),
             view_direction=event.view_direction,
@@ -170,7 +175,7 @@ class ParticlePicks(QObject):
         )
         return int(value or 0)
 
-    def _view(self, event: Any) -> np.ndarray:
+    def _view(self, event: Event) -> np.ndarray:
         """Return the direction of view in voxels, which are cubes."""
         dims = self.viewer.dims
         if dims.ndisplay == 2:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
@@ -11,6 +11,9 @@ from napari_tomo4d.gui.canvas.layers import label_stack_of
 from napari_tomo4d.gui.work.runner import Runner
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.segment.edits import Edit
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
 
 
 class Corrector(QObject):
@@ -41,23 +44,23 @@ class Corrector(QObject):
         """Whether a correction is being made."""
         return self.runner.running
 
-    def words(self, layer: Any) -> tuple[str, str]:
+    def words(self, layer: Layer) -> tuple[str, str]:
         """Return what undo would undo, and what redo would do again; empty if nothing."""
         stack = label_stack_of(layer)
         return ("", "") if stack is None else (stack.undo_text, stack.redo_text)
 
-    def problem(self, layer: Any) -> str:
+    def problem(self, layer: Layer) -> str:
         """Return why a layer's labels can't be corrected; empty if they can."""
         stack = label_stack_of(layer)
         return "" if stack is None else stack.problem
 
-    def correct(self, layer: Any, edit: Edit) -> None:
+    def correct(self, layer: Layer, edit: Edit) -> None:
         """Make a correction of a layer's labels."""
         stack = label_stack_of(layer)
         assert stack is not None
         item = stack.item
 
-        def work(_progress: Progress) -> Any:
+        def work(_progress: Progress) -> object:
             # large particles take a moment to be found
             changes = edit.changes([one.data for one in times_of(item)])
             return lambda: made(changes)
@@ -75,7 +78,7 @@ class Corrector(QObject):
         self.runner.start(work)
         self.changed.emit()
 
-    def undo(self, layer: Any) -> None:
+    def undo(self, layer: Layer) -> None:
         """Undo the last change of a layer, if there is one."""
         text = self.words(layer)[0]
         if text and not self.busy:
@@ -83,7 +86,7 @@ class Corrector(QObject):
             self.told.emit(f"Undone: {text}.")
             self.changed.emit()
 
-    def redo(self, layer: Any) -> None:
+    def redo(self, layer: Layer) -> None:
         """Do again what was undone last, if anything was."""
         text = self.words(layer)[1]
         if text and not self.busy:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import napari
 from qtpy.QtWidgets import (
+    QDockWidget,
     QFileDialog,
     QFormLayout,
     QGroupBox,
@@ -14,7 +15,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
-from napari_tomo4d.data import Labels, Volume, is_series, name_of_time, times_of
+from napari_tomo4d.data import AnyData, Labels, Volume, is_series, name_of_time, times_of
 from napari_tomo4d.gui.canvas.layer_picker import LayerPicker
 from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.canvas.place import time_shown
@@ -42,9 +43,14 @@ from napari_tomo4d.gui.widgets.keys import CANCEL, REDO, UNDO, Keys
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
 from napari_tomo4d.gui.work.runner import Runner
 from napari_tomo4d.measure import write_table
+from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import STEPS, run_steps
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.segment.edits import Delete, Edit, Merge, Renumber, Split
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
 
 _NO_MASK = "No mask yet: make one in the Segment panel, or open labels."
 _NO_PARTICLES = "No particles yet: find them first, or open labels of particles."
@@ -53,7 +59,7 @@ _NO_PARTICLES = "No particles yet: find them first, or open labels of particles.
 class ParticlePicker(LayerPicker):
     """Chooses among labels that tell single particles."""
 
-    def _layers(self) -> list[Any]:
+    def _layers(self) -> list[Layer]:
         return [x for x in super()._layers() if not is_mask(item_of(x))]
 
 
@@ -70,7 +76,7 @@ class ParticlesPanel(Panel):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
-        self._table_dock: Any = None
+        self._table_dock: QDockWidget | None = None
         self._first = 0
         self.model = ParticlesModel()
         self.browser = ParticleBrowser(self, self.viewer, self.model)
@@ -170,7 +176,7 @@ class ParticlesPanel(Panel):
         self.follow_box.setToolTip("" if several else "Needs several times.")
         self._changed()
 
-    def steps(self) -> list[tuple[str, dict[str, Any]]]:
+    def steps(self) -> list[tuple[str, Parameters]]:
         """Return what is to be done, in order."""
         steps = []
         if self.separate_box.isChecked():
@@ -179,7 +185,7 @@ class ParticlesPanel(Panel):
             steps.append((FOLLOW, self.follow_form.values()))
         return steps
 
-    def _changed(self, *_: Any) -> None:
+    def _changed(self, *_: object) -> None:
         item = self.picker.item
         reason = "" if self.steps() else "Tick what is to be done: separate or follow particles."
         self.run_bar.set_blocked(self.hint.text() if item is None else reason)
@@ -201,7 +207,7 @@ class ParticlesPanel(Panel):
         self.separate_box.live.drop()
         name = f"{layer.name.removesuffix(' mask')} particles"
 
-        def work(progress: Progress) -> Any:
+        def work(progress: Progress) -> object:
             found = dataclasses.replace(run_steps(item, steps, progress), name=name)
             return found, layer, found_in_words(found)
 
@@ -218,7 +224,7 @@ class ParticlesPanel(Panel):
         self.run_bar.say("\n".join([text, *notes[:1]]))
         self.run_bar.status.setToolTip("\n".join(notes))
 
-    def _add(self, item: Any, source: Any) -> Any:
+    def _add(self, item: AnyData, source: Any) -> Any:
         """Show labels where one looked, over the volume that was seen."""
         step, ndisplay = self.viewer.dims.current_step, self.viewer.dims.ndisplay
         camera = self.viewer.scene.camera
@@ -257,7 +263,7 @@ class ParticlesPanel(Panel):
         if self._table_dock is not None:
             self._table_dock.hide()
 
-    def slider_moved(self, _event: Any = None) -> None:
+    def slider_moved(self, _event: object = None) -> None:
         """Show the particles of another time."""
         self._count()
         self.browser.follow()
@@ -354,7 +360,7 @@ class ParticlesPanel(Panel):
 
         self.saver.start(work)
 
-    def refill(self, done: dict[str, dict[str, Any]]) -> str:
+    def refill(self, done: dict[str, Parameters]) -> str:
         """Fill in how particles were separated and followed; returns why it could not."""
         if not {SEPARATE, FOLLOW} & set(done):
             return "The selected layer holds no particles that were found here."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Qt, Signal
@@ -21,6 +20,7 @@ from napari_tomo4d.gui.panels.particles.model import SEPARATE
 from napari_tomo4d.gui.widgets.form import ParameterForm
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 from napari_tomo4d.gui.work.live_preview import LivePreview
+from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import STEPS
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.segment import separation_depths
@@ -35,7 +35,7 @@ class _Known:
 
     labels: Labels
     at: str
-    given: dict[str, Any]
+    given: Parameters
     depths: np.ndarray
 
 
@@ -86,11 +86,11 @@ class SeparationBox(QGroupBox):
         self.live.finished.connect(self._counted)
         self.live.failed.connect(self.count.setText)
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> Parameters:
         """Return the parameters as the step takes them."""
         return {"neck_depth": round(self.neck_depth.value(), 2), **self.form.values()}
 
-    def set_values(self, values: dict[str, Any]) -> None:
+    def set_values(self, values: Parameters) -> None:
         """Fill in parameters of the step."""
         self.neck_depth.setValue(values.get("neck_depth", self.neck_depth.value()))
         self.form.set_values(values)
@@ -105,7 +105,7 @@ class SeparationBox(QGroupBox):
         else:
             self.live.request()
 
-    def _form_changed(self, *_: Any) -> None:
+    def _form_changed(self, *_: object) -> None:
         self.look_at(self._labels, self._at)
         self.changed.emit()
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QGroupBox, QVBoxLayout
 
 from napari_tomo4d.gui.widgets.form import ParameterForm
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
+from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import Step
 
 
@@ -36,7 +35,7 @@ class MethodBox(QGroupBox):
         self.method = QComboBox()
         self.method.setToolTip("How the volume is computed.")
         ignore_wheel(self.method)
-        self._automatic: dict[str, Any] = {}
+        self._automatic: Parameters = {}
         self._forms: list[ParameterForm] = []
         layout = QVBoxLayout(self)
         row = QFormLayout()
@@ -62,7 +61,7 @@ class MethodBox(QGroupBox):
         """The chosen method."""
         return self.form.step
 
-    def set_steps(self, done: dict[str, dict[str, Any]]) -> bool:
+    def set_steps(self, done: dict[str, Parameters]) -> bool:
         """Fill in the first method among steps, by name, without emitting; returns whether."""
         found = next((i for i, f in enumerate(self._forms) if f.step.name in done), None)
         if found is None:
@@ -73,7 +72,7 @@ class MethodBox(QGroupBox):
         self.blockSignals(False)
         return True
 
-    def fill_automatic(self, name: str, chosen: dict[str, Any]) -> None:
+    def fill_automatic(self, name: str, chosen: Parameters) -> None:
         """Fill in what a run has chosen where the form says automatic, without emitting.
 
         Parameters

@@ -10,12 +10,13 @@ import numpy as np
 
 from napari_tomo4d.data import TiltSeries, TimeSeries, Volume, at_time, is_series, times_of
 from napari_tomo4d.gui.widgets.messages import NO_SERIES
+from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import Step, run_step, run_steps, steps_of
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.reconstruct import estimate, ray_sums_per_second, slices_of
 
 Series = TiltSeries | TimeSeries[TiltSeries]
-Chosen = tuple[str, dict[str, Any]]
+Chosen = tuple[str, Parameters]
 """Name and parameters of a step."""
 Region = tuple[tuple[int, int], tuple[int, int]]
 """Start and stop along y and along x, in pixels of the images."""
@@ -125,7 +126,7 @@ class ReconstructModel:
         return True
 
     def expect(
-        self, step: Step, parameters: dict[str, Any], image_shape: tuple[int, int]
+        self, step: Step, parameters: Parameters, image_shape: tuple[int, int]
     ) -> Expected | None:
         """Return what a run will need; None where the step does not say what it costs.
 
@@ -210,7 +211,7 @@ class ReconstructModel:
         return True
 
 
-def chosen_in(result: Volume | TimeSeries[Volume]) -> dict[str, Any]:
+def chosen_in(result: Volume | TimeSeries[Volume]) -> Parameters:
     """Return the parameters that a run has chosen from the images, the same at all times."""
     every = [v.metadata.get("chosen", {}) for v in times_of(result)]
     return {

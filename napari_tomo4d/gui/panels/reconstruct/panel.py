@@ -30,6 +30,7 @@ from napari_tomo4d.gui.widgets.messages import messages_of
 from napari_tomo4d.gui.widgets.plots import ImageBox
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_bytes, format_seconds
 from napari_tomo4d.gui.work.live_preview import LivePreview
+from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import run_in_slabs, run_steps
 from napari_tomo4d.progress import Progress, Snapshot
 
@@ -197,7 +198,7 @@ class ReconstructPanel(Panel):
         """Take the rectangle away."""
         self.rectangle.hide()
 
-    def slider_moved(self, _event: Any = None) -> None:
+    def slider_moved(self, _event: object = None) -> None:
         """Show the live slice of another time."""
         if self.method_box.isEnabled() and self._time != self._time_of_slice:
             self.live.request()
@@ -238,7 +239,7 @@ class ReconstructPanel(Panel):
         memory = _SHARE_OF_MEMORY * psutil.virtual_memory().available
         path = path if path.endswith(".zarr") else f"{path}.ome.zarr"
 
-        def work(progress: Progress) -> Any:
+        def work(progress: Progress) -> object:
             prepared = run_steps(item, before, progress.part(0, 20)) if before else item
             return item, run_in_slabs(
                 name,
@@ -252,7 +253,7 @@ class ReconstructPanel(Panel):
 
         self._start(work)
 
-    def _start(self, work: Callable[[Progress], Any]) -> None:
+    def _start(self, work: Callable[[Progress], object]) -> None:
         self.live.drop()
         self.view.show_residuals([])
         self.run_bar.start(work)
@@ -262,7 +263,7 @@ class ReconstructPanel(Panel):
         if len(snapshot.residuals):
             self.view.show_residuals(snapshot.residuals)
 
-    def _ended(self, *_: Any) -> None:
+    def _ended(self, *_: object) -> None:
         self.view.show_residuals([])
         self._changed()
 
@@ -278,7 +279,7 @@ class ReconstructPanel(Panel):
         self.run_bar.say("\n".join([said, *messages_of(result)]))
         self._changed()
 
-    def refill(self, done: dict[str, dict[str, Any]]) -> str:
+    def refill(self, done: dict[str, Parameters]) -> str:
         """Fill in the method, its parameters and the region; returns why it could not."""
         if not self.method_box.set_steps(done):
             return "The selected layer was not made by a reconstruction."

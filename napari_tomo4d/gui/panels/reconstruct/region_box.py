@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFormLayout, QGroupBox, QPushButton
 from superqt import QLabeledRangeSlider
 
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
+from napari_tomo4d.parameters import Parameters
 
 CROP = "preprocess.crop"
 
@@ -72,7 +71,7 @@ class RegionBox(QGroupBox):
             slider.setValue((start, stop - 1))
             slider.blockSignals(False)
 
-    def steps(self) -> list[tuple[str, dict[str, Any]]]:
+    def steps(self) -> list[tuple[str, Parameters]]:
         """Return the step that cuts the region out; none if it is all of the image."""
         if self.shape == self._shape:
             return []
@@ -81,7 +80,7 @@ class RegionBox(QGroupBox):
             (CROP, {"y_start": y_start, "y_stop": y_stop, "x_start": x_start, "x_stop": x_stop})
         ]
 
-    def set_steps(self, done: dict[str, dict[str, Any]]) -> None:
+    def set_steps(self, done: dict[str, Parameters]) -> None:
         """Show the region of steps, by name, without emitting; all if none cut it."""
         crop = done.get(CROP, {})
         self.set_region(

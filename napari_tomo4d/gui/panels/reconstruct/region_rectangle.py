@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers.base import ActionType
 from qtpy.QtCore import QTimer
 
 from napari_tomo4d.gui import theme
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.utils.events import Event
+    from napari.viewer import Viewer
+
 
 REGION_LAYER = "region"
 
@@ -27,7 +33,7 @@ class RegionRectangle:
         Called with the region after the rectangle was moved by hand.
     """
 
-    def __init__(self, viewer: Any, moved: Callable[[Region], None]) -> None:
+    def __init__(self, viewer: Viewer, moved: Callable[[Region], None]) -> None:
         self._viewer, self._moved = viewer, moved
         self._layer: Any = None
         self._setting = False
@@ -37,7 +43,7 @@ class RegionRectangle:
         """Whether the rectangle is in the viewer."""
         return self._layer is not None and self._layer in self._viewer.layers
 
-    def show(self, region: Region, whole: bool, over: Any) -> None:
+    def show(self, region: Region, whole: bool, over: Layer) -> None:
         """Show the region over a layer of images, ready to be changed.
 
         Parameters
@@ -92,7 +98,7 @@ class RegionRectangle:
             self._layer.mode = "select"
             self._layer.selected_data = {len(self._layer.data) - 1}
 
-    def _drawn(self, event: Any) -> None:
+    def _drawn(self, event: Event) -> None:
         shapes = self._layer.data if self.there else []
         if self._setting or not len(shapes):
             return

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.canvas.overlay import add_over, remove
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
 
 PREVIEW_LAYER = "mask preview"
 
@@ -32,7 +37,7 @@ def outline(mask: np.ndarray) -> np.ndarray:
 class MaskOutline:
     """A layer of one slice; it is in the list of layers only while there is a preview."""
 
-    def __init__(self, viewer: Any) -> None:
+    def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
         self.layer: Any = None
         self.mask: np.ndarray | None = None
@@ -42,7 +47,7 @@ class MaskOutline:
         """Whether the layer is in the viewer."""
         return self.layer is not None and self.layer in self._viewer.layers
 
-    def show(self, mask: np.ndarray, axis: int, index: int, over: Any) -> None:
+    def show(self, mask: np.ndarray, axis: int, index: int, over: Layer) -> None:
         """Draw the outline of a mask over a slice of a layer.
 
         Parameters

@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from napari_tomo4d.data import Labels, TimeSeries, Volume, is_series, times_of
+from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import run_steps
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import Provenance
@@ -297,7 +297,7 @@ class SegmentModel:
         return "Press Brush strokes to paint examples, or load a classifier."
 
 
-def settings_from(done: dict[str, dict[str, Any]]) -> MaskSettings | None:
+def settings_from(done: dict[str, Parameters]) -> MaskSettings | None:
     """Return the settings with which a mask was made.
 
     Parameters

@@ -30,6 +30,7 @@ from napari_tomo4d.gui.panels.segment.threshold_box import ThresholdBox
 from napari_tomo4d.gui.widgets.form import ParameterForm
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
 from napari_tomo4d.gui.work.live_preview import LivePreview
+from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import STEPS
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.segment import PixelClassifier
@@ -136,11 +137,11 @@ class SegmentPanel(Panel):
             self.note.clear()
         self._settings_changed()
 
-    def _edited(self, fields: dict[str, Any]) -> None:
+    def _edited(self, fields: Parameters) -> None:
         self.model.use(dataclasses.replace(self.model.settings, **fields))
         self._settings_changed()
 
-    def _cleaning_edited(self, *_: Any) -> None:
+    def _cleaning_edited(self, *_: object) -> None:
         cleaning = self.cleaning.values() if self.cleaning_box.isChecked() else None
         self._edited({"cleaning": cleaning})
 
@@ -190,7 +191,7 @@ class SegmentPanel(Panel):
         self.live.drop()
         self.outline.hide()
 
-    def slider_moved(self, _event: Any = None) -> None:
+    def slider_moved(self, _event: object = None) -> None:
         """Show the mask of another slice."""
         if self.picker.item is not None:
             self.live.request()
@@ -295,7 +296,7 @@ class SegmentPanel(Panel):
         assert item is not None, "the button is disabled without volumes"
         self.live.drop()
 
-        def work(progress: Progress) -> Any:
+        def work(progress: Progress) -> object:
             return settings, layer, make_mask(item, settings, name, progress)
 
         self.run_bar.start(work)
@@ -321,7 +322,7 @@ class SegmentPanel(Panel):
         self.run_bar.status.setToolTip("\n".join(notes))
         self.live.request()
 
-    def refill(self, done: dict[str, dict[str, Any]]) -> str:
+    def refill(self, done: dict[str, Parameters]) -> str:
         """Fill in method, levels and cleaning; returns why it could not."""
         settings = settings_from(done)
         if settings is None:

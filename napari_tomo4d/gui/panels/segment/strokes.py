@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_tomo4d.gui import theme
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
 
 STROKES_LAYER = "brush strokes"
 BACKGROUND, PARTICLE = 1, 2
@@ -32,7 +36,7 @@ class Strokes:
         Which of its times.
     """
 
-    def __init__(self, viewer: Any) -> None:
+    def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
         self.layer: Any = None
         self.source: Any = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Points, Vectors
@@ -14,6 +14,12 @@ from napari_tomo4d.align.axis_frame import AxisFrame
 from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.canvas import overlay
 from napari_tomo4d.gui.panels.tilt_axis.model import AxisAndSlices, Point
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.utils.events import Event
+    from napari.viewer import Viewer
+
 
 AXIS_COLOUR = theme.colour("axis")
 SLICE_COLOURS = tuple(theme.colour(f"slice {k}") for k in (1, 2, 3))
@@ -47,7 +53,7 @@ class AxisOverlay(QObject):
     released = Signal()
     placed = Signal(float, float)
 
-    def __init__(self, viewer: Any, parent: QObject) -> None:
+    def __init__(self, viewer: Viewer, parent: QObject) -> None:
         super().__init__(parent)
         self.viewer = viewer
         self.placing = False
@@ -71,7 +77,7 @@ class AxisOverlay(QObject):
         """Whether the layers are in the viewer."""
         return self._lines_layer is not None and self._lines_layer in self.viewer.layers
 
-    def show(self, layer: Any, frame: AxisFrame) -> None:
+    def show(self, layer: Layer, frame: AxisFrame) -> None:
         """Draw over a layer of projections; what was drawn before goes."""
         self.remove()
         self._frame = frame
@@ -178,13 +184,13 @@ class AxisOverlay(QObject):
 
     # -- mouse -----------------------------------------------------------------------------
 
-    def _at(self, event: Any) -> tuple[float, float]:
+    def _at(self, event: Event) -> tuple[float, float]:
         """Return where the mouse is, along and across, in pixels."""
         assert self._frame is not None
         y, x = (np.array(event.position)[-2:] - self._translate) / self._scale
         return self._frame.swap(float(y), float(x))
 
-    def _pressed(self, viewer: Any, event: Any) -> Iterator[None]:
+    def _pressed(self, viewer: Viewer, event: Event) -> Iterator[None]:
         dims = viewer.dims
         flat = dims.ndisplay == 2 and tuple(dims.displayed) == (dims.ndim - 2, dims.ndim - 1)
         if event.button != 1 or not (flat and overlay.takes_clicks(viewer) and self.shown):
@@ -196,7 +202,7 @@ class AxisOverlay(QObject):
         camera = viewer.scene.camera
         could_pan = camera.mouse_pan
 
-        def dragged(event: Any) -> None:
+        def dragged(event: Event) -> None:
             if grip:
                 self.moved.emit(*self._dragged(grip, before, place, self._at(event)))
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from napari_tomo4d.align import TiltAxis, set_tilt_axis
 from napari_tomo4d.align.axis_frame import AxisFrame
-from napari_tomo4d.data import TiltSeries, is_series
+from napari_tomo4d.data import AnyData, TiltSeries, is_series
 from napari_tomo4d.measure.quantities import with_error
+from napari_tomo4d.parameters import Parameters
 
 DIRECTION, AXIS = "align.set_tilt_axis", "align.apply_axis"
 
@@ -75,9 +76,9 @@ class AxisAndSlices:
         points = tuple(frame.upright(p, self.shift_px, self.rotation_deg) for p in self.points_px)
         return dataclasses.replace(self, shift_px=0.0, rotation_deg=0.0, points_px=points)
 
-    def steps(self, series: TiltSeries) -> list[tuple[str, dict[str, Any]]]:
+    def steps(self, series: TiltSeries) -> list[tuple[str, Parameters]]:
         """Return the steps that bring the axis of a series here; none if it is here already."""
-        steps: list[tuple[str, dict[str, Any]]] = []
+        steps: list[tuple[str, Parameters]] = []
         if self.direction != series.tilt_axis:
             steps.append((DIRECTION, {"direction": self.direction}))
         if self.shift_px != 0 or self.rotation_deg != 0:
@@ -110,7 +111,7 @@ def problem_of(series: TiltSeries) -> str:
     return ""
 
 
-def description_of(series: TiltSeries, item: Any) -> str:
+def description_of(series: TiltSeries, item: AnyData) -> str:
     """Return what a series is, and of how many time points."""
     n_y, n_x = series.image_shape
     text = f"{len(series)} tilts of {n_y} x {n_x} px"

@@ -7,10 +7,10 @@ import weakref
 from typing import Any, cast
 
 import napari
-from qtpy.QtWidgets import QComboBox
+from qtpy.QtWidgets import QComboBox, QDockWidget
 
 from napari_tomo4d.align import TiltAxis, tilt_axis
-from napari_tomo4d.data import TiltSeries, at_time, is_series
+from napari_tomo4d.data import AnyData, TiltSeries, at_time, is_series
 from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.canvas.place import time_shown
 from napari_tomo4d.gui.panels.base import Panel
@@ -39,6 +39,7 @@ from napari_tomo4d.gui.panels.tilt_axis.slices_view import SlicesView
 from napari_tomo4d.gui.widgets.messages import NO_SERIES
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
+from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import run_steps
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import collect_notes, collect_warnings
@@ -59,7 +60,7 @@ class TiltAxisPanel(Panel):
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
         self.found: TiltAxis | None = None
-        self._view_dock: Any = None
+        self._view_dock: QDockWidget | None = None
         # by layer, so that looking at another one loses nothing
         self._places: weakref.WeakKeyDictionary[Any, AxisAndSlices] = weakref.WeakKeyDictionary()
         # what the file has, and the same in the direction that was chosen
@@ -217,7 +218,7 @@ class TiltAxisPanel(Panel):
             self._take_up(series, place.direction)
             self._put(place)
 
-    def slider_moved(self, _event: Any = None) -> None:
+    def slider_moved(self, _event: object = None) -> None:
         """Show the slices of another time point."""
         if self.time.currentIndex() == _SHOWN and self._series_looked_at() is not self._source:
             self._time_changed()
@@ -286,7 +287,7 @@ class TiltAxisPanel(Panel):
             self.set_axis(series.axis_shift_px, 0.0)
             self.run_bar.say("The axis is back where it was.")
 
-    def _update(self, *_: Any) -> None:
+    def _update(self, *_: object) -> None:
         """Say what can be done now, and why not."""
         problem, series, place = self._problem(), self._series, self.place
         running = "A run is under way." if self.run_bar.runner.running else ""
@@ -347,7 +348,7 @@ class TiltAxisPanel(Panel):
         if series is None:
             return
 
-        def search(progress: Progress) -> Any:
+        def search(progress: Progress) -> object:
             with collect_warnings() as warnings, collect_notes() as notes:
                 found = tilt_axis(series, method, progress=progress)
             return series, found, [*notes, *(f"Note: {w}" for w in warnings)]
@@ -364,7 +365,7 @@ class TiltAxisPanel(Panel):
         after = place.accepted(frame_of(in_direction(series, place.direction)))
         name = f"{layer.name.removesuffix(' axis')} axis"
 
-        def accept(progress: Progress) -> Any:
+        def accept(progress: Progress) -> object:
             return layer, dataclasses.replace(run_steps(item, steps, progress), name=name), after
 
         self.run_bar.start(accept)
@@ -386,7 +387,9 @@ class TiltAxisPanel(Panel):
         said = found_text(found, series.pixel_size_nm)
         self.run_bar.say("\n".join([f"{said} Look at the slices, then Accept.", *notes]))
 
-    def _show_accepted(self, source: Any, item: Any, place: AxisAndSlices, seconds: float) -> None:
+    def _show_accepted(
+        self, source: Any, item: AnyData, place: AxisAndSlices, seconds: float
+    ) -> None:
         layer = self.add_result(item)
         self.picker.choose(layer)
         # the same particles, where they are now
@@ -397,7 +400,7 @@ class TiltAxisPanel(Panel):
         again = f"To change it, choose “{source.name}” again."
         self.run_bar.say("\n".join([f"{said} Next: Reconstruct. {again}", *notes]))
 
-    def refill(self, done: dict[str, dict[str, Any]]) -> str:
+    def refill(self, done: dict[str, Parameters]) -> str:
         """Fill in direction, shift and rotation; returns why it could not."""
         if self._problem():
             return self._problem()
