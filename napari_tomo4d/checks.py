@@ -10,11 +10,14 @@ import numpy as np
 from napari_tomo4d.errors import DataError, NotEnoughMemoryError
 from napari_tomo4d.immutable import frozen, private
 
+Pixels = Any
+"""An array of NumPy, or of dask where it is read when used: dask has no type hints."""
+
 _LARGE = 100_000_000
 """Bytes."""
 
 
-def stack_frames(frames: Sequence[Any]) -> Any:
+def stack_frames(frames: Sequence[Pixels]) -> Pixels:
     """Return a tuple of frame stacks, or one array where all have equally many."""
     parts = tuple(f if hasattr(f, "ndim") else np.asarray(f) for f in frames)
     if not parts:
@@ -30,7 +33,7 @@ def stack_frames(frames: Sequence[Any]) -> Any:
     return parts
 
 
-def check_images(images: Any) -> None:
+def check_images(images: Pixels) -> None:
     """Raise `DataError` unless images have the axes and values of a tilt series."""
     parts = images if isinstance(images, tuple) else (images,)
     for part in parts:
@@ -44,7 +47,7 @@ def check_images(images: Any) -> None:
         check_values(part, "The images")
 
 
-def check_values(array: Any, what: str) -> None:
+def check_values(array: Pixels, what: str) -> None:
     """Raise `DataError` unless an array is real and, when in memory, finite."""
     kind = np.dtype(array.dtype).kind
     if kind not in "biuf":
@@ -97,7 +100,7 @@ def require_memory(n_bytes: float, what: str) -> None:
         )
 
 
-def kept(array: Any, dtype: type | None = None) -> Any:
+def kept(array: Pixels, dtype: type | None = None) -> Pixels:
     """Return an array of a type that nobody can change; one that is read when used stays lazy."""
     if dtype is not None and array.dtype != dtype:
         array = frozen(array.astype(dtype))
@@ -109,7 +112,7 @@ def kept(array: Any, dtype: type | None = None) -> Any:
     return private(array)
 
 
-def check_volume(data: Any) -> None:
+def check_volume(data: Pixels) -> None:
     """Raise `DataError` unless an array has three axes and voxels."""
     if data.ndim != 3 or 0 in data.shape:
         raise DataError(f"A volume needs three axes (z, y, x); this has shape {tuple(data.shape)}.")

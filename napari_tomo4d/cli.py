@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from napari_tomo4d.errors import Cancelled, Tomo4DError
+from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.progress import Preview, Progress
 from napari_tomo4d.provenance import warnings_only_kept
 from napari_tomo4d.version import __version__
@@ -72,7 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(command=_open, files=[], screenshot=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    def add(name: str, command: Any, text: str) -> argparse.ArgumentParser:
+    def add(
+        name: str, command: Callable[[argparse.Namespace], int], text: str
+    ) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         sub.set_defaults(command=command)
         return sub
@@ -159,7 +162,7 @@ def _run(options: argparse.Namespace) -> int:
 
     recipe = read_recipe(options.recipe)
     here = Path.cwd()
-    changes: dict[str, Any] = {}
+    changes: Parameters = {}
     if options.input is not None:
         kept = {k: v for k, v in recipe.input.items() if k not in ("path", "simulate")}
         kept = {} if "simulate" in recipe.input else kept

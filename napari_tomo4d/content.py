@@ -22,6 +22,9 @@ from napari_tomo4d.errors import RecipeError
 from napari_tomo4d.immutable import private
 from napari_tomo4d.whole_files import replacing
 
+Json = dict[str, Any]
+"""What a JSON object holds, by name."""
+
 _PACKAGE = __name__.partition(".")[0]
 _LEFT_OUT = ("provenance",)
 """Fields of data objects that no result depends on."""
@@ -51,7 +54,7 @@ class Content:
 
     kind: str
     sha256: str = ""
-    about: dict[str, Any] = field(default_factory=dict)
+    about: Json = field(default_factory=dict)
     value: Any = field(default=None, repr=False)
     why_not: str = ""
 
@@ -66,7 +69,7 @@ class Content:
         """Whether the thing itself is in memory."""
         return self.value is not None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         """Return what provenance and recipes say of it; plain JSON."""
         result = {"content": self.kind, "sha256": self.sha256, **self.about}
         return result if not self.why_not else {**result, "why_not": self.why_not}
@@ -78,12 +81,12 @@ class Content:
         return cls(value["content"], value["sha256"], about, why_not=value.get("why_not", ""))
 
 
-def is_content(value: Any) -> bool:
+def is_content(value: object) -> bool:
     """Return whether this is what `Content.to_dict` returns."""
     return isinstance(value, Mapping) and {"content", "sha256"} <= set(value)
 
 
-def content_of(value: Any) -> Content:
+def content_of(value: object) -> Content:
     """Return an argument by what it holds; its value can't be changed by anybody.
 
     Something that can't be kept in a file is returned as it is, with the reason.
@@ -99,7 +102,7 @@ def content_of(value: Any) -> Content:
     return Content(_kind(value), digest, _about(value), _decoded(tree, arrays))
 
 
-def is_plain(value: Any) -> bool:
+def is_plain(value: object) -> bool:
     """Return whether TOML and JSON can hold a value exactly."""
     if isinstance(value, (list, tuple)):
         return all(v is not None and is_plain(v) for v in value)
@@ -125,7 +128,7 @@ def save(content: Content, folder: Path) -> Path:
     tree = _encoded(content.value, arrays)
     with replacing(path) as temporary, temporary.open("wb") as file:
         text = np.frombuffer(_text(tree), np.uint8)
-        parts: dict[str, Any] = {f"array_{i}": a for i, a in enumerate(arrays)}
+        parts: Json = {f"array_{i}": a for i, a in enumerate(arrays)}
         np.savez(file, **parts, tree=text)
     return path
 
@@ -216,11 +219,11 @@ def _decoded(tree: Any, arrays: list[np.ndarray]) -> Any:
     return kind(**{k: _decoded(v, arrays) for k, v in tree["fields"].items()})
 
 
-def _text(tree: Any) -> bytes:
+def _text(tree: object) -> bytes:
     return json.dumps(tree, sort_keys=True).encode()
 
 
-def _digest(tree: Any, arrays: list[np.ndarray]) -> str:
+def _digest(tree: object, arrays: list[np.ndarray]) -> str:
     digest = hashlib.sha256(_text(tree))
     for array in arrays:
         digest.update(f"{array.dtype.str} {array.shape}".encode())
@@ -242,7 +245,7 @@ def _is_whole(path: Path, sha256: str) -> bool:
         return False
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     if isinstance(value, np.ndarray) or hasattr(value, "dask"):
         return "array"
     if isinstance(value, (list, tuple)) and value:
@@ -250,12 +253,12 @@ def _kind(value: Any) -> str:
     return type(value).__name__
 
 
-def _about(value: Any) -> dict[str, Any]:
+def _about(value: Any) -> Json:
     array = value
     for name in ("data", "images"):
         if dataclasses.is_dataclass(value) and hasattr(value, name):
             array = getattr(value, name)
-    about: dict[str, Any] = {}
+    about: Json = {}
     if hasattr(array, "shape") and hasattr(array, "dtype"):
         about = {"shape": list(array.shape), "dtype": str(array.dtype)}
     size = getattr(value, "pixel_size_nm", None)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 _PERCENTILES = (0.5, 99.8)
 """Bright particles fill little of a picture, so less is cut off above than below."""
@@ -14,7 +14,7 @@ _MOST = 1 << 18
 """A sample is enough for percentiles, and quick for large images."""
 
 
-def grey_levels(values: Any) -> tuple[float, float]:
+def grey_levels(values: ArrayLike) -> tuple[float, float]:
     """Return what to show as black and as white.
 
     Parameters

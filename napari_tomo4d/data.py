@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeGuard, TypeVar, ove
 import numpy as np
 
 from napari_tomo4d.checks import (
+    Pixels,
     check_images,
     check_values,
     check_volume,
@@ -71,7 +72,7 @@ class TiltSeries(Immutable):
         If shapes, number of angles, values or units do not make sense.
     """
 
-    images: Any
+    images: Pixels
     angles_deg: np.ndarray
     pixel_size_nm: float | None = None
     tilt_axis: TiltAxis = "y"
@@ -211,7 +212,7 @@ class TiltSeries(Immutable):
         One array for all tilts where each has equally many, and no axis for frames where
         there was none.
         """
-        images: Any = tuple(parts)
+        images: Pixels = tuple(parts)
         if not self.has_frames:
             images = frozen(np.concatenate(parts))
         elif len({len(p) for p in parts}) == 1:
@@ -433,14 +434,19 @@ class TimeSeries(Immutable, Sequence[Item], Generic[Item]):
         return ", ".join(parts) or f"time {index + 1}"
 
 
-AnyData = Data | TimeSeries[Any]
+AnyTiltSeries = TiltSeries | TimeSeries[TiltSeries]
+AnyVolume = Volume | TimeSeries[Volume]
+AnyLabels = Labels | TimeSeries[Labels]
+AnyTimeSeries = TimeSeries[Any]
+
+AnyData = Data | AnyTimeSeries
 """What a step may work on: one data object, or one for each of several times."""
 
 
 @overload
 def is_series(item: Item | TimeSeries[Item]) -> TypeGuard[TimeSeries[Item]]: ...
 @overload
-def is_series(item: object) -> TypeGuard[TimeSeries[Any]]: ...
+def is_series(item: object) -> TypeGuard[AnyTimeSeries]: ...
 def is_series(item: object) -> bool:
     """Return whether there may be several times; a time series of one time counts."""
     return isinstance(item, TimeSeries)
@@ -464,7 +470,7 @@ def at_time(item: AnyData, t: int) -> Data:
     return item[t] if isinstance(item, TimeSeries) else item
 
 
-def kind_of(item: Item | TimeSeries[Item]) -> type[Item]:
+def kind_of(item: AnyData) -> type[Data]:
     """Return the class of what there is at each time."""
     return type(at_time(item, 0))
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from napari_tomo4d.content import Content, is_content
+from napari_tomo4d.content import Content, Json, is_content
 from napari_tomo4d.errors import Tomo4DWarning
+from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.version import __version__
 
 SCHEMA_VERSION = 2
@@ -65,7 +66,7 @@ class Provenance:
     """
 
     step: str
-    parameters: dict[str, Any] = field(default_factory=dict)
+    parameters: Parameters = field(default_factory=dict)
     inputs: tuple[Provenance, ...] = ()
     warnings: tuple[str, ...] = ()
     software: str = ""
@@ -75,7 +76,7 @@ class Provenance:
     time: int | None = None
     seals: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         """Return a JSON-ready dictionary."""
         return {
             "schema_version": SCHEMA_VERSION,
@@ -91,9 +92,9 @@ class Provenance:
         }
 
     @classmethod
-    def from_dict(cls, value: dict[str, Any]) -> Provenance:
+    def from_dict(cls, value: Json) -> Provenance:
         """Rebuild what `to_dict` returned, also what earlier versions wrote."""
-        step = value["step"]
+        step: str = value["step"]
         return cls(
             step=RENAMED.get(step, step) if value.get("schema_version", 1) < 2 else step,
             parameters={
@@ -129,7 +130,7 @@ def software_version() -> str:
     return f"napari-tomo4d {__version__}"
 
 
-def jsonable(value: Any) -> Any:
+def jsonable(value: object) -> Any:
     """Turn numpy scalars, arrays, tuples and paths into what JSON can hold."""
     if isinstance(value, Content):
         return value.to_dict()
@@ -154,7 +155,7 @@ _collected: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar(
 _notes: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar(
     "tomo4d_notes", default=None
 )
-_used: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar(
+_used: contextvars.ContextVar[Parameters | None] = contextvars.ContextVar(
     "tomo4d_used", default=None
 )
 _CUT_SHORT = ""
@@ -213,7 +214,7 @@ def collect_warnings() -> Iterator[list[str]]:
         _collected.reset(token)
 
 
-def used(**parameters: Any) -> None:
+def used(**parameters: object) -> None:
     """Say which arguments give the result that is being made, which was finished early."""
     found = _used.get()
     if found is not None and _CUT_SHORT not in found:
@@ -228,12 +229,12 @@ def cut_short() -> None:
 
 
 @contextlib.contextmanager
-def using() -> Iterator[dict[str, Any]]:
+def using() -> Iterator[Parameters]:
     """Give a dictionary that fills with what `used` says inside the block, in this thread.
 
     It is empty after `cut_short`.
     """
-    found: dict[str, Any] = {}
+    found: Parameters = {}
     token = _used.set(found)
     try:
         yield found

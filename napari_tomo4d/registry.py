@@ -18,17 +18,18 @@ from typing import Any, TypeVar
 
 from napari_tomo4d.content import Content, content_of, digest_of_digests, file_digest, is_plain
 from napari_tomo4d.data import (
+    AnyData,
+    AnyTimeSeries,
     Labels,
     Table,
     TiltSeries,
-    TimeSeries,
     Volume,
     at_time,
     is_series,
     kind_of,
 )
 from napari_tomo4d.errors import DataError, RecipeError
-from napari_tomo4d.parameters import Parameter, parameters_of, spread_options
+from napari_tomo4d.parameters import Function, Parameter, Parameters, parameters_of, spread_options
 from napari_tomo4d.progress import Progress, Watched
 from napari_tomo4d.provenance import (
     Provenance,
@@ -54,7 +55,7 @@ KIND_NAMES: dict[Kind, str] = {
 STAGES = ("preprocess", "denoise", "align", "reconstruct", "segment", "measure")
 """The stages that have steps, in the order of the data."""
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Function)
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class Step:
     name: str
     title: str
     short: str
-    function: Callable[..., Any]
+    function: Function
     takes: Kind
     gives: Kind
     together: bool = False
@@ -189,7 +190,7 @@ def step(
             spread_options(function, options)
 
         @functools.wraps(function)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
+        def wrapper(*args: object, **kwargs: object) -> Any:
             return _run(entry, function, args, kwargs)
 
         entry = Step(name, title, short or title, wrapper, takes, gives, together, cost, also or {})
@@ -202,7 +203,7 @@ def step(
     return decorate
 
 
-def _run(entry: Step, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+def _run(entry: Step, function: Function, args: tuple[object, ...], kwargs: Parameters) -> Any:
     """Check the arguments, run a step's function for all times, and record what it did."""
     signature = inspect.signature(function)
     bound = signature.bind(*args, **kwargs)
@@ -213,7 +214,7 @@ def _run(entry: Step, function: Callable[..., Any], args: Any, kwargs: Any) -> A
     _check_kind(entry, item)
     given, recorded = _checked(entry, function, item, given)
 
-    def work(one: Any, arguments: dict[str, Any], told: dict[str, Any], part: Watched) -> Any:
+    def work(one: Any, arguments: Parameters, told: Parameters, part: Watched) -> Any:
         extra = {"progress": part} if "progress" in signature.parameters else {}
         before = provenance_of(one)
         with collect_warnings() as messages, collect_notes() as notes, using() as instead:
@@ -247,7 +248,7 @@ def _run(entry: Step, function: Callable[..., Any], args: Any, kwargs: Any) -> A
     return time_series_of(entry, item, items, recorded, finished=heard)
 
 
-def provenance_as_by(name: str, item: Any, **arguments: Any) -> Provenance:
+def provenance_as_by(name: str, item: AnyData, **arguments: object) -> Provenance:
     """Return the provenance that a step would give its result, for what was made without it.
 
     Parameters
@@ -275,12 +276,12 @@ _FINISHED = "was finished early in {}"
 
 
 def _checked(
-    entry: Step, function: Callable[..., Any], item: Any, given: dict[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:
+    entry: Step, function: Function, item: AnyData, given: Parameters
+) -> tuple[Parameters, Parameters]:
     """Return arguments as the function gets them, and as provenance keeps them."""
     known = parameters_of(function)
-    passed: dict[str, Any] = {}
-    recorded: dict[str, Any] = {}
+    passed: Parameters = {}
+    recorded: Parameters = {}
     for name, value in given.items():
         passed[name] = value
         if name in known:
@@ -301,12 +302,12 @@ def _checked(
     return passed, recorded
 
 
-def as_told(value: Any) -> Any:
+def as_told(value: object) -> Any:
     """Return an argument as provenance keeps it: as it is, or by content."""
     return jsonable(value) if is_plain(value) else content_of(value)
 
 
-def _is_handed_on(value: Any, item: Any, kind: Kind) -> bool:
+def _is_handed_on(value: object, item: AnyData, kind: Kind) -> bool:
     """Return whether a recipe would hand on this: the last of its kind that the item is made of."""
     made, chain = provenance_of(value), getattr(item, "provenance", None)
     if made is None or chain is None:
@@ -321,12 +322,12 @@ def _is_handed_on(value: Any, item: Any, kind: Kind) -> bool:
 
 def time_series_of(
     entry: Step,
-    before: TimeSeries[Any],
+    before: AnyTimeSeries,
     items: Sequence[Any],
-    parameters: dict[str, Any],
+    parameters: Parameters,
     *,
     finished: bool = False,
-) -> TimeSeries[Any]:
+) -> AnyTimeSeries:
     """Return what a step made of every time point, as one time series with one provenance.
 
     Parameters
@@ -370,7 +371,7 @@ def _together(made: Sequence[Provenance]) -> dict[str, str]:
     return {n: digest_of_digests([p.files.get(n, "") for p in made]) for n in made[0].files}
 
 
-def _files(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, str]:
+def _files(function: Function, given: Parameters) -> dict[str, str]:
     known = parameters_of(function)
     return {n: file_digest(given[n]) for n, p in known.items() if p.param.file and given[n]}
 
@@ -384,7 +385,7 @@ def files_digest(entry: Step, path: str, times: int | None) -> str:
     )
 
 
-def for_time(parameters: dict[str, Any], time: int) -> dict[str, Any]:
+def for_time(parameters: Parameters, time: int) -> Parameters:
     """Return parameters with ``{time}`` in texts replaced by the number of a time, from 1."""
     return {
         name: value.replace("{time}", str(time + 1)) if isinstance(value, str) else value
@@ -392,7 +393,7 @@ def for_time(parameters: dict[str, Any], time: int) -> dict[str, Any]:
     }
 
 
-def _check_kind(entry: Step, item: Any) -> None:
+def _check_kind(entry: Step, item: AnyData) -> None:
     kind = kind_of(item)
     if not issubclass(kind, entry.takes):
         raise DataError(
@@ -401,7 +402,7 @@ def _check_kind(entry: Step, item: Any) -> None:
         )
 
 
-def _place(function: Callable[..., Any]) -> str:
+def _place(function: Function) -> str:
     return f"{function.__module__}.{function.__qualname__}"
 
 

@@ -45,7 +45,7 @@ def _sealed(item: Any, provenance: Provenance) -> Any:
     return dataclasses.replace(item, provenance=provenance)
 
 
-def provenance_of(item: Any) -> Provenance | None:
+def provenance_of(item: object) -> Provenance | None:
     """Return how a data object was made, and that it was changed since, if it was."""
     made: Provenance | None = getattr(item, "provenance", None)
     if made is None or not made.seals or fingerprint(item) in made.seals:
@@ -57,7 +57,7 @@ def provenance_of(item: Any) -> Provenance | None:
     )
 
 
-def fingerprint(item: Any) -> str:
+def fingerprint(item: object) -> str:
     """Return a quick checksum of a data object: nearly any change of it changes this.
 
     Arrays in memory are read once; of lazy ones only what they are computed from counts. Names

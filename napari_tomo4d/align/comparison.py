@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import ndimage
 
 from napari_tomo4d.data import TiltSeries
@@ -103,7 +103,7 @@ def compare_images(
     return ImagePair(tilts[0], tilts[1], images[0], images[1], correlation)
 
 
-def shifted(image: np.ndarray, shift_px: Any) -> np.ndarray:
+def shifted(image: np.ndarray, shift_px: ArrayLike) -> np.ndarray:
     """Return an image moved by (dy, dx) pixels, to be looked at."""
     order = 3 if image.size <= _MOST_FOR_SPLINES else 1
     result: np.ndarray = ndimage.shift(image, shift_px, order=order, mode="nearest")

@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -27,6 +26,7 @@ from napari_tomo4d.align.transforms import (
     apply_transforms,
     image_transforms,
 )
+from napari_tomo4d.content import Json
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError, ReadError
 from napari_tomo4d.progress import Progress
@@ -163,7 +163,7 @@ def apply_stored(
 
 def write_json(stored: StoredAlignment, path: str | Path) -> None:
     """Store an alignment as JSON that `read_json` reads back exactly."""
-    content: dict[str, Any] = {
+    content: Json = {
         "schema_version": 1,
         "shifts_px": stored.alignment.shifts_px.tolist(),
     }

@@ -15,6 +15,7 @@ from napari_tomo4d.align.alignment import read_alignment
 from napari_tomo4d.align.transforms import Alignment, TiltAxis
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError, ReadError
+from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.provenance import collect_warnings
 
 TIME = "{time}"
@@ -47,7 +48,7 @@ class FoundShifts:
     quality: tuple[np.ndarray, ...]
     mass_kept: tuple[np.ndarray, ...]
     suspect: tuple[np.ndarray, ...]
-    parameters: dict[str, Any] | None = None
+    parameters: Parameters | None = None
     path: str | None = None
     axes: tuple[TiltAxis | None, ...] = ()
     messages: tuple[str, ...] = ()

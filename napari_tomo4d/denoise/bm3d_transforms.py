@@ -18,6 +18,9 @@ from numba import types
 from numba.extending import intrinsic
 from scipy import fft
 
+Ir = Any
+"""A type or value of LLVM, or what builds it: llvmlite has no type hints."""
+
 BLOCK = 8
 """Pixels along an edge of a block."""
 
@@ -32,17 +35,17 @@ _ROW = ir.VectorType(_FLOAT, BLOCK)
 _FAST = ("fast",)
 
 
-def _constant(values: Any) -> Any:
+def _constant(values: Ir) -> Ir:
     return ir.Constant(_ROW, [float(v) for v in np.broadcast_to(values, BLOCK)])
 
 
-def _splat(builder: Any, value: Any) -> Any:
+def _splat(builder: Ir, value: Ir) -> Ir:
     empty = ir.Constant(_ROW, ir.Undefined)
     one = builder.insert_element(empty, value, _LANE(0))
     return builder.shuffle_vector(one, empty, ir.Constant(ir.VectorType(_LANE, BLOCK), [0] * BLOCK))
 
 
-def _rows(builder: Any, base: Any, start: Any, stride: Any) -> list[Any]:
+def _rows(builder: Ir, base: Ir, start: Ir, stride: Ir) -> list[Ir]:
     """Return pointers to eight rows of eight values, `stride` values apart."""
     pointers = []
     for _ in range(BLOCK):
@@ -51,18 +54,18 @@ def _rows(builder: Any, base: Any, start: Any, stride: Any) -> list[Any]:
     return pointers
 
 
-def _load(builder: Any, pointer: Any) -> Any:
+def _load(builder: Ir, pointer: Ir) -> Ir:
     value = builder.load(pointer)
     # blocks start at any pixel, not at multiples of the vector
     value.align = 4
     return value
 
 
-def _store(builder: Any, value: Any, pointer: Any) -> None:
+def _store(builder: Ir, value: Ir, pointer: Ir) -> None:
     builder.store(value, pointer).align = 4
 
 
-def _weighted_sum(builder: Any, weights: Any, vectors: Any) -> Any:
+def _weighted_sum(builder: Ir, weights: Ir, vectors: Ir) -> Ir:
     total = None
     for weight, vector in zip(weights, vectors, strict=True):
         product = builder.fmul(_constant(weight), vector, flags=_FAST)
@@ -70,7 +73,7 @@ def _weighted_sum(builder: Any, weights: Any, vectors: Any) -> Any:
     return total
 
 
-def _forward(builder: Any, v: list[Any]) -> list[Any]:
+def _forward(builder: Ir, v: list[Ir]) -> list[Ir]:
     """Transform across vectors; even cosines are symmetric, odd ones antisymmetric."""
     half = range(BLOCK // 2)
     sums = [builder.fadd(v[i], v[-1 - i], flags=_FAST) for i in half]
@@ -81,7 +84,7 @@ def _forward(builder: Any, v: list[Any]) -> list[Any]:
     ]
 
 
-def _inverse(builder: Any, v: list[Any]) -> list[Any]:
+def _inverse(builder: Ir, v: list[Ir]) -> list[Ir]:
     half = range(BLOCK // 2)
     even = [_weighted_sum(builder, COSINES[::2, i], v[::2]) for i in half]
     odd = [_weighted_sum(builder, COSINES[1::2, i], v[1::2]) for i in half]
@@ -90,7 +93,7 @@ def _inverse(builder: Any, v: list[Any]) -> list[Any]:
     return first + last[::-1]
 
 
-def _transposed(builder: Any, v: list[Any]) -> list[Any]:
+def _transposed(builder: Ir, v: list[Ir]) -> list[Ir]:
     """Swap vectors and lanes: three perfect shuffles turn one index into the other."""
     masks = [
         ir.Constant(
@@ -108,13 +111,11 @@ def _transposed(builder: Any, v: list[Any]) -> list[Any]:
     return v
 
 
-def _data(context: Any, builder: Any, signature: Any, args: Any, i: int) -> Any:
+def _data(context: Ir, builder: Ir, signature: Ir, args: Ir, i: int) -> Ir:
     return context.make_array(signature.args[i])(context, builder, args[i]).data
 
 
-def _cosine_transform(
-    typingctx: Any, image: Any, start: Any, stride: Any, blocks: Any, into: Any
-) -> Any:
+def _cosine_transform(typingctx: Ir, image: Ir, start: Ir, stride: Ir, blocks: Ir, into: Ir) -> Ir:
     """Transform the block at ``image[start]`` and store it at ``blocks[into : into + 64]``.
 
     `start`, `into` and `stride`, the length of a row of the image, count elements from the
@@ -129,7 +130,7 @@ def _cosine_transform(
     i8 = types.int64
     signature = types.void(image, i8, i8, blocks, i8)
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    def codegen(context: Ir, builder: Ir, signature: Ir, args: Ir) -> Ir:
         source, target = (_data(context, builder, signature, args, i) for i in (0, 3))
         v = [_load(builder, p) for p in _rows(builder, source, args[1], args[2])]
         v = _forward(builder, _transposed(builder, _forward(builder, v)))
@@ -141,16 +142,16 @@ def _cosine_transform(
 
 
 def _add_inverse(
-    typingctx: Any,
-    blocks: Any,
-    first: Any,
-    total: Any,
-    weights: Any,
-    start: Any,
-    stride: Any,
-    scale: Any,
-    weight: Any,
-) -> Any:
+    typingctx: Ir,
+    blocks: Ir,
+    first: Ir,
+    total: Ir,
+    weights: Ir,
+    start: Ir,
+    stride: Ir,
+    scale: Ir,
+    weight: Ir,
+) -> Ir:
     """Turn the coefficients at ``blocks[first]`` back and add the block to an image.
 
     `total` gains `scale` times `WINDOW` times the block, and `weights` gains `weight` times
@@ -165,7 +166,7 @@ def _add_inverse(
     i8, f4 = types.int64, types.float32
     signature = types.void(blocks, i8, total, weights, i8, i8, f4, f4)
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    def codegen(context: Ir, builder: Ir, signature: Ir, args: Ir) -> Ir:
         source, total, weights = (_data(context, builder, signature, args, i) for i in (0, 2, 3))
         v = [_load(builder, p) for p in _rows(builder, source, args[1], _INDEX(BLOCK))]
         v = _inverse(builder, _transposed(builder, _inverse(builder, v)))
@@ -181,5 +182,5 @@ def _add_inverse(
     return signature, codegen
 
 
-cosine_transform: Any = intrinsic(_cosine_transform)
-add_inverse: Any = intrinsic(_add_inverse)
+cosine_transform: Ir = intrinsic(_cosine_transform)
+add_inverse: Ir = intrinsic(_add_inverse)

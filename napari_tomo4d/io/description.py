@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_tomo4d.data import TiltSeries, is_series, times_of
+from napari_tomo4d.data import AnyData, TiltSeries, is_series, times_of
 from napari_tomo4d.errors import MissingAnglesError
 from napari_tomo4d.io.reader import read
 from napari_tomo4d.provenance import warnings_only_kept
@@ -36,7 +36,7 @@ def describe(path: str | Path, **given: Any) -> dict[str, str | list[str]]:
     return {**describe_item(item), "angles": "not in the file; give them when opening it"}
 
 
-def describe_item(item: Any) -> dict[str, str | list[str]]:
+def describe_item(item: AnyData) -> dict[str, str | list[str]]:
     """Return what a data object holds, as texts for a person."""
     result: dict[str, str | list[str]] = {}
     times = times_of(item)

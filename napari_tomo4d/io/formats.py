@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_tomo4d.data import TiltSeries
+from napari_tomo4d.data import AnyData, TiltSeries
 from napari_tomo4d.io.imod import write_rawtlt
 from napari_tomo4d.io.matlab import read_matlab
 from napari_tomo4d.io.microscopes import read_microscope
@@ -60,7 +60,7 @@ class Format:
         return (Path(f"a{self.written}").suffix, *self.also_written) if self.writer else ()
 
 
-def _angles_beside(item: Any, path: Path) -> None:
+def _angles_beside(item: AnyData, path: Path) -> None:
     if isinstance(item, TiltSeries):
         write_rawtlt(item.angles_deg, path.with_suffix(".rawtlt"))
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from napari_tomo4d.data import Labels, TiltSeries, TimeSeries, Volume
+from napari_tomo4d.checks import Pixels
+from napari_tomo4d.content import Json
+from napari_tomo4d.data import AnyData, Labels, TiltSeries, TimeSeries, Volume
 from napari_tomo4d.errors import ReadError
 from napari_tomo4d.immutable import frozen
 from napari_tomo4d.provenance import SCHEMA_VERSION, Provenance, jsonable
@@ -20,21 +22,21 @@ KINDS = {
 _PIXELS = ("images", "data", "series")
 
 
-def header_of(item: Any) -> dict[str, Any]:
+def header_of(item: AnyData) -> Json:
     """Return the JSON-ready header of a data object."""
     kind = next(k for k, v in KINDS.items() if isinstance(item, v))
-    header: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "kind": kind}
+    header: Json = {"schema_version": SCHEMA_VERSION, "kind": kind}
     for name in item.__dataclass_fields__:
         if name in _PIXELS:
             continue
         value = getattr(item, name)
         header[name] = value.to_dict() if isinstance(value, Provenance) else jsonable(value)
-    if kind == "tilt series" and item.has_frames:
+    if isinstance(item, TiltSeries) and item.has_frames:
         header["frames_per_tilt"] = list(item.frames_per_tilt)
     return header
 
 
-def item_from(header: dict[str, Any], pixels: Any, where: str) -> Any:
+def item_from(header: Json, pixels: Pixels, where: str) -> AnyData:
     """Rebuild the data object from its header and its pixels (images, voxels or items)."""
     header = dict(header)
     version = header.pop("schema_version", 0)
@@ -57,10 +59,11 @@ def item_from(header: dict[str, Any], pixels: Any, where: str) -> Any:
             pixels = frozen(stack(pixels))
     cls: Any = KINDS[kind]
     known = {k: v for k, v in header.items() if k in cls.__dataclass_fields__}
-    return cls(pixels, **known)
+    item: AnyData = cls(pixels, **known)
+    return item
 
 
-def _stack_lazy(parts: list[Any]) -> Any:
+def _stack_lazy(parts: list[Pixels]) -> Pixels:
     import dask.array as da
 
     return da.stack(parts)

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import scipy.io
 
+from napari_tomo4d.checks import Pixels
 from napari_tomo4d.errors import ReadError
 from napari_tomo4d.io.raw import Raw
 
@@ -51,7 +52,7 @@ def read_matlab(path: Path, lazy: bool | None = None) -> Raw:
     return raw
 
 
-def matlab_variables(path: Path) -> dict[str, Any]:
+def matlab_variables(path: Path) -> dict[str, Pixels]:
     """Return the variables of a MATLAB file in MATLAB's order of axes; structures as dicts."""
     try:
         if h5py.is_hdf5(path):

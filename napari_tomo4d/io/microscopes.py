@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_tomo4d.checks import Pixels
+from napari_tomo4d.content import Json
 from napari_tomo4d.errors import ReadError
 from napari_tomo4d.io.raw import Raw, to_nm, use_lazy
 
@@ -56,7 +58,7 @@ def read_microscope(path: Path, lazy: bool | None = None) -> Raw:
     return raw
 
 
-def _add_pixel_size(raw: Raw, axes: list[dict[str, Any]]) -> None:
+def _add_pixel_size(raw: Raw, axes: list[Json]) -> None:
     found = [to_nm(float(abs(a["scale"])), a.get("units")) for a in axes]
     sizes = [s for s in found if s is not None]
     if len(sizes) < len(axes):
@@ -71,7 +73,7 @@ def _add_pixel_size(raw: Raw, axes: list[dict[str, Any]]) -> None:
         )
 
 
-def _angles(signal: dict[str, Any], axes: list[dict[str, Any]], data: Any) -> np.ndarray | None:
+def _angles(signal: Json, axes: list[Json], data: Pixels) -> np.ndarray | None:
     if data.ndim == 3:
         axis = axes[0]
         name = f"{axis.get('name')}".lower()
@@ -89,7 +91,7 @@ def _angles(signal: dict[str, Any], axes: list[dict[str, Any]], data: Any) -> np
     return None if angle is None else np.array([angle])
 
 
-def _stage_angle(signal: dict[str, Any]) -> float | None:
+def _stage_angle(signal: Json) -> float | None:
     """Return the stage's alpha tilt in degrees, through the parser's own table of tags."""
     original = signal.get("original_metadata", {})
     for source, target in signal.get("mapping", {}).items():

@@ -9,6 +9,7 @@ from typing import Any
 import mrcfile
 import numpy as np
 
+from napari_tomo4d.checks import Pixels
 from napari_tomo4d.data import Labels, TiltSeries, Volume
 from napari_tomo4d.errors import ReadError
 from napari_tomo4d.io.imod import read_mdoc
@@ -17,6 +18,9 @@ from napari_tomo4d.progress import Progress
 
 _MODES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
 _FEI_RECORD = 128
+Header = Any
+"""A NumPy record of the fields of an MRC header, by their standard names."""
+
 _VOLUME_SUFFIXES = (".rec", ".map")
 
 
@@ -45,7 +49,7 @@ def read_mrc(path: Path, lazy: bool | None = None) -> Raw:
 
     native = dtype.newbyteorder("=")
     if use_lazy(lazy, expected):
-        data: Any = lazy_images(path, shape, native, load)
+        data: Pixels = lazy_images(path, shape, native, load)
     else:
         data = load(0, shape[0])
     raw = Raw(data)
@@ -58,7 +62,7 @@ def read_mrc(path: Path, lazy: bool | None = None) -> Raw:
     return raw
 
 
-def _read_header(path: Path) -> tuple[Any, bytes]:
+def _read_header(path: Path) -> tuple[Header, bytes]:
     not_mrc = f"{path} is not an MRC file; check the file or its extension."
     try:
         with warnings.catch_warnings():
@@ -73,17 +77,17 @@ def _read_header(path: Path) -> tuple[Any, bytes]:
     return header, b"" if extended is None else extended.tobytes()
 
 
-def _imod_unsigned(header: Any) -> bool:
+def _imod_unsigned(header: Header) -> bool:
     extra = header.extra2.tobytes()
     stamp, flags = extra[40:44], int.from_bytes(extra[44:48], "little")
     return stamp == b"IMOD" and not flags & 1
 
 
-def _text(label: Any) -> str:
+def _text(label: bytes) -> str:
     return bytes(label).decode("latin-1").strip(" \0")
 
 
-def _add_pixel_size(raw: Raw, header: Any) -> None:
+def _add_pixel_size(raw: Raw, header: Header) -> None:
     # a cell as large as the number of voxels is what programs write that know no size
     if int(header.mx) > 0 and float(header.cella.x) > 0:
         angstrom = float(header.cella.x) / int(header.mx)
@@ -91,7 +95,7 @@ def _add_pixel_size(raw: Raw, header: Any) -> None:
             raw.pixel_size_nm, raw.pixel_size_from = angstrom / 10, "MRC header"
 
 
-def _add_extended(raw: Raw, header: Any, extended: bytes, n: int) -> None:
+def _add_extended(raw: Raw, header: Header, extended: bytes, n: int) -> None:
     kind = _text(header.exttyp)
     if kind in ("FEI1", "FEI2"):
         dtype = mrcfile.dtypes.get_ext_header_dtype(kind.encode(), header.mode.dtype.byteorder)
@@ -118,7 +122,7 @@ def _add_extended(raw: Raw, header: Any, extended: bytes, n: int) -> None:
         raw.pixel_size_from = "FEI extended header"
 
 
-def _add_serialem(raw: Raw, header: Any, extended: bytes, n: int) -> None:
+def _add_serialem(raw: Raw, header: Header, extended: bytes, n: int) -> None:
     per_image, flags = np.frombuffer(header.extra2.tobytes()[16:20], "<i2")
     if flags & 1 and per_image > 0 and len(extended) >= n * per_image:
         shorts = [np.frombuffer(extended, "<i2", 1, i * per_image)[0] for i in range(n)]

@@ -11,6 +11,9 @@ from typing import Any
 import dask.array as da
 import numpy as np
 
+from napari_tomo4d.checks import Pixels
+from napari_tomo4d.content import Json
+from napari_tomo4d.data import AnyData
 from napari_tomo4d.errors import ReadError
 
 LAZY_BYTES = 512 * 1024**2
@@ -40,16 +43,16 @@ class Raw:
         A complete data object, from formats of our own.
     """
 
-    data: Any = None
+    data: Pixels = None
     angles_deg: np.ndarray | None = None
     angles_from: str = ""
     pixel_size_nm: float | None = None
     pixel_size_from: str = ""
     tilt_axis: str | None = None
     kind: str | None = None
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: Json = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    item: Any = None
+    item: AnyData | None = None
 
 
 def use_lazy(lazy: bool | None, n_bytes: float) -> bool:

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_tomo4d.checks import require_memory
-from napari_tomo4d.data import Labels, TiltSeries, TimeSeries, Volume, is_series
+from napari_tomo4d.checks import Pixels, require_memory
+from napari_tomo4d.data import AnyData, Labels, TiltSeries, TimeSeries, Volume, is_series
 from napari_tomo4d.errors import DataError, MissingAnglesError, ReadError
 from napari_tomo4d.immutable import frozen
 from napari_tomo4d.io.formats import format_of, known_suffixes
@@ -20,6 +20,7 @@ from napari_tomo4d.io.header import item_from
 from napari_tomo4d.io.imod import read_angles
 from napari_tomo4d.io.names import angles_from_names, natural_key, times_from_names
 from napari_tomo4d.io.raw import Raw
+from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.provenance import Provenance, collect_warnings, jsonable, software_version, warn
 from napari_tomo4d.seals import stamped
 
@@ -119,12 +120,12 @@ def _absolute(value: Any) -> Any:
 class _Reader:
     """One call of `read`: what the user gave, applied to every file."""
 
-    def __init__(self, given: dict[str, Any], lazy: bool | None) -> None:
+    def __init__(self, given: Parameters, lazy: bool | None) -> None:
         self.given, self.lazy = given, lazy
 
     # -- which files -----------------------------------------------------------------------
 
-    def read(self, path: Paths) -> Any:
+    def read(self, path: Paths) -> AnyData:
         if isinstance(path, (str, Path)):
             text = str(path)
             if "{time}" in text or "*" in text or "?" in text:
@@ -143,7 +144,7 @@ class _Reader:
             raise ReadError("No file was given to read.")
         return self._one(paths[0]) if len(paths) == 1 else self._several(paths, paths[0].parent)
 
-    def _folder(self, folder: Path) -> Any:
+    def _folder(self, folder: Path) -> AnyData:
         content = sorted(folder.iterdir(), key=natural_key)
         files = [p for p in content if format_of(p) and not p.name.startswith(".")]
         # of an EMI and its SER files one is enough
@@ -160,7 +161,7 @@ class _Reader:
             return self._time_series(folders)
         return self._one(files[0]) if len(files) == 1 else self._several(files, folder)
 
-    def _several(self, files: list[Path], folder: Path) -> Any:
+    def _several(self, files: list[Path], folder: Path) -> AnyData:
         """One file per tilt, or one per time point: the number of angles in each tells."""
         if any(p.is_dir() for p in files):
             return self._time_series(files)
@@ -187,7 +188,7 @@ class _Reader:
                 order = np.argsort(times_s)
                 paths = [paths[i] for i in order]
                 times_s = [times_s[i] for i in order]
-        items = []
+        items: list[Any] = []
         for p in paths:
             item = self._folder(p) if p.is_dir() and format_of(p) is None else self._one(p)
             if is_series(item):
@@ -216,7 +217,7 @@ class _Reader:
         except OSError as error:
             raise ReadError(f"{path} can't be read: {error.strerror or error}.") from error
 
-    def _one(self, path: Path) -> Any:
+    def _one(self, path: Path) -> AnyData:
         raw = self._raw(path)
         for note in raw.notes:
             warn(note)
@@ -241,7 +242,7 @@ class _Reader:
         except DataError as error:
             raise DataError(f"{path}: {error}") from error
 
-    def _override(self, item: Any) -> Any:
+    def _override(self, item: AnyData) -> AnyData:
         """Apply what the user gave to a complete object from a file of our own."""
         if is_series(item):
             times = self.given["times_s"] if self.given["times_s"] is not None else item.times_s
@@ -249,7 +250,7 @@ class _Reader:
             celsius = item.temperatures_c if celsius is None else celsius
             items = [self._override(i) for i in item]
             return TimeSeries(items, times, celsius, item.name, item.provenance)
-        changes: dict[str, Any] = {}
+        changes: Parameters = {}
         if self.given["pixel_size_nm"] is not None:
             changes["pixel_size_nm"] = self.given["pixel_size_nm"]
         if isinstance(item, TiltSeries):
@@ -380,13 +381,13 @@ def _whole_numbers(data: np.ndarray) -> np.ndarray:
     return data
 
 
-def _in_memory(data: Any) -> Any:
+def _in_memory(data: Pixels) -> Pixels:
     if not isinstance(data, np.ndarray):
         require_memory(4 * data.size, "This volume would")
     return frozen(np.asarray(data))
 
 
-def _join(parts: list[Any]) -> Any:
+def _join(parts: list[Pixels]) -> Pixels:
     """Join one stack of frames per tilt; a plain series if each has one frame."""
     if any(len(p) > 1 for p in parts):
         if len({len(p) for p in parts}) > 1:
@@ -395,7 +396,7 @@ def _join(parts: list[Any]) -> Any:
     return frozen(_module(parts[0]).concatenate(parts))
 
 
-def _group_frames(images: Any, angles: np.ndarray) -> tuple[Any, np.ndarray]:
+def _group_frames(images: Pixels, angles: np.ndarray) -> tuple[Pixels, np.ndarray]:
     """Make frames of images that follow each other at the same angle."""
     starts = np.flatnonzero(np.diff(angles, prepend=np.inf))
     if len(starts) == len(angles):
@@ -405,7 +406,7 @@ def _group_frames(images: Any, angles: np.ndarray) -> tuple[Any, np.ndarray]:
     return _join([images[a:b] for a, b in zip(starts, stops, strict=True)]), angles[starts]
 
 
-def _module(array: Any) -> Any:
+def _module(array: Pixels) -> Any:
     if isinstance(array, np.ndarray):
         return np
     import dask.array as da

@@ -11,7 +11,7 @@ import dask.array as da
 import numpy as np
 import zarr
 
-from napari_tomo4d.data import TimeSeries, Volume
+from napari_tomo4d.data import AnyTimeSeries, Volume
 from napari_tomo4d.io.writer import check_target
 from napari_tomo4d.io.zarr_store import TIMES, describe_group, read_zarr, space_axes, write_header
 from napari_tomo4d.whole_files import replacing
@@ -52,7 +52,7 @@ class SlabStore:
         place[axis] = slice(start, start + data.shape[axis])
         self._arrays[time][tuple(place)] = data
 
-    def describe(self, volumes: list[Volume], times: TimeSeries[Any] | None = None) -> None:
+    def describe(self, volumes: list[Volume], times: AnyTimeSeries | None = None) -> None:
         """Write what the volumes are; their voxels are not looked at.
 
         Parameters

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
+from napari_tomo4d.content import Json
 from napari_tomo4d.data import Labels, TiltSeries, Volume
 from napari_tomo4d.errors import ReadError
 from napari_tomo4d.io.header import header_of
@@ -82,7 +83,7 @@ def write_ome_tiff(item: TiltSeries | Volume | Labels, path: Path, _: Progress) 
     volume = not isinstance(item, TiltSeries)
     data = item.images if isinstance(item, TiltSeries) else item.data
     pixel_size_nm = item.pixel_size_nm
-    metadata: dict[str, Any] = {
+    metadata: Json = {
         "axes": "ZYX" if volume else "TYX",
         "Description": json.dumps(header_of(item)),
     }

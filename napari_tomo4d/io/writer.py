@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from napari_tomo4d.data import TiltSeries, is_series
+from napari_tomo4d.data import AnyData, TiltSeries, is_series
 from napari_tomo4d.errors import WriteError
 from napari_tomo4d.io.formats import writable
 from napari_tomo4d.io.header import KINDS
@@ -14,7 +13,7 @@ from napari_tomo4d.whole_files import check_free, replacing
 
 
 def write(
-    item: Any, path: str | Path, *, overwrite: bool = False, progress: Progress | None = None
+    item: AnyData, path: str | Path, *, overwrite: bool = False, progress: Progress | None = None
 ) -> Path:
     """Write a tilt series, a time series, a volume or labels.
 

@@ -9,7 +9,9 @@ import dask.array as da
 import numpy as np
 import zarr
 
-from napari_tomo4d.data import Labels, TiltSeries, Volume, is_series
+from napari_tomo4d.checks import Pixels
+from napari_tomo4d.content import Json
+from napari_tomo4d.data import AnyData, Labels, TiltSeries, TimeSeries, Volume
 from napari_tomo4d.errors import ReadError
 from napari_tomo4d.immutable import frozen
 from napari_tomo4d.io.header import header_of, item_from
@@ -17,14 +19,14 @@ from napari_tomo4d.io.raw import Raw, use_lazy
 from napari_tomo4d.progress import Progress
 
 _KEY = "napari_tomo4d"
-TIMES: dict[str, Any] = {"ome": {"version": "0.5", "bioformats2raw.layout": 3}}
+TIMES: Json = {"ome": {"version": "0.5", "bioformats2raw.layout": 3}}
 """Attributes of a group that holds one group for each time."""
 
 
-def write_zarr(item: Any, path: Path, progress: Progress) -> None:
+def write_zarr(item: AnyData, path: Path, progress: Progress) -> None:
     """Write a data object into a new folder; lazy images are computed chunk by chunk."""
     group = zarr.create_group(store=str(path), zarr_format=3)
-    if is_series(item):
+    if isinstance(item, TimeSeries):
         group.attrs.update(TIMES)
         for i, one in enumerate(item):
             _write_item(group.create_group(str(i)), one, progress.part(i, len(item)))
@@ -34,7 +36,7 @@ def write_zarr(item: Any, path: Path, progress: Progress) -> None:
     write_header(group, item)
 
 
-def write_header(group: zarr.Group, item: Any) -> None:
+def write_header(group: zarr.Group, item: AnyData) -> None:
     """Write everything about an item but its pixels."""
     group.attrs[_KEY] = header_of(item)
 
@@ -60,7 +62,7 @@ def _write_item(group: zarr.Group, item: TiltSeries | Volume | Labels, progress:
     describe_group(group, item, axes)
 
 
-def describe_group(group: zarr.Group, item: Any, axes: list[dict[str, str]]) -> None:
+def describe_group(group: zarr.Group, item: AnyData, axes: list[dict[str, str]]) -> None:
     """Write what a group holds beside its pixels: OME's multiscale entry and our header."""
     size = item.pixel_size_nm or 1.0
     scale = [1.0 if a["name"] == "tilt" else size for a in axes]
@@ -71,19 +73,19 @@ def describe_group(group: zarr.Group, item: Any, axes: list[dict[str, str]]) -> 
     write_header(group, item)
 
 
-def _image_stacks(series: TiltSeries) -> list[Any]:
+def _image_stacks(series: TiltSeries) -> list[Pixels]:
     """Return the images as stacks (image, y, x), whether or not they are frames."""
     if isinstance(series.images, tuple):
         return list(series.images)
     return list(series.images) if series.images.ndim == 4 else [series.images]
 
 
-def space_axes(item: Any) -> list[dict[str, str]]:
+def space_axes(item: AnyData) -> list[dict[str, str]]:
     """Return OME's description of the axes of a volume."""
     return [_space(a, item) for a in "zyx"]
 
 
-def _space(name: str, item: Any) -> dict[str, str]:
+def _space(name: str, item: AnyData) -> dict[str, str]:
     axis = {"name": name, "type": "space"}
     return axis if item.pixel_size_nm is None else {**axis, "unit": "nanometer"}
 
@@ -99,7 +101,7 @@ def read_zarr(path: Path, lazy: bool | None = None) -> Raw:
         raise ReadError(f"{path} can't be read as OME-Zarr: {error}.") from error
 
 
-def _read_ours(group: zarr.Group, path: Path, lazy: bool | None) -> Any:
+def _read_ours(group: zarr.Group, path: Path, lazy: bool | None) -> AnyData:
     stored: Any = group.attrs[_KEY]
     header = dict(stored)
     if header.get("kind") == "time series":
@@ -109,12 +111,12 @@ def _read_ours(group: zarr.Group, path: Path, lazy: bool | None) -> Any:
     return item_from(header, _pixels(group["0"], lazy), str(path))
 
 
-def _pixels(array: Any, lazy: bool | None) -> Any:
+def _pixels(array: Pixels, lazy: bool | None) -> Pixels:
     return da.from_zarr(array) if use_lazy(lazy, array.nbytes) else frozen(array[...])
 
 
 def _read_foreign(group: zarr.Group, lazy: bool | None) -> Raw:
-    attributes: Any = group.attrs.asdict()
+    attributes: Json = group.attrs.asdict()
     multiscale = attributes.get("ome", attributes)["multiscales"][0]
     dataset = multiscale["datasets"][0]
     array = group[dataset["path"]]

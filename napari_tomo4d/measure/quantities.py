@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from napari_tomo4d.data import Labels
+
+LabelVolume = Labels | np.ndarray
+"""Labels, or an integer array (z, y, x) of them."""
+
+VoxelSize = float | Sequence[float] | np.ndarray | None
+"""One for all axes or (z, y, x), in nm; None for that of the labels."""
+
+Row = dict[str, Any]
+"""A row of a table, by column."""
 
 MISSING = "–"
 """What stands for a number that is not known."""
@@ -84,7 +97,7 @@ def _with_unit(text: str, unit: str) -> str:
     return f"{text}{unit}" if unit in ("", "°") else f"{text} {unit}"
 
 
-def time_unit(times_s: Any) -> tuple[float, str]:
+def time_unit(times_s: ArrayLike) -> tuple[float, str]:
     """Return the unit in which times are best read.
 
     Parameters
@@ -103,7 +116,7 @@ def time_unit(times_s: Any) -> tuple[float, str]:
     return (60.0, "min") if longest <= _MINUTES_UP_TO else (3600.0, "h")
 
 
-def time_names(times_s: Any, count: int) -> list[str]:
+def time_names(times_s: np.ndarray | None, count: int) -> list[str]:
     """Return the name of each time, such as "12 min"; "time 1" where times are not known.
 
     Parameters
@@ -119,7 +132,7 @@ def time_names(times_s: Any, count: int) -> list[str]:
     return [f"{t / seconds:.4g} {unit}" for t in times_s]
 
 
-def time_axis(times_s: Any, index: Any) -> tuple[np.ndarray, str]:
+def time_axis(times_s: ArrayLike, index: ArrayLike) -> tuple[np.ndarray, str]:
     """Return times in the unit that suits them, and the label of their axis or column.
 
     Parameters

@@ -13,7 +13,7 @@ import tomlkit
 from napari_tomo4d.content import Content, is_content, load, save
 from napari_tomo4d.data import Labels, Table
 from napari_tomo4d.errors import ParameterError, RecipeError, WriteError
-from napari_tomo4d.parameters import check_parameters
+from napari_tomo4d.parameters import Parameters, check_parameters
 from napari_tomo4d.pipeline.slabs import SLAB
 from napari_tomo4d.pipeline.steps import get_step
 from napari_tomo4d.provenance import RENAMED, SCHEMA_VERSION, Provenance, jsonable
@@ -62,9 +62,9 @@ class Recipe:
         For each step the SHA-256 of the files that its parameters name, by parameter.
     """
 
-    input: dict[str, Any]
-    steps: tuple[tuple[str, dict[str, Any]], ...] = ()
-    output: dict[str, Any] = field(default_factory=dict)
+    input: Parameters
+    steps: tuple[tuple[str, Parameters], ...] = ()
+    output: Parameters = field(default_factory=dict)
     folder: Path = Path()
     files: tuple[dict[str, str], ...] = ()
 
@@ -111,7 +111,7 @@ class Recipe:
         """Return a path of the recipe as seen from here."""
         return str(self.folder / path)
 
-    def resolved_input(self) -> dict[str, Any]:
+    def resolved_input(self) -> Parameters:
         """Return `input` with paths as seen from here."""
         result = dict(self.input)
         for key in _PATH_KEYS:
@@ -122,7 +122,7 @@ class Recipe:
                 result[key] = [self.resolve(v) for v in value]
         return result
 
-    def resolved_steps(self) -> list[tuple[str, dict[str, Any]]]:
+    def resolved_steps(self) -> list[tuple[str, Parameters]]:
         """Return `steps` with paths as seen from here."""
         result = []
         for name, parameters in self.steps:
@@ -179,7 +179,7 @@ def read_recipe(path: str | Path) -> Recipe:
     for key, kind in (("input", dict), ("steps", list), ("output", dict)):
         if not isinstance(content.get(key, kind()), kind):
             raise RecipeError(f"The recipe {path}: {key} has to be a TOML table.")
-    steps: list[tuple[str, dict[str, Any]]] = []
+    steps: list[tuple[str, Parameters]] = []
     files: list[dict[str, str]] = []
     for number, entry in enumerate(content.get("steps", []), 1):
         if not isinstance(entry, dict) or "step" not in entry:
@@ -287,7 +287,7 @@ def recipe_from(made: Any, output: str | None = None, *, report: str | None = No
     )
 
 
-def _require_contents(steps: Iterable[tuple[str, dict[str, Any]]]) -> None:
+def _require_contents(steps: Iterable[tuple[str, Parameters]]) -> None:
     """Raise `RecipeError` for an argument that can't be stored beside the recipe."""
     for name, parameters in steps:
         for key, value in parameters.items():
@@ -304,7 +304,7 @@ def _require_contents(steps: Iterable[tuple[str, dict[str, Any]]]) -> None:
                 )
 
 
-def _stored(content: Content, folder: Path) -> dict[str, Any]:
+def _stored(content: Content, folder: Path) -> Parameters:
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
@@ -315,6 +315,6 @@ def _stored(content: Content, folder: Path) -> dict[str, Any]:
     return entry
 
 
-def _without_none(table: dict[str, Any]) -> dict[str, Any]:
+def _without_none(table: Parameters) -> Parameters:
     # TOML has no null: what is not given is left out
     return {k: v for k, v in jsonable(table).items() if v is not None}

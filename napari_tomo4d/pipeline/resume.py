@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from napari_tomo4d.data import AnyData
 from napari_tomo4d.errors import Cancelled, Tomo4DError
+from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline.run import run_step
 from napari_tomo4d.progress import Progress
 
-Step = tuple[str, dict[str, Any]]
+Step = tuple[str, Parameters]
 """Name of a step and its parameters."""
 Done = tuple[Step, Any]
 """A step that was done, and what it gave."""
 
 
 def resume(
-    item: Any, steps: Sequence[Step], known: Sequence[Done] = (), progress: Progress | None = None
+    item: AnyData,
+    steps: Sequence[Step],
+    known: Sequence[Done] = (),
+    progress: Progress | None = None,
 ) -> tuple[list[Done], str]:
     """Run steps and keep every result; go on from where they differ from those known.
 

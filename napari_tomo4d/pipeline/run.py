@@ -13,9 +13,20 @@ import numpy as np
 import psutil
 
 from napari_tomo4d import io, measure, simulate
-from napari_tomo4d.data import Labels, Table, TiltSeries, Volume, is_series, kind_of, like, times_of
+from napari_tomo4d.data import (
+    AnyData,
+    AnyTiltSeries,
+    Labels,
+    Table,
+    TiltSeries,
+    Volume,
+    is_series,
+    kind_of,
+    like,
+    times_of,
+)
 from napari_tomo4d.errors import MissingExtraError, RecipeError, Tomo4DError
-from napari_tomo4d.parameters import check_names, check_parameters
+from napari_tomo4d.parameters import Parameters, check_names, check_parameters
 from napari_tomo4d.pipeline.recipe import TIME, Recipe, read_recipe
 from napari_tomo4d.pipeline.slabs import SLAB, run_in_slabs
 from napari_tomo4d.pipeline.steps import get_step
@@ -23,13 +34,13 @@ from napari_tomo4d.progress import Progress
 from napari_tomo4d.reconstruct import estimate
 from napari_tomo4d.registry import Kind, Step, for_time, time_series_of
 
-Steps = Sequence[tuple[str, dict[str, Any]]]
+Steps = Sequence[tuple[str, Parameters]]
 
 _PAIRS = "measure.measure_pairs"
 
 
 def run_step(
-    name: str, item: Any, parameters: dict[str, Any], progress: Progress | None = None
+    name: str, item: AnyData, parameters: Parameters, progress: Progress | None = None
 ) -> Any:
     """Run one registered step on a tilt series or volume, or on every time of a series.
 
@@ -53,7 +64,7 @@ def run_step(
     return function(item, **parameters, **({"progress": progress} if takes_progress else {}))
 
 
-def run_steps(item: Any, steps: Steps, progress: Progress | None = None) -> Any:
+def run_steps(item: AnyData, steps: Steps, progress: Progress | None = None) -> Any:
     """Run several steps one after the other.
 
     A step after one that gives a table goes on with the data before it. A step is also given
@@ -92,7 +103,7 @@ def _run_chain(before: list[Any], steps: Steps, progress: Progress | None = None
     return results
 
 
-def _taken(item: Any, time: int | None, what: str) -> Any:
+def _taken(item: AnyData, time: int | None, what: str) -> AnyData:
     """Return one time, counted from 1, of what a step gave, or all of it."""
     if time is None:
         return item
@@ -101,7 +112,9 @@ def _taken(item: Any, time: int | None, what: str) -> Any:
     return times_of(item)[time - 1]
 
 
-def _slabs_in_memory(name: str, item: Any, given: dict[str, Any], progress: Progress) -> Any:
+def _slabs_in_memory(
+    name: str, item: AnyTiltSeries, given: Parameters, progress: Progress
+) -> AnyData:
     """Repeat a reconstruction that was made in slabs, on the way to something else."""
     with tempfile.TemporaryDirectory() as folder:
         stored = run_in_slabs(name, item, given, f"{folder}/volume.zarr", progress=progress)
@@ -211,7 +224,7 @@ def _write_report(results: list[Any], path: str, overwrite: bool, progress: Prog
     )
 
 
-def _memory_for_slabs(item: Any, step: Step, parameters: dict[str, Any]) -> float | None:
+def _memory_for_slabs(item: AnyTiltSeries, step: Step, parameters: Parameters) -> float | None:
     """Return the memory for a reconstruction in slabs, None if it need not be in slabs."""
     if step.cost is None:
         return None
@@ -229,8 +242,8 @@ def _memory_for_slabs(item: Any, step: Step, parameters: dict[str, Any]) -> floa
 
 
 def _in_slabs(
-    item: Any,
-    chosen: tuple[str, dict[str, Any]],
+    item: AnyTiltSeries,
+    chosen: tuple[str, Parameters],
     output: str | None,
     memory_gb: float | None,
     *,
@@ -260,13 +273,13 @@ def _in_slabs(
     )
 
 
-def _read_input(recipe: Recipe) -> Any:
+def _read_input(recipe: Recipe) -> AnyData:
     given = recipe.resolved_input()
     time = given.pop(TIME, None)
     return _taken(_read(given), time, "The input")
 
 
-def _read(given: dict[str, Any]) -> Any:
+def _read(given: Parameters) -> Any:
     name = given.pop("simulate", None)
     if name is None:
         return io.read(**given)
@@ -277,7 +290,7 @@ def _read(given: dict[str, Any]) -> Any:
 
 
 def _run_on_cluster(
-    item: Any, steps: Steps, scheduler: str, progress: Progress, *, whole: bool
+    item: AnyData, steps: Steps, scheduler: str, progress: Progress, *, whole: bool
 ) -> list[Any]:
     """Run all steps, every time point as a task if that can be; return the results kept."""
     try:
@@ -315,7 +328,7 @@ def _run_on_cluster(
     if len(results) == 1 and items[0] is item:
         return results[0] if together else [results[0]]
     # the chain of steps, told once for the whole series as a local run tells it
-    result = item
+    result: Any = item
     for name, parameters in steps:
         step = get_step(name)
         given = check_parameters(step.function, parameters)

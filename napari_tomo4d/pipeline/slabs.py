@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from napari_tomo4d import io
-from napari_tomo4d.data import TiltSeries, TimeSeries, Volume, is_series, times_of
+from napari_tomo4d.data import AnyTiltSeries, TiltSeries, TimeSeries, Volume, is_series, times_of
 from napari_tomo4d.errors import NotEnoughMemoryError, RecipeError
 from napari_tomo4d.io.slab_store import CHUNK, read_lazily
-from napari_tomo4d.parameters import check_parameters
+from napari_tomo4d.parameters import Function, Parameters, check_parameters
 from napari_tomo4d.pipeline.steps import get_step
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import Provenance, software_version
@@ -27,8 +27,8 @@ SLAB = "slab_slices"
 
 def run_in_slabs(
     name: str,
-    item: TiltSeries | TimeSeries[TiltSeries],
-    parameters: dict[str, Any],
+    item: AnyTiltSeries,
+    parameters: Parameters,
     path: str | Path,
     *,
     memory_bytes: float = 0.0,
@@ -119,8 +119,8 @@ class _Run:
     step: Step
     group: list[TiltSeries]
     times: TimeSeries[TiltSeries] | None
-    given: dict[str, Any]
-    told: dict[str, Any]
+    given: Parameters
+    told: Parameters
     slab_slices: int
 
     def into(self, store: io.SlabStore, first: int, progress: Progress) -> list[Volume]:
@@ -172,7 +172,7 @@ class _Run:
             result.append(dataclasses.replace(volume, residuals=residuals, provenance=made))
         return result
 
-    def _choices(self, progress: Progress) -> tuple[dict[str, Any], tuple[str, ...]]:
+    def _choices(self, progress: Progress) -> tuple[Parameters, tuple[str, ...]]:
         """Return what the step chooses from the fullest slices, and why."""
         start, stop = fullest_slices(self.group[len(self.group) // 2])
         parts = [slices_of(one, start, stop) for one in self.group]
@@ -182,10 +182,10 @@ class _Run:
 
 
 def _call(
-    function: Any,
+    function: Function,
     series: list[TiltSeries],
     times: TimeSeries[TiltSeries] | None,
-    given: dict[str, Any],
+    given: Parameters,
     progress: Progress,
 ) -> list[Volume]:
     if times is not None and len(series) == len(times) > 1:
@@ -194,9 +194,7 @@ def _call(
     return [result] if isinstance(result, Volume) else list(result)
 
 
-def _slab_size(
-    cost: Cost, group: list[TiltSeries], given: dict[str, Any], memory_bytes: float
-) -> int:
+def _slab_size(cost: Cost, group: list[TiltSeries], given: Parameters, memory_bytes: float) -> int:
     """Return how many slices fit, whole chunks if it can be."""
     one = group[0]
     n_y, n_x = one.image_shape

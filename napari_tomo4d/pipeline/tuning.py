@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from napari_tomo4d import denoise
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.denoise import KINDS, CountingNoise, Diagnosis, NoiseModel, TuneResult, Tuning
+from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline.run import run_step
 from napari_tomo4d.progress import Progress
 
@@ -53,7 +53,7 @@ class Tuned:
         return [*KINDS, *(["measured"] if self.measured is not None else [])]
 
     @property
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> Parameters:
         """Those of the step *Denoise* with which the best was found, sigma to four digits.
 
         A measured noise needs the file of its spectrum besides, see `NoiseModel.save`.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from napari_tomo4d.checks import require_memory
 from napari_tomo4d.data import TiltSeries
@@ -63,15 +64,15 @@ class ScanDistortion:
     drift_px: np.ndarray
     correlation: float
 
-    def combine(self, image_0: Any, image_90: Any) -> np.ndarray:
+    def combine(self, image_0: ArrayLike, image_90: ArrayLike) -> np.ndarray:
         """Return the mean (y, x) of both corrected images, as recorded before."""
         result: np.ndarray = (self.map_0.apply(image_0) + self.map_90.apply(image_90)) / 2
         return result
 
 
 def affine_from_orthogonal(
-    image_0: Any,
-    image_90: Any,
+    image_0: ArrayLike,
+    image_90: ArrayLike,
     rotation_deg: float = 90.0,
     max_drift: float = 0.1,
     *,
@@ -135,8 +136,8 @@ def affine_from_orthogonal(
 
 
 def nonrigid_from_orthogonal(
-    image_0: Any,
-    image_90: Any,
+    image_0: ArrayLike,
+    image_90: ArrayLike,
     rotation_deg: float = 90.0,
     max_drift: float = 0.1,
     knot_lines: float = 8.0,

@@ -6,6 +6,7 @@ import itertools
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import fft, ndimage
 from skimage.restoration import unwrap_phase
 
@@ -20,7 +21,7 @@ _POINTS = 250
 
 
 def map_from_lattice(
-    image: Any,
+    image: ArrayLike,
     angle_deg: float = 90.0,
     ratio: float = 1.0,
     order: int = 3,
@@ -101,7 +102,7 @@ def map_from_lattice(
     return CorrectionMap(found.displacement_px, found.affine, metadata)
 
 
-def _checked(given: Any) -> np.ndarray:
+def _checked(given: ArrayLike) -> np.ndarray:
     image: np.ndarray = np.asarray(given, dtype=np.float64)
     if image.ndim != 2 or min(image.shape) < _SMALLEST:
         raise DataError(

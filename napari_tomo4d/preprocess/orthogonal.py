@@ -7,9 +7,9 @@ and columns those of the second. Displacements are (dy, dx) of the content of ea
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import fft, interpolate, ndimage
 
 from napari_tomo4d.errors import DataError
@@ -50,7 +50,7 @@ def direction_of(rotation_deg: float) -> int:
     )
 
 
-def aligned_pair(image_0: Any, image_90: Any, rotation_deg: float) -> Pair:
+def aligned_pair(image_0: ArrayLike, image_90: ArrayLike, rotation_deg: float) -> Pair:
     """Check two images as recorded and turn the second into the orientation of the first.
 
     Parameters

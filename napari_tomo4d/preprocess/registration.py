@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import fft, ndimage
 
 from napari_tomo4d.errors import DataError
@@ -32,7 +33,7 @@ _ROUNDS = 5
 
 
 def register_frames(
-    frames: Any, smoothing_px: float = 2.0, *, progress: Progress | None = None
+    frames: ArrayLike, smoothing_px: float = 2.0, *, progress: Progress | None = None
 ) -> np.ndarray:
     """Find the shifts that bring the frames of one field of view onto each other.
 
@@ -86,7 +87,7 @@ def register_frames(
     return result
 
 
-def check_frames(frames: Any) -> np.ndarray:
+def check_frames(frames: ArrayLike) -> np.ndarray:
     """Return frames as a float32 array, or say what is wrong with them.
 
     Parameters

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import ndimage, stats
 
 from napari_tomo4d.checks import require_memory
@@ -42,7 +43,7 @@ class FrameDrift:
 
 
 def frame_drift(
-    frames: Any,
+    frames: ArrayLike,
     smoothing_px: float = 2.0,
     flyback: float = 0.0,
     *,
@@ -97,7 +98,7 @@ def frame_drift(
     return FrameDrift(shifts, velocity, registered)
 
 
-def straighten(frames: Any, drift: FrameDrift) -> np.ndarray:
+def straighten(frames: ArrayLike, drift: FrameDrift) -> np.ndarray:
     """Move every frame by its shift and undo the drift within it, in one interpolation.
 
     Parameters

@@ -6,12 +6,13 @@ import json
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import ndimage
 
 from napari_tomo4d.checks import check_values
+from napari_tomo4d.content import Json
 from napari_tomo4d.errors import DataError, ReadError, WriteError
 
 SCHEMA_VERSION = 1
@@ -40,7 +41,7 @@ class CorrectionMap:
 
     displacement_px: np.ndarray
     affine: np.ndarray | None = None
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: Json = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         displacement = np.asarray(self.displacement_px)
@@ -59,10 +60,10 @@ class CorrectionMap:
     @classmethod
     def from_affine(
         cls,
-        affine: Any,
+        affine: ArrayLike,
         shape: tuple[int, int],
-        shift_px: Any = (0.0, 0.0),
-        metadata: dict[str, Any] | None = None,
+        shift_px: ArrayLike = (0.0, 0.0),
+        metadata: Json | None = None,
     ) -> CorrectionMap:
         """Return the map of a linear distortion about the image centre.
 
@@ -87,7 +88,7 @@ class CorrectionMap:
         y, x = self.displacement_px.shape[1:]
         return int(y), int(x)
 
-    def apply(self, image: Any) -> np.ndarray:
+    def apply(self, image: ArrayLike) -> np.ndarray:
         """Return the corrected image.
 
         Parameters

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import importlib.util
 import threading
-from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 import numpy as np
 
 from napari_tomo4d.errors import MissingExtraError
+from napari_tomo4d.parameters import Function
 
 SOURCE = r"""
 extern "C" __global__ void project(
@@ -99,7 +98,7 @@ def is_available() -> bool:
 
 
 @cache
-def kernels() -> tuple[Callable[..., Any], Callable[..., Any]]:
+def kernels() -> tuple[Function, Function]:
     """Return `project` and `backproject` as `napari_tomo4d.reconstruct.kernels` does.
 
     Raises
@@ -121,7 +120,7 @@ def kernels() -> tuple[Callable[..., Any], Callable[..., Any]]:
     )
 
     def project(
-        volume: np.ndarray, rays: np.ndarray, used: np.ndarray, geometry: tuple[Any, ...]
+        volume: np.ndarray, rays: np.ndarray, used: np.ndarray, geometry: tuple[float, ...]
     ) -> None:
         cosines, sines, centre_z, centre_x, centres = geometry
         n_z, n_x, n_slices = volume.shape
@@ -152,7 +151,7 @@ def kernels() -> tuple[Callable[..., Any], Callable[..., Any]]:
         z_stop: int,
         weights: np.ndarray,
         lengths: np.ndarray,
-        geometry: tuple[Any, ...],
+        geometry: tuple[float, ...],
         low: np.float32,
         high: np.float32,
     ) -> None:

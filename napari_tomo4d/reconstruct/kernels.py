@@ -17,13 +17,12 @@ leaves no ripple in a filtered back-projection.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numba import njit
 
+from napari_tomo4d.parameters import Function
 from napari_tomo4d.reconstruct.simd import add_weighted_pairs
 
 BLOCKS = {64: 1.0, 32: 1.25, 16: 1.9, 4: 6.3, 1: 24.5}
@@ -299,7 +298,7 @@ def _backproject(
 
 
 @cache
-def kernels(lanes: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
+def kernels(lanes: int) -> tuple[Function, Function]:
     """Return the kernels for blocks of `lanes` slices.
 
     Returns

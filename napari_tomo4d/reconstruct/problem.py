@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from napari_tomo4d.data import TiltSeries, Volume
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.immutable import frozen
+from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.progress import Progress, Snapshot
 from napari_tomo4d.provenance import cut_short, used, warn
 from napari_tomo4d.reconstruct.cost import require_memory_for
@@ -75,7 +75,7 @@ class Problem:
             self.tilt_weights = np.where(held_out, np.float32(0), self.tilt_weights)
         self.measured = projector.images_to_blocks(series.load())
         self.residuals: list[float] = []
-        self.chosen: dict[str, Any] = {}
+        self.chosen: Parameters = {}
         """What the method chose by itself, as its keyword arguments."""
         self.starting = False
         """Whether these are not yet the iterations that a person asked for."""

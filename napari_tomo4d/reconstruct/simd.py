@@ -14,26 +14,29 @@ from numba import types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
+Ir = Any
+"""A type or value of LLVM, or what builds it: llvmlite has no type hints."""
+
 _FLOAT, _INDEX, _LANE = ir.FloatType(), ir.IntType(64), ir.IntType(32)
 _WIDEST = 16
 _FAST = ("fast",)
 
 
 def _add_weighted_pairs(
-    typingctx: Any,
-    target: Any,
-    start: Any,
-    source: Any,
-    offsets: Any,
-    w0: Any,
-    w1: Any,
-    count: Any,
-    stride: Any,
-    scale: Any,
-    low: Any,
-    high: Any,
-    lanes: Any,
-) -> Any:
+    typingctx: Ir,
+    target: Ir,
+    start: Ir,
+    source: Ir,
+    offsets: Ir,
+    w0: Ir,
+    w1: Ir,
+    count: Ir,
+    stride: Ir,
+    scale: Ir,
+    low: Ir,
+    high: Ir,
+    lanes: Ir,
+) -> Ir:
     """Add ``sum_k w0[k] source[offsets[k]] + w1[k] source[offsets[k] + stride]`` to `target`.
 
     Each term is a row of `lanes` float32 values, and so is the sum, which is multiplied by
@@ -65,35 +68,35 @@ def _add_weighted_pairs(
     signature = types.void(target, i8, source, offsets, w0, w1, i8, i8, f4, f4, f4, lanes)
     vector = ir.VectorType(_FLOAT, width)
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        def data(i: int) -> Any:
+    def codegen(context: Ir, builder: Ir, signature: Ir, args: Ir) -> Ir:
+        def data(i: int) -> Ir:
             return context.make_array(signature.args[i])(context, builder, args[i]).data
 
-        def row(base: Any, offset: Any) -> list[Any]:
+        def row(base: Ir, offset: Ir) -> list[Ir]:
             first = builder.bitcast(builder.gep(base, [offset]), vector.as_pointer())
             return [builder.gep(first, [_INDEX(k)]) for k in range(n)]
 
-        def load(pointer: Any) -> Any:
+        def load(pointer: Ir) -> Ir:
             value = builder.load(pointer)
             # rows start at any element, not at multiples of the vector
             value.align = 4
             return value
 
-        def splat(value: Any) -> Any:
+        def splat(value: Ir) -> Ir:
             empty = ir.Constant(vector, ir.Undefined)
             one = builder.insert_element(empty, value, _LANE(0))
             return builder.shuffle_vector(
                 one, empty, ir.Constant(ir.VectorType(_LANE, width), [0] * width)
             )
 
-        def weight(base: Any, index: Any) -> Any:
+        def weight(base: Ir, index: Ir) -> Ir:
             return splat(builder.load(builder.gep(base, [index])))
 
-        def limited(relation: str, value: Any, limit: Any) -> Any:
+        def limited(relation: str, value: Ir, limit: Ir) -> Ir:
             beyond = builder.fcmp_ordered(relation, value, limit, flags=_FAST)
             return builder.select(beyond, limit, value)
 
-        def multiply_add(weight: Any, pointers: list[Any], sums: list[Any]) -> list[Any]:
+        def multiply_add(weight: Ir, pointers: list[Ir], sums: list[Ir]) -> list[Ir]:
             products = [builder.fmul(weight, load(p), flags=_FAST) for p in pointers]
             return [builder.fadd(s, p, flags=_FAST) for s, p in zip(sums, products, strict=True)]
 
@@ -147,5 +150,5 @@ def _add_weighted_pairs(
     return signature, codegen
 
 
-add_weighted_pairs: Any = intrinsic(_add_weighted_pairs)
+add_weighted_pairs: Ir = intrinsic(_add_weighted_pairs)
 """`_add_weighted_pairs` for use in compiled functions, which leave the first argument out."""

@@ -10,7 +10,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from napari_tomo4d.data import Labels, TimeSeries, like, times_of
+from napari_tomo4d.checks import Pixels
+from napari_tomo4d.content import Json
+from napari_tomo4d.data import AnyLabels, Labels, like, times_of
 from napari_tomo4d.errors import DataError, ParameterError, Tomo4DError
 from napari_tomo4d.immutable import frozen
 from napari_tomo4d.progress import Progress
@@ -63,7 +65,7 @@ class Edit:
     kind: ClassVar[str]
     time: int
 
-    def changes(self, arrays: Sequence[Any]) -> list[Change]:
+    def changes(self, arrays: Sequence[Pixels]) -> list[Change]:
         """Return the voxels that get other labels.
 
         Parameters
@@ -104,7 +106,7 @@ class Split(Edit):
         object.__setattr__(self, "line", line)
         object.__setattr__(self, "view", tuple(float(v) for v in self.view))
 
-    def changes(self, arrays: Sequence[Any]) -> list[Change]:
+    def changes(self, arrays: Sequence[Pixels]) -> list[Change]:
         """Return the voxels of the smaller part."""
         array = np.asarray(arrays[self.time])
         free = 1 + max(int(np.asarray(a).max()) for a in arrays)
@@ -136,7 +138,7 @@ class Merge(Edit):
     other: int
     kind: ClassVar[str] = "merge"
 
-    def changes(self, arrays: Sequence[Any]) -> list[Change]:
+    def changes(self, arrays: Sequence[Pixels]) -> list[Change]:
         """Return the voxels of the other particle."""
         array = np.asarray(arrays[self.time])
         where = merged_voxels(array, self.label, self.other)
@@ -159,7 +161,7 @@ class Delete(Edit):
     label: int
     kind: ClassVar[str] = "delete"
 
-    def changes(self, arrays: Sequence[Any]) -> list[Change]:
+    def changes(self, arrays: Sequence[Pixels]) -> list[Change]:
         """Return the particle's voxels."""
         array = np.asarray(arrays[self.time])
         return [change(self.time, array, voxels_of(array, self.label), 0)]
@@ -188,7 +190,7 @@ class Renumber(Edit):
     onward: bool = True
     kind: ClassVar[str] = "renumber"
 
-    def changes(self, arrays: Sequence[Any]) -> list[Change]:
+    def changes(self, arrays: Sequence[Pixels]) -> list[Change]:
         """Return the voxels of both particles."""
         if self.label == self.new:
             raise DataError(f"Particle {self.new} has this number already; give another one.")
@@ -247,7 +249,7 @@ class Paint(Edit):
             array.setflags(write=False)
             object.__setattr__(self, name, array)
 
-    def changes(self, arrays: Sequence[Any]) -> list[Change]:
+    def changes(self, arrays: Sequence[Pixels]) -> list[Change]:
         """Return the voxels whose label is another one so far."""
         array = np.asarray(arrays[self.time])
         if len(self.where) and (self.where.max(axis=0) >= array.shape).any():
@@ -307,7 +309,7 @@ class Edits(Sequence[Edit]):
             ``"edits"`` is text in JSON (UTF-8 as uint8), one entry for each edit; ``"where_3"``
             (n, 3) and ``"labels_3"`` (n,) are the voxels painted by the fourth.
         """
-        entries: list[dict[str, Any]] = []
+        entries: list[Json] = []
         arrays: dict[str, np.ndarray] = {}
         for i, edit in enumerate(self.edits):
             entry = {f.name: getattr(edit, f.name) for f in dataclasses.fields(edit)}  # type: ignore[arg-type]
@@ -321,7 +323,7 @@ class Edits(Sequence[Edit]):
         return {"edits": np.frombuffer(text.encode("utf-8"), np.uint8), **arrays}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Any]) -> Edits:
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Edits:
         """Rebuild what `to_arrays` returned.
 
         Raises
@@ -353,11 +355,11 @@ def as_edits(edits: Edits | Iterable[Edit]) -> Edits:
 
 @step("segment.correct", title="Correct by hand", takes=Labels, gives=Labels, together=True)
 def correct(
-    labels: Labels | TimeSeries[Labels],
+    labels: AnyLabels,
     edits: Edits | Sequence[Edit],
     *,
     progress: Progress | None = None,
-) -> Labels | TimeSeries[Labels]:
+) -> AnyLabels:
     """Correct labels by hand: do again what was split, merged, deleted, renumbered or painted.
 
     Parameters
@@ -381,7 +383,7 @@ def correct(
     progress = progress or Progress()
     edits = as_edits(edits)
     items = list(times_of(labels))
-    arrays: list[Any] = [item.data for item in items]
+    arrays: list[Pixels] = [item.data for item in items]
     own: set[int] = set()
     for i, edit in enumerate(edits):
         if not 0 <= edit.time < len(arrays):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,9 @@ from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note, warn
 from napari_tomo4d.registry import step
 from napari_tomo4d.segment.sample_shift import sample_shift
+
+Event = dict[str, int | str]
+"""What happened to a particle: `time`, `event`, `label` and the `other` particle."""
 
 EVENTS = ("appeared", "lost", "returned", "split", "merged")
 """What may happen to a particle from one time to the next."""
@@ -103,7 +106,7 @@ def follow_particles(
     if len({i.data.shape for i in labels}) > 1:
         raise DataError("The labels differ in shape from time to time; all have to be equal.")
     done = [np.asarray(labels[0].data)]
-    events: list[list[dict[str, Any]]] = [[]]
+    events: list[list[Event]] = [[]]
     last_seen = {int(i): 0 for i in np.unique(done[0]) if i}
     next_number = max(last_seen, default=0) + 1
     for t in range(1, len(labels)):
@@ -274,7 +277,7 @@ def _events(
     covers: dict[tuple[int, int], float],
     last_seen: dict[int, int],
     present: list[int],
-) -> list[dict[str, Any]]:
+) -> list[Event]:
     result = []
     known = set(matches.values())
     for n, seen in last_seen.items():
@@ -301,7 +304,7 @@ def _covering(parts: dict[int, float]) -> int:
     return best if best and parts[best] >= _MOST_OF else 0
 
 
-def _event(time: int, event: str, label: int, other: int = 0) -> dict[str, Any]:
+def _event(time: int, event: str, label: int, other: int = 0) -> Event:
     return {"time": time, "event": event, "label": label, "other": other}
 
 

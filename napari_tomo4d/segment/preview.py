@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from napari_tomo4d.data import Labels, TimeSeries, Volume, times_of
+from napari_tomo4d.data import AnyVolume, Labels, Volume, times_of
 from napari_tomo4d.errors import DataError
+from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.segment.classifier import PixelClassifier
 from napari_tomo4d.segment.levels import as_arrays, plateaus, smoothed
@@ -59,7 +60,7 @@ class MaskSettings:
     classes: int = 3
     smoothing_px: float | None = None
     one_level: bool = True
-    cleaning: dict[str, Any] | None = field(default_factory=dict)
+    cleaning: Parameters | None = field(default_factory=dict)
     classifier: str = ""
 
     @property
@@ -67,10 +68,10 @@ class MaskSettings:
         """Whether a person says what particles are, by levels or by strokes."""
         return self.method == CLASSIFIER or THRESHOLDS[self.method].by_hand
 
-    def steps(self) -> list[tuple[str, dict[str, Any]]]:
+    def steps(self) -> list[tuple[str, Parameters]]:
         """Return names and parameters of the steps that make the mask."""
         if self.method == CLASSIFIER:
-            first: tuple[str, dict[str, Any]] = (CLASSIFY, {"classifier": self.classifier})
+            first: tuple[str, Parameters] = (CLASSIFY, {"classifier": self.classifier})
         else:
             uses = THRESHOLDS[self.method].uses
             first = (
@@ -122,7 +123,7 @@ class MaskPreview:
         Particles brighter than the background.
     """
 
-    def __init__(self, volumes: Volume | TimeSeries[Volume]) -> None:
+    def __init__(self, volumes: AnyVolume) -> None:
         self.volumes: tuple[Volume, ...] = times_of(volumes)
         self._found: tuple[Any, GreyLevels] | None = None
         self._blurred: tuple[Any, np.ndarray] | None = None

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import numpy as np
 
-from napari_tomo4d.data import Labels, TimeSeries, Volume, kind_of, like, name_of_time, times_of
+from napari_tomo4d.data import (
+    AnyLabels,
+    AnyVolume,
+    Labels,
+    Volume,
+    kind_of,
+    like,
+    name_of_time,
+    times_of,
+)
 from napari_tomo4d.errors import DataError, ParameterError
 from napari_tomo4d.immutable import frozen
 from napari_tomo4d.parameters import Param
@@ -193,7 +202,7 @@ def threshold_noise(
 
 @step("segment.threshold_volumes", title="Threshold", takes=Volume, gives=Labels, together=True)
 def threshold_volumes(
-    volumes: Volume | TimeSeries[Volume],
+    volumes: AnyVolume,
     method: Annotated[
         str,
         Param(
@@ -237,7 +246,7 @@ def threshold_volumes(
     ] = True,
     *,
     progress: Progress | None = None,
-) -> Labels | TimeSeries[Labels]:
+) -> AnyLabels:
     """Separate particles from background by a threshold.
 
     Parameters

@@ -10,13 +10,18 @@ from typing import Any
 import numpy as np
 from psygnal import Signal
 
-from napari_tomo4d.data import Labels, TimeSeries, is_series, like, name_of_time, times_of
+from napari_tomo4d.data import (
+    AnyLabels,
+    Labels,
+    is_series,
+    like,
+    name_of_time,
+    times_of,
+)
 from napari_tomo4d.immutable import frozen, read_only
 from napari_tomo4d.provenance import Provenance
 from napari_tomo4d.registry import provenance_as_by
 from napari_tomo4d.segment.edits import Change, Edit, Edits, Paint
-
-AnyLabels = Labels | TimeSeries[Labels]
 
 _ALL = (slice(None),) * 3
 

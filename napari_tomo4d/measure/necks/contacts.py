@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -14,13 +13,16 @@ from scipy.spatial import cKDTree
 from napari_tomo4d.data import Labels
 from napari_tomo4d.errors import ParameterError
 from napari_tomo4d.measure.necks.pair import spacing_of
+from napari_tomo4d.measure.quantities import LabelVolume, VoxelSize
 from napari_tomo4d.progress import Progress
 
 PairKey = tuple[int, int]
 """The two particles of a pair, the smaller number first."""
 
 
-def find_pairs(labels: Any, pixel_size_nm: Any = None, max_gap_nm: float = 0.0) -> np.ndarray:
+def find_pairs(
+    labels: LabelVolume, pixel_size_nm: VoxelSize = None, max_gap_nm: float = 0.0
+) -> np.ndarray:
     """Return every pair of particles that touch or nearly touch.
 
     Parameters
@@ -51,7 +53,7 @@ def find_pairs(labels: Any, pixel_size_nm: Any = None, max_gap_nm: float = 0.0) 
     return np.array(sorted(touching), dtype=int).reshape(-1, 2)
 
 
-def coordination(labels: Any) -> dict[int, int]:
+def coordination(labels: LabelVolume) -> dict[int, int]:
     """Return how many others each particle (z, y, x) touches."""
     array = np.asarray(labels.data if hasattr(labels, "pixel_size_nm") else labels)
     counts = dict.fromkeys((int(i) for i in np.unique(array) if i), 0)

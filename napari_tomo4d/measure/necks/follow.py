@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from napari_tomo4d.measure.necks.contacts import PairKey, find_pairs
 from napari_tomo4d.measure.necks.neck import neck
 from napari_tomo4d.measure.necks.neck_values import Neck
 from napari_tomo4d.measure.necks.pair import spacing_of
+from napari_tomo4d.measure.quantities import LabelVolume, Row, VoxelSize
 from napari_tomo4d.progress import Progress
 
 VALUES = (
@@ -44,9 +45,9 @@ _COLUMNS = [
 
 
 def follow_pairs(
-    label_volumes: Any,
+    label_volumes: Iterable[LabelVolume],
     times_s: Sequence[float] | None = None,
-    pixel_size_nm: Any = None,
+    pixel_size_nm: VoxelSize = None,
     *,
     pairs: Sequence[PairKey] | None = None,
     leave_out: Collection[tuple[int, int, int]] = (),
@@ -134,8 +135,13 @@ def follow_pairs(
 
 
 def row_start(
-    name: str, a: int, b: int, time: int, times_s: Any = None, temperatures_c: Any = None
-) -> dict[str, Any]:
+    name: str,
+    a: int,
+    b: int,
+    time: int,
+    times_s: np.ndarray | None = None,
+    temperatures_c: np.ndarray | None = None,
+) -> Row:
     """Return the columns of a row that say which pair and time it is of."""
     return {
         "pair": name,
@@ -147,14 +153,14 @@ def row_start(
     }
 
 
-def as_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+def as_frame(rows: Sequence[Row]) -> pd.DataFrame:
     """Return rows as the table that `follow_pairs` gives."""
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
-def row_of(found: Neck) -> dict[str, Any]:
+def row_of(found: Neck) -> Row:
     """Return the values of a neck, their errors and its flags as columns of the table."""
-    row: dict[str, Any] = {name: getattr(found, name) for name in (*VALUES, *_MORE)}
+    row: Row = {name: getattr(found, name) for name in (*VALUES, *_MORE)}
     row |= {"radius_a_nm": found.radii_nm[0], "radius_b_nm": found.radii_nm[1]}
     row |= {"volume_a_nm3": found.volumes_nm3[0], "volume_b_nm3": found.volumes_nm3[1]}
     row |= {f"{name}_error": found.errors.get(name, np.nan) for name in VALUES}
@@ -162,7 +168,7 @@ def row_of(found: Neck) -> dict[str, Any]:
     return row
 
 
-def _array(item: Any) -> np.ndarray:
+def _array(item: LabelVolume) -> np.ndarray:
     return np.asarray(item.data if isinstance(item, Labels) else item)
 
 
@@ -197,7 +203,7 @@ def _one_each(value: Any, count: int) -> list[float | None]:
 
 
 def _wanted(
-    items: list[Any], pairs: Sequence[PairKey] | None, size: Any, gap: float
+    items: list[LabelVolume], pairs: Sequence[PairKey] | None, size: VoxelSize, gap: float
 ) -> list[tuple[int, int]]:
     if pairs is not None:
         chosen = [(int(a), int(b)) for a, b in pairs]

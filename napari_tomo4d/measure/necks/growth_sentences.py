@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -89,7 +87,7 @@ def rule_sentences(correlations: pd.DataFrame) -> list[str]:
     return said
 
 
-def _broken_text(row: Any) -> str:
+def _broken_text(row: pd.Series) -> str:
     text = f"{row.pair} (particles {row.a} and {row.b}) breaks the rule: "
     if row.r >= 0:
         return (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -14,6 +13,7 @@ from napari_tomo4d.measure.necks.neck_shape import NeckShape, fit_neck
 from napari_tomo4d.measure.necks.neck_values import Neck, Section
 from napari_tomo4d.measure.necks.outline import Outline, outlines
 from napari_tomo4d.measure.necks.pair import Pair, cut_out, grown, rough_neck, spacing_of
+from napari_tomo4d.measure.quantities import LabelVolume, VoxelSize
 
 SECTIONS = ("across-beam", "longest")
 _ROUNDS = 3
@@ -22,10 +22,10 @@ _SMALL_VOXELS = 300
 
 
 def neck(
-    labels: Any,
+    labels: LabelVolume,
     a: int,
     b: int,
-    pixel_size_nm: Any = None,
+    pixel_size_nm: VoxelSize = None,
     *,
     section: str = "across-beam",
     surface_uncertainty_nm: float | None = None,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from napari_tomo4d.data import Labels
 from napari_tomo4d.errors import DataError, ParameterError
+from napari_tomo4d.measure.quantities import LabelVolume, VoxelSize
 
 _MARGIN = 5
 _STEP = 0.25
@@ -122,7 +122,7 @@ class Pair:
         return replace(self, owner=flat.reshape(self.owner.shape))
 
 
-def spacing_of(labels: Any, pixel_size_nm: Any) -> tuple[np.ndarray, np.ndarray]:
+def spacing_of(labels: LabelVolume, pixel_size_nm: VoxelSize) -> tuple[np.ndarray, np.ndarray]:
     """Return labels as an array (z, y, x) and the voxel size (3,) in nanometres.
 
     Parameters

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
-from napari_tomo4d.data import Labels, Table, TimeSeries, Volume, is_series, times_of
+from napari_tomo4d.data import (
+    AnyLabels,
+    AnyVolume,
+    Labels,
+    Table,
+    Volume,
+    is_series,
+    times_of,
+)
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.measure.necks.follow import as_frame, follow_pairs
 from napari_tomo4d.measure.necks.neck import SECTIONS
 from napari_tomo4d.measure.necks.uncertainty import Surfaces
+from napari_tomo4d.measure.quantities import Row
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import warn
@@ -27,7 +36,7 @@ FROM_VOLUME, FROM_VOXELS = "volume", "voxels"
     also={"volumes": Volume},
 )
 def measure_pairs(
-    labels: Labels | TimeSeries[Labels],
+    labels: AnyLabels,
     max_gap_nm: Annotated[
         float, Param("Particles this close are pairs too; 0: contact only.", unit="nm", minimum=0)
     ] = 0.0,
@@ -57,7 +66,7 @@ def measure_pairs(
         ),
     ] = FROM_VOLUME,
     *,
-    volumes: Volume | TimeSeries[Volume] | None = None,
+    volumes: AnyVolume | None = None,
     progress: Progress | None = None,
 ) -> Table:
     """Measure pairs of particles at every time.
@@ -108,7 +117,7 @@ def measure_pairs(
     return Table(found, table_name(labels))
 
 
-def table_name(labels: Labels | TimeSeries[Labels]) -> str:
+def table_name(labels: AnyLabels) -> str:
     """Return the name of the table of pairs of these labels."""
     return f"{labels.name} pairs"
 
@@ -124,10 +133,10 @@ def _fitting(volumes: Sequence[Volume], labels: Sequence[Labels]) -> Sequence[Vo
 
 
 def table_of_rows(
-    rows: Sequence[dict[str, Any]],
-    labels: Labels | TimeSeries[Labels],
-    volumes: Volume | TimeSeries[Volume] | None,
-    **parameters: Any,
+    rows: Sequence[Row],
+    labels: AnyLabels,
+    volumes: AnyVolume | None,
+    **parameters: object,
 ) -> Table:
     """Return rows that were measured one by one as the step gives them with these parameters.
 

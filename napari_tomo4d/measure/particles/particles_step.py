@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from napari_tomo4d.data import Labels, Table, TimeSeries, times_of
+from napari_tomo4d.data import AnyLabels, Labels, Table, times_of
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.measure.particles.shapes import particle_table
 from napari_tomo4d.progress import Progress
@@ -16,9 +16,7 @@ from napari_tomo4d.registry import step
 @step(
     "measure.measure_particles", title="Measure particles", takes=Labels, gives=Table, together=True
 )
-def measure_particles(
-    labels: Labels | TimeSeries[Labels], *, progress: Progress | None = None
-) -> Table:
+def measure_particles(labels: AnyLabels, *, progress: Progress | None = None) -> Table:
     """Measure every particle at every time.
 
     Parameters

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from scipy import ndimage
 from skimage.measure import marching_cubes, mesh_surface_area
 
-from napari_tomo4d.data import times_of, times_s_of
+from napari_tomo4d.data import AnyLabels, times_of, times_s_of
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.measure.necks.contacts import coordination, find_pairs
 from napari_tomo4d.measure.necks.pair import spacing_of
+from napari_tomo4d.measure.quantities import LabelVolume, VoxelSize
 
 _SMOOTH = 0.7
 
 
-def particle_table(labels: Any, pixel_size_nm: Any = None) -> pd.DataFrame:
+def particle_table(labels: LabelVolume, pixel_size_nm: VoxelSize = None) -> pd.DataFrame:
     """Return a table of all particles.
 
     Parameters
@@ -83,7 +82,7 @@ def particle_table(labels: Any, pixel_size_nm: Any = None) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def totals(labels: Any, pixel_size_nm: Any = None) -> pd.DataFrame:
+def totals(labels: AnyLabels, pixel_size_nm: VoxelSize = None) -> pd.DataFrame:
     """Return number of particles and necks, surface and volume at each time.
 
     Parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.patheffects as effects
 import numpy as np
@@ -23,6 +23,10 @@ from napari_tomo4d.measure.necks.section_image import (
 )
 from napari_tomo4d.measure.report.figures import image_of
 from napari_tomo4d.measure.report.style import new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 
 _MARGIN = 8
 _ROOM = 1.12
@@ -182,7 +186,7 @@ def scale_bar_nm(width_nm: float) -> float:
     return float(max(f * power for f in (1, 2, 5) if f * power <= wanted * (1 + 1e-9)))
 
 
-def _scale_bar(axes: Any, reach: float, colours: tuple[str, str]) -> None:
+def _scale_bar(axes: Axes, reach: float, colours: tuple[str, str]) -> None:
     length = scale_bar_nm(2 * reach)
     left, y = -0.94 * reach, 0.92 * _ASPECT * reach
     halo = [effects.withStroke(linewidth=w, foreground=colours[1]) for w in (4.5, 2.5)]

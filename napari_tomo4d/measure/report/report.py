@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_tomo4d.data import Labels, TimeSeries, Volume, is_series, times_of, times_s_of
+from napari_tomo4d.data import (
+    AnyLabels,
+    AnyVolume,
+    Labels,
+    Volume,
+    is_series,
+    times_of,
+    times_s_of,
+)
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.measure.necks.contacts import find_pairs
 from napari_tomo4d.measure.necks.follow import follow_pairs
@@ -44,10 +52,10 @@ _LONG_TEXT = 2000
 
 def write_report(
     path: str | Path,
-    labels: Labels | TimeSeries[Labels],
+    labels: AnyLabels,
     table: pd.DataFrame | None = None,
     *,
-    volumes: Volume | TimeSeries[Volume] | None = None,
+    volumes: AnyVolume | None = None,
     section: str = "across-beam",
     title: str | None = None,
     overwrite: bool = False,
@@ -163,7 +171,7 @@ def _volumes(volumes: Any, labels: list[Labels]) -> list[Volume]:
 
 
 def _table(
-    labels: Any,
+    labels: AnyLabels,
     items: list[Labels],
     table: pd.DataFrame | None,
     section: str,
@@ -206,7 +214,7 @@ def _times(table: pd.DataFrame, given: np.ndarray | None, count: int) -> np.ndar
 
 
 def _tables(
-    labels: Any,
+    labels: AnyLabels,
     items: list[Labels],
     table: pd.DataFrame,
     growth: Growth | None,
@@ -279,7 +287,7 @@ def _pictures(
     return "".join(parts)
 
 
-def _caption(row: Any, time: str) -> str:
+def _caption(row: pd.Series, time: str) -> str:
     values = []
     for name, symbol in (("neck_radius_nm", "r_n"), ("distance_nm", "d")):
         value = getattr(row, name, float("nan"))
@@ -322,7 +330,7 @@ def _provenance(last: Provenance | None) -> str:
     return "".join(parts)
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(jsonable(value), ensure_ascii=False)
     if len(text) > _LONG_TEXT:
         return f"{text[:_LONG_TEXT]} ... ({len(text)} characters in all)"

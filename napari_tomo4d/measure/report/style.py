@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+
 
 # Okabe & Ito 2008, without the yellow that is lost on white
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -31,7 +36,7 @@ def style_of(index: int) -> dict[str, Any]:
     return {"color": colour, "marker": _MARKERS[index % len(_MARKERS)]}
 
 
-def finish_axes(axes: Any, x: str, y: str) -> None:
+def finish_axes(axes: Axes, x: str, y: str) -> None:
     """Label the axes, with ticks inside on all sides as journals like them."""
     axes.set_xlabel(x, fontsize=_FONT + 1)
     axes.set_ylabel(y, fontsize=_FONT + 1)
@@ -55,12 +60,12 @@ def add_legend(figure: Figure, handles: list[Any], labels: list[str]) -> None:
     )
 
 
-def whole_ticks(axis: Any) -> None:
+def whole_ticks(axis: Axis) -> None:
     """Put ticks of an axis at whole numbers only."""
     axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
-def plain_log_ticks(axis: Any, low: float, high: float) -> None:
+def plain_log_ticks(axis: Axis, low: float, high: float) -> None:
     """Label a logarithmic axis with plain numbers, three to eight of them."""
     inside: list[float] = []
     for subs in ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)):

@@ -123,7 +123,7 @@ def _growth_rows(growth: pd.DataFrame) -> str:
     return html.table(headings, rows, texts)
 
 
-def _mechanism_text(row: Any) -> str:
+def _mechanism_text(row: pd.Series) -> str:
     if not np.isfinite(row.weight):
         return MISSING
     return f"{row.mechanism} ({100 * row.weight:.0f} %)" if row.mechanism else "can't be told apart"

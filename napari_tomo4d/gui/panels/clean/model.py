@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from napari_tomo4d import preprocess
-from napari_tomo4d.data import TiltSeries, TimeSeries, times_of
+from napari_tomo4d.data import AnyTiltSeries, TiltSeries, times_of
 from napari_tomo4d.gui.widgets.messages import NO_SERIES
 from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import Step, steps_of
 from napari_tomo4d.pipeline.resume import Done, resume
 from napari_tomo4d.progress import Progress
 
-Series = TiltSeries | TimeSeries[TiltSeries]
+Series = AnyTiltSeries
 Chosen = tuple[str, Parameters]
 """Name and parameters of a step that is to be done."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_tomo4d.data import TiltSeries, TimeSeries, at_time, is_series, times_of
+from napari_tomo4d.data import AnyTiltSeries, at_time, is_series, times_of
 from napari_tomo4d.denoise import CountingNoise, Diagnosis, NoiseModel
 from napari_tomo4d.denoise.engines import STACK_ENGINES
 from napari_tomo4d.denoise.noise_model import kind_in_words
@@ -24,7 +24,7 @@ from napari_tomo4d.pipeline.tuning import (
 )
 from napari_tomo4d.progress import Progress
 
-Series = TiltSeries | TimeSeries[TiltSeries]
+Series = AnyTiltSeries
 Cell = tuple[str, float]
 """Type of noise, and strength as the variance relative to the measured one."""
 

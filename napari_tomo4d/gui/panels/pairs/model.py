@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from napari_tomo4d.data import Labels, Table, TimeSeries, Volume, is_series, times_of
+from napari_tomo4d.data import (
+    AnyLabels,
+    AnyVolume,
+    Labels,
+    Table,
+    is_series,
+    times_of,
+)
 from napari_tomo4d.gui.panels.pairs.rows import PairRows, RowKey
 from napari_tomo4d.gui.work.event import Event
 from napari_tomo4d.gui.work.undo import UndoStack
@@ -33,9 +40,6 @@ NO_SIZE = (
     "pixel size when you load the data."
 )
 NO_TOUCH = "No particles touch at any time; allow a larger gap."
-
-AnyLabels = Labels | TimeSeries[Labels]
-AnyVolume = Volume | TimeSeries[Volume]
 
 
 @dataclass(frozen=True, eq=False)

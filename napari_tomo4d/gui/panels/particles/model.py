@@ -11,11 +11,16 @@ import pandas as pd
 from psygnal import Signal
 
 from napari_tomo4d import measure
-from napari_tomo4d.data import Labels, TimeSeries, is_series, like, name_of_time, times_of
+from napari_tomo4d.data import (
+    AnyLabels,
+    Labels,
+    is_series,
+    like,
+    name_of_time,
+    times_of,
+)
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.segment import particle_events
-
-AnyLabels = Labels | TimeSeries[Labels]
 
 SEPARATE, FOLLOW = "segment.separate_particles", "segment.follow_particles"
 _MASKS = ("segment.threshold_volumes", "segment.clean_mask", "segment.classify_voxels")

@@ -8,14 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from napari_tomo4d.data import TiltSeries, TimeSeries, Volume, at_time, is_series, times_of
+from napari_tomo4d.data import (
+    AnyTiltSeries,
+    AnyVolume,
+    TiltSeries,
+    Volume,
+    at_time,
+    is_series,
+    times_of,
+)
 from napari_tomo4d.gui.widgets.messages import NO_SERIES
 from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import Step, run_step, run_steps, steps_of
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.reconstruct import estimate, ray_sums_per_second, slices_of
 
-Series = TiltSeries | TimeSeries[TiltSeries]
+Series = AnyTiltSeries
 Chosen = tuple[str, Parameters]
 """Name and parameters of a step."""
 Region = tuple[tuple[int, int], tuple[int, int]]
@@ -211,7 +219,7 @@ class ReconstructModel:
         return True
 
 
-def chosen_in(result: Volume | TimeSeries[Volume]) -> Parameters:
+def chosen_in(result: AnyVolume) -> Parameters:
     """Return the parameters that a run has chosen from the images, the same at all times."""
     every = [v.metadata.get("chosen", {}) for v in times_of(result)]
     return {
@@ -222,7 +230,7 @@ def chosen_in(result: Volume | TimeSeries[Volume]) -> Parameters:
     }
 
 
-def summary_of(result: Volume | TimeSeries[Volume]) -> str:
+def summary_of(result: AnyVolume) -> str:
     """Return how far the iterations came, empty where there were none."""
     residuals = times_of(result)[0].residuals
     if not len(residuals):

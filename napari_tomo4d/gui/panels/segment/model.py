@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_tomo4d.data import Labels, TimeSeries, Volume, is_series, times_of
+from napari_tomo4d.data import AnyLabels, AnyVolume, Labels, is_series, times_of
 from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import run_steps
 from napari_tomo4d.progress import Progress
@@ -24,7 +24,7 @@ from napari_tomo4d.segment import (
 )
 from napari_tomo4d.segment.preview import CLASSIFIER, CLASSIFY, CLEAN, THRESHOLD
 
-Volumes = Volume | TimeSeries[Volume]
+Volumes = AnyVolume
 Place = tuple[int, int, int]
 """Time, axis (0, 1 or 2 for z, y or x) and index of a slice."""
 
@@ -323,14 +323,14 @@ def settings_from(done: dict[str, Parameters]) -> MaskSettings | None:
 
 def make_mask(
     item: Volumes, settings: MaskSettings, name: str, progress: Progress
-) -> tuple[Labels | TimeSeries[Labels], str, list[str]]:
+) -> tuple[AnyLabels, str, list[str]]:
     """Return the mask of all times, its key numbers, and what is to be noted."""
     mask = dataclasses.replace(run_steps(item, settings.steps(), progress.part(0, 1)), name=name)
     notes = [f"Note: {w}" for p in _own(mask.provenance) for w in p.warnings]
     return mask, key_numbers(item, mask), notes
 
 
-def key_numbers(item: Volumes, mask: Labels | TimeSeries[Labels]) -> str:
+def key_numbers(item: Volumes, mask: AnyLabels) -> str:
     """Return the level, what part of the volume is filled, and how sure that is."""
     volumes, masks = times_of(item), times_of(mask)
     ends = sorted({0, len(volumes) - 1})
