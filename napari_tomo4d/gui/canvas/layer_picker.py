@@ -104,7 +104,7 @@ class LayerPicker(QComboBox):
     def _index(self, layer: Layer) -> int:
         return next((i for i in range(self.count()) if same_layer(self.itemData(i), layer)), -1)
 
-    def showEvent(self, event: QShowEvent) -> None:
+    def showEvent(self, event: QShowEvent | None) -> None:
         """Follow the layers only while visible: a closed dock is just hidden."""
         super().showEvent(event)
         if not self._connected:
@@ -114,7 +114,7 @@ class LayerPicker(QComboBox):
             self._connected = True
         self.refresh()
 
-    def hideEvent(self, event: QHideEvent) -> None:
+    def hideEvent(self, event: QHideEvent | None) -> None:
         """Stop following the layers."""
         super().hideEvent(event)
         if self._connected:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import dask.array as da
 import numpy as np
 
 from napari_tomo4d.contrast import grey_levels
-from napari_tomo4d.data import AnyData, Labels, TiltSeries, Volume, at_time, is_series, times_of
+from napari_tomo4d.data import (
+    AnyData,
+    AnyLabels,
+    Data,
+    Labels,
+    TiltSeries,
+    Volume,
+    at_time,
+    is_series,
+    times_of,
+)
 from napari_tomo4d.gui.canvas.label_stack import LabelStack
 from napari_tomo4d.immutable import frozen
 
@@ -57,7 +67,7 @@ def to_layers(item: AnyData, name: str | None = None) -> list[LayerData]:
     size = first.pixel_size_nm
     data: Any
     if isinstance(first, Labels):
-        data = LabelStack(item)
+        data = LabelStack(cast("AnyLabels", item))
     else:
         parts = [_pixels(one) for one in times_of(item)]
         data = _stack(parts) if is_series(item) else parts[0]
@@ -108,7 +118,7 @@ def caption(item: AnyData, step: tuple[int, ...]) -> str:
     return ", ".join(parts)
 
 
-def _pixels(item: AnyData) -> Any:
+def _pixels(item: Data) -> Any:
     if not isinstance(item, TiltSeries):
         return item.data
     images = item.images

@@ -154,13 +154,13 @@ class Panel(QWidget, metaclass=_OnePerViewer):
     def slider_moved(self, _event: object = None) -> None:
         """Follow the viewer's sliders."""
 
-    def changeEvent(self, event: QEvent) -> None:
+    def changeEvent(self, event: QEvent | None) -> None:
         """Notice the dock that this panel is put into, or taken out of."""
         super().changeEvent(event)
-        if event.type() == QEvent.Type.ParentChange:
+        if event is not None and event.type() == QEvent.Type.ParentChange:
             self._find_dock()
 
-    def showEvent(self, event: QShowEvent) -> None:
+    def showEvent(self, event: QShowEvent | None) -> None:
         """Find the dock, which says when this panel comes to the front."""
         super().showEvent(event)
         self._find_dock()
@@ -242,8 +242,10 @@ class _Closing(QObject):
         if not window.findChildren(cls, options=Qt.FindChildOption.FindDirectChildrenOnly):
             cls(window, session)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """End the work once the window has been asked to close and has not refused."""
+        if event is None:
+            return False
         if event.type() == QEvent.Type.Close:
             self._asked = True
             QTimer.singleShot(0, self._forget)

@@ -116,7 +116,7 @@ class RecipeButtons(QWidget):
         problem = self._fill(self._parameters(layer))
         self._say(problem or f"Filled in as it was for “{layer.name}”.")
 
-    def showEvent(self, event: QShowEvent) -> None:
+    def showEvent(self, event: QShowEvent | None) -> None:
         """Follow the layers only while visible: a closed dock is just hidden."""
         super().showEvent(event)
         if not self._following:
@@ -125,7 +125,7 @@ class RecipeButtons(QWidget):
                 source.connect(self.update_buttons)
         self.update_buttons()
 
-    def hideEvent(self, event: QHideEvent) -> None:
+    def hideEvent(self, event: QHideEvent | None) -> None:
         """Stop following the layers."""
         super().hideEvent(event)
         if self._following:

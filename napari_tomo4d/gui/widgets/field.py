@@ -134,7 +134,9 @@ class PathField(Field):
     """A file to be read; empty if there is none."""
 
     def __init__(self, parameter: Parameter, default: str) -> None:
-        super().__init__(parameter, FileEdit(mode="r", value=default))
+        # magicgui turns text into both
+        box = FileEdit(mode="r", value=default)  # type: ignore[arg-type]
+        super().__init__(parameter, box)
 
     def _get(self) -> str:
         # no file is the empty path, which is the current folder

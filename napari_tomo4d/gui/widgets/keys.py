@@ -50,8 +50,9 @@ class Keys(QObject):
         parent: QObject | None = panel
         while parent is not None and not isinstance(parent, QMainWindow):
             parent = parent.parent()
-        if parent is not None and parent.centralWidget() is not None:
-            self.watch(parent.centralWidget())
+        canvas = None if parent is None else parent.centralWidget()
+        if canvas is not None:
+            self.watch(canvas)
 
     def unwatch(self) -> None:
         """Listen to no widget any more."""
@@ -61,7 +62,7 @@ class Keys(QObject):
                 part.removeEventFilter(self)
         self._watched.clear()
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Take the keys of the table before anyone else."""
         if not isinstance(event, QKeyEvent):
             return False

@@ -41,7 +41,9 @@ def number_box(
     # before the range, which is rounded to so many digits
     box.setDecimals(decimals)
     box.setSingleStep(step)
-    _set_up(box, value, low, high, unit, tip)
+    box.setRange(low, high)
+    box.setValue(value)
+    _set_up(box, unit, tip)
     box.setSpecialValueText(word_at_low)
     return box
 
@@ -49,15 +51,13 @@ def number_box(
 def count_box(value: int, low: int, high: int, unit: str = "", tip: str = "") -> QSpinBox:
     """Return a box for a whole number; parameters as for `number_box`."""
     box = QSpinBox()
-    _set_up(box, value, low, high, unit, tip)
+    box.setRange(low, high)
+    box.setValue(value)
+    _set_up(box, unit, tip)
     return box
 
 
-def _set_up(
-    box: QSpinBox | QDoubleSpinBox, value: float, low: float, high: float, unit: str, tip: str
-) -> None:
-    box.setRange(low, high)
-    box.setValue(value)
+def _set_up(box: QSpinBox | QDoubleSpinBox, unit: str, tip: str) -> None:
     # the sign of degrees touches its number
     box.setSuffix(unit if unit in ("", "°") else f" {unit}")
     box.setKeyboardTracking(False)

@@ -9,9 +9,9 @@ from qtpy.QtWidgets import QWidget
 class NoWheel(QObject):
     """Keeps the mouse wheel from changing values while a panel is scrolled."""
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Hand wheel events on to the scroll area."""
-        if event.type() == QEvent.Type.Wheel:
+        if event is not None and event.type() == QEvent.Type.Wheel:
             event.ignore()
             return True
         return bool(super().eventFilter(watched, event))

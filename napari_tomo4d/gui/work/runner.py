@@ -155,10 +155,10 @@ class Runner(QObject):
 
     def _on_ended(self, result: object, error: BaseException | None) -> None:
         work = self.sender()
-        if work is not self._work or work is None:
+        if not isinstance(work, _Work) or work is not self._work:
             return
         seconds = time.monotonic() - work.property("begin")
-        self._old.add(self._work)
+        self._old.add(work)
         self._work = None
         if error is None:
             self.finished.emit(result, seconds)

@@ -80,7 +80,8 @@ class ComparisonView(QWidget):
         row.addWidget(self._build_choice())
         row.addWidget(self.box, 1)
         split = QSplitter()
-        for k, part in enumerate((self.plot, images)):
+        parts: tuple[QWidget, ...] = (self.plot, images)
+        for k, part in enumerate(parts):
             split.addWidget(part)
             split.setStretchFactor(k, 1)
         layout = QVBoxLayout(self)
@@ -113,7 +114,9 @@ class ComparisonView(QWidget):
     @property
     def mode(self) -> str:
         """Which picture is wanted."""
-        return str(self.modes.checkedButton().text())
+        button = self.modes.checkedButton()
+        assert button is not None, "one of them is always checked"
+        return str(button.text())
 
     @property
     def flipping(self) -> bool:
@@ -181,13 +184,13 @@ class ComparisonView(QWidget):
         else:
             self._timer.stop()
 
-    def showEvent(self, event: QShowEvent) -> None:
+    def showEvent(self, event: QShowEvent | None) -> None:
         """Flip."""
         super().showEvent(event)
         self._update_timer()
         self.seen.emit()
 
-    def hideEvent(self, event: QHideEvent) -> None:
+    def hideEvent(self, event: QHideEvent | None) -> None:
         """Do nothing out of sight."""
         super().hideEvent(event)
         self._timer.stop()

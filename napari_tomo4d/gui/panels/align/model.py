@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_tomo4d.align import FoundShifts, read_shifts
 from napari_tomo4d.align.shift_files import TIME
-from napari_tomo4d.data import AnyData, TiltSeries, at_time, name_of_time, times_of
+from napari_tomo4d.data import AnyTiltSeries, TiltSeries, at_time, name_of_time, times_of
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.gui.work.undo import UndoStack
 from napari_tomo4d.parameters import Parameters
@@ -214,7 +214,7 @@ class AlignmentEdits:
             text += ". The form has changed since: press Find shifts to use it"
         return text + "."
 
-    def apply(self, item: AnyData, progress: Progress) -> Any:
+    def apply(self, item: AnyTiltSeries, progress: Progress) -> Any:
         """Return the aligned images of a tilt series or time series.
 
         Raises
@@ -239,7 +239,7 @@ class AlignmentEdits:
         return run_step(LEAVE_OUT, result, {"tilts": tilts}, progress) if tilts else result
 
 
-def _check_file(path: str, item: AnyData, shifts: Shifts) -> None:
+def _check_file(path: str, item: AnyTiltSeries, shifts: Shifts) -> None:
     """Refuse a file that does not hold what was looked at: a recipe would repeat the file."""
     stored = read_shifts(path, times_of(item)).shifts_px
     if not all(map(np.array_equal, stored, shifts.shifts_px)):
@@ -250,7 +250,7 @@ def _check_file(path: str, item: AnyData, shifts: Shifts) -> None:
 
 
 def find_shifts(
-    item: AnyData, parameters: Parameters, progress: Progress
+    item: AnyTiltSeries, parameters: Parameters, progress: Progress
 ) -> tuple[FoundShifts, Any]:
     """Find the shifts of a tilt series, or of each time point; returns the aligned images too."""
     result = run_step(FIND, item, parameters, progress)
@@ -303,7 +303,7 @@ def description_of(times: Sequence[TiltSeries], made: Provenance | None) -> str:
     return f"{text}."
 
 
-def name_of_tilt(item: AnyData, place: Place) -> str:
+def name_of_tilt(item: AnyTiltSeries, place: Place) -> str:
     """Return the angle of a tilt, and its time point if there are several."""
     time, tilt = place
     when = name_of_time(item, time)
@@ -325,7 +325,7 @@ def found_text(found: FoundShifts, duration: str) -> str:
     )
 
 
-def notes_of(item: AnyData) -> list[str]:
+def notes_of(item: AnyTiltSeries) -> list[str]:
     """Return what an aligned item has to say of how it was aligned."""
     made = item.provenance
     # the last is what was left out, if anything was

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import napari
 import numpy as np
 from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog
 
 from napari_tomo4d.align import FoundShifts, path_of_all_times, read_shifts, write_shifts
-from napari_tomo4d.data import AnyData, TiltSeries, times_of
+from napari_tomo4d.data import AnyTiltSeries, TiltSeries, times_of
 from napari_tomo4d.errors import Tomo4DError
 from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.canvas.place import go_to, shown_index, time_shown
@@ -43,6 +43,10 @@ from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
 from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import STEPS
 from napari_tomo4d.progress import Progress
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
 
 _NO_SHIFTS = "Find shifts or load an alignment first."
 _KEYS = "Click the picture; then arrow keys move this tilt by 1 px, with Shift by 0.1 px."
@@ -87,7 +91,7 @@ class AlignPanel(Panel):
         self.shifts_box.changed.connect(self._update)
         self.shifts_box.find_pressed.connect(self._find)
         self.shifts_box.load_pressed.connect(self._load)
-        self.shifts_box.save_pressed.connect(lambda: self._save("Save alignment"))
+        self.shifts_box.save_pressed.connect(self._save_as)
         self.correction = CorrectionBox("2. Check, and correct by hand")
         self.correction.nudged.connect(self.nudge)
         self.correction.undo.connect(self._undo)
@@ -118,7 +122,7 @@ class AlignPanel(Panel):
         """The shifts as they are, if there are any."""
         return self.edits.shifts
 
-    def _edits_of(self, item: AnyData) -> AlignmentEdits:
+    def _edits_of(self, item: AnyTiltSeries | None) -> AlignmentEdits:
         return AlignmentEdits() if item is None else self._edits.setdefault(item, AlignmentEdits())
 
     @property
@@ -183,8 +187,11 @@ class AlignPanel(Panel):
 
     def _input_changed(self) -> None:
         self.input_changed()
-        problem = self._problem()
-        self.hint.setText(problem or description_of(self._times, self.picker.item.provenance))
+        problem, item = self._problem(), self.picker.item
+        if problem or item is None:
+            self.hint.setText(problem)
+        else:
+            self.hint.setText(description_of(self._times, item.provenance))
         self._update()
 
     def _update(self, *_: object) -> None:
@@ -256,7 +263,9 @@ class AlignPanel(Panel):
     # -- changes, all of which can be undone -------------------------------------------------
 
     def _change(self, text: str, shifts: Shifts) -> None:
-        text = f"{text} {name_of_tilt(self.picker.item, self.place)}"
+        item = self.picker.item
+        assert item is not None, "what changes shifts is disabled without a series"
+        text = f"{text} {name_of_tilt(item, self.place)}"
         self.edits.change(text, shifts, self.place)
         self._update()
 
@@ -311,6 +320,7 @@ class AlignPanel(Panel):
 
     def _find(self) -> None:
         item, values = self.picker.item, self.shifts_box.values()
+        assert item is not None, "the button is disabled without a series"
         self.run_bar.start(lambda progress: (item, *find_shifts(item, values, progress)))
 
     def _load(self) -> None:
@@ -322,6 +332,9 @@ class AlignPanel(Panel):
         item, times = self.picker.item, self._times
         path = path_of_all_times(path, len(times))
         self.run_bar.start(lambda _progress: (item, read_shifts(path, times), None))
+
+    def _save_as(self) -> None:
+        self._save("Save alignment")
 
     def _save(self, title: str) -> str:
         """Ask for a file and write the shifts; returns its path, empty if there is none."""
@@ -347,7 +360,7 @@ class AlignPanel(Panel):
 
     def _apply(self) -> None:
         item, layer, edits = self.picker.item, self.picker.layer, self.edits
-        if edits.shifts is None or layer is None:
+        if edits.shifts is None or item is None or layer is None:
             return
         if edits.needs_file and edits.file is None:
             self.run_bar.say(
@@ -370,7 +383,9 @@ class AlignPanel(Panel):
         else:
             self._show_found(source, found, made, seconds)
 
-    def _show_found(self, item: AnyData, found: FoundShifts, aligned: Any, seconds: float) -> None:
+    def _show_found(
+        self, item: AnyTiltSeries, found: FoundShifts, aligned: AnyTiltSeries, seconds: float
+    ) -> None:
         self._edits_of(item).take(found, aligned)
         self._update()
         self.show_view()
@@ -379,7 +394,7 @@ class AlignPanel(Panel):
             self.view.setFocus()
         self._say(found_text(found, format_seconds(seconds)), list(found.messages))
 
-    def _show_result(self, source: Any, item: AnyData, seconds: float) -> None:
+    def _show_result(self, source: Layer, item: AnyTiltSeries, seconds: float) -> None:
         notes = notes_of(item)
         layer = self.add_result(item)
         # nobody aligns twice

@@ -92,7 +92,7 @@ class MeasureDialog(QDialog):
         """Take the result over."""
         raise NotImplementedError
 
-    def closeEvent(self, event: QCloseEvent) -> None:
+    def closeEvent(self, event: QCloseEvent | None) -> None:
         """Stop measuring: nobody waits for it."""
         self.run_bar.runner.drop()
         super().closeEvent(event)
@@ -304,7 +304,7 @@ class MapDialog(MeasureDialog):
 
         self.run_bar.start(save)
 
-    def showEvent(self, event: QShowEvent) -> None:
+    def showEvent(self, event: QShowEvent | None) -> None:
         """Offer two different images: the two that came last."""
         super().showEvent(event)
         if self.first.layer is self.second.layer:

@@ -16,7 +16,6 @@ from napari_tomo4d.pipeline import Step, steps_of
 from napari_tomo4d.pipeline.resume import Done, resume
 from napari_tomo4d.progress import Progress
 
-Series = AnyTiltSeries
 Chosen = tuple[str, Parameters]
 """Name and parameters of a step that is to be done."""
 
@@ -61,7 +60,7 @@ def offered_steps() -> list[tuple[Step, ...]]:
     return [group for group in groups if group] + others
 
 
-def describe(item: Series | None) -> str:
+def describe(item: AnyTiltSeries | None) -> str:
     """Return what there is to clean, or what to do if there is nothing."""
     if item is None:
         return NO_SERIES
@@ -74,7 +73,9 @@ def describe(item: Series | None) -> str:
     return text + (f", {len(times)} time points" if len(times) > 1 else "")
 
 
-def reasons_against(item: Series | None, frames_are_joined: bool, joining: int) -> dict[str, str]:
+def reasons_against(
+    item: AnyTiltSeries | None, frames_are_joined: bool, joining: int
+) -> dict[str, str]:
     """Return why steps can't be done, by name; those that can be are left out.
 
     Parameters
@@ -187,7 +188,7 @@ class Tried:
         Steps that compare all tilts.
     """
 
-    item: Series
+    item: AnyTiltSeries
     place: tuple[int, int]
     before: np.ndarray
     after: np.ndarray
@@ -214,10 +215,10 @@ class CleanModel:
     """
 
     def __init__(self) -> None:
-        self.item: Series | None = None
+        self.item: AnyTiltSeries | None = None
         self.tried: Tried | None = None
 
-    def set_item(self, item: Series | None) -> bool:
+    def set_item(self, item: AnyTiltSeries | None) -> bool:
         """Work on another series, forgetting what was tried; returns whether it is another."""
         if item is self.item:
             return False

@@ -221,8 +221,10 @@ class CleanPanel(Panel):
     # -- run -------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        item, steps = self.model.item, self.steps()
-        name = f"{self.picker.layer.name.removesuffix(' clean')} clean"
+        item, layer, steps = self.model.item, self.picker.layer, self.steps()
+        assert item is not None, "the button is disabled without a series"
+        assert layer is not None
+        name = f"{layer.name.removesuffix(' clean')} clean"
         self.live.drop()
 
         def clean(progress: Progress) -> object:

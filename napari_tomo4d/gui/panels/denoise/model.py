@@ -24,7 +24,6 @@ from napari_tomo4d.pipeline.tuning import (
 )
 from napari_tomo4d.progress import Progress
 
-Series = AnyTiltSeries
 Cell = tuple[str, float]
 """Type of noise, and strength as the variance relative to the measured one."""
 
@@ -81,7 +80,7 @@ class OneTilt:
         Which tilt it is, and what was found.
     """
 
-    item: Series
+    item: AnyTiltSeries
     before: np.ndarray
     after: np.ndarray
     title: str
@@ -104,8 +103,8 @@ class DenoiseModel:
     """
 
     def __init__(self) -> None:
-        self.item: Series | None = None
-        self.framed: Series | None = None
+        self.item: AnyTiltSeries | None = None
+        self.framed: AnyTiltSeries | None = None
         self._forget()
 
     def _forget(self) -> None:
@@ -113,12 +112,12 @@ class DenoiseModel:
         self.tuned: Tuned | None = None
         self.cell: Cell | None = None
 
-    def set_item(self, item: Series | None) -> bool:
+    def set_item(self, item: AnyTiltSeries | None) -> bool:
         """Denoise another series; returns whether it is another."""
         changed, self.item = item is not self.item, item
         return changed
 
-    def set_framed(self, item: Series | None) -> bool:
+    def set_framed(self, item: AnyTiltSeries | None) -> bool:
         """Tune on another series, forgetting what the last one told; returns whether it is."""
         if item is self.framed:
             return False
@@ -278,7 +277,7 @@ class DenoiseModel:
         return True
 
 
-def has_frames(item: Series | None) -> bool:
+def has_frames(item: AnyTiltSeries | None) -> bool:
     """Return whether some tilts have several frames, at the first time."""
     return item is not None and max(times_of(item)[0].frames_per_tilt) > 1
 

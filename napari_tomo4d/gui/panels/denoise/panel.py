@@ -285,6 +285,7 @@ class DenoisePanel(Panel):
 
     def _run(self) -> None:
         item, before = self.model.item, self.picker.layer
+        assert item is not None, "the button is disabled without a series"
         steps = self.model.steps(self.form.values())
         self.live.drop()
         self.run_bar.start(lambda progress: (before, run_steps(item, steps, progress)))

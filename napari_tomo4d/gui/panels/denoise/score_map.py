@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_tomo4d.denoise.noise_model import KIND_TITLES
 from napari_tomo4d.gui import theme
+from napari_tomo4d.gui.widgets.tables import headers_of
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 
 SCORES = {"PSNR (dB)": ("psnr_db", "{:.1f}"), "SSIM": ("ssim", "{:.2f}"), "FRC": ("frc", "{:.2f}")}
@@ -56,11 +57,11 @@ class ScoreMap(QWidget):
         self.cells.setToolTip("Click a cell to see that result; an empty one is computed.")
         font = self.cells.font()
         font.setPointSizeF(0.8 * font.pointSizeF())
-        for part in (self.cells, self.cells.horizontalHeader(), self.cells.verticalHeader()):
+        for part in (self.cells, *headers_of(self.cells)):
             part.setFont(font)
         self.cells.setMinimumHeight(175)
         # all cells at once, however small: no scrolling in a map
-        for header in (self.cells.horizontalHeader(), self.cells.verticalHeader()):
+        for header in headers_of(self.cells):
             header.setMinimumSectionSize(12)
             header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         theme.set_tight(self.cells)
@@ -107,7 +108,9 @@ class ScoreMap(QWidget):
         self.cells.setColumnCount(len(self._strengths))
         self.cells.setVerticalHeaderLabels(self._kinds)
         for i, kind in enumerate(self._kinds):
-            self.cells.verticalHeaderItem(i).setToolTip(KIND_TITLES.get(kind, kind))
+            name = self.cells.verticalHeaderItem(i)
+            if name is not None:
+                name.setToolTip(KIND_TITLES.get(kind, kind))
         self.cells.setHorizontalHeaderLabels([f"{s:.2g}" for s in self._strengths])
         tried = values[np.isfinite(values)]
         low, high = (tried.min(), tried.max()) if len(tried) else (0.0, 1.0)

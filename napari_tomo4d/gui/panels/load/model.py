@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_tomo4d import io
-from napari_tomo4d.data import AnyData, TiltSeries, times_of
+from napari_tomo4d.data import AnyData, TiltSeries, TimeSeries, times_of
 from napari_tomo4d.dose import dose_e_per_nm2, electrons_per_pixel
 from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import run_steps
@@ -131,7 +131,7 @@ class LoadRequest:
         return [float(a) for a in angles_deg]
 
 
-def first_of(item: AnyData) -> TiltSeries | None:
+def first_of(item: AnyData | None) -> TiltSeries | None:
     """Return the tilt series, or that of the first time point; None if there is none."""
     first = None if item is None else times_of(item)[0]
     return first if isinstance(first, TiltSeries) else None
@@ -143,7 +143,7 @@ def loaded_text(name: str, item: AnyData) -> str:
     return "\n".join([f"Loaded “{name}”. Next: Clean.", *(f"Note: {w}" for w in warnings)])
 
 
-def rows_of_tilts(item: AnyData) -> list[Sequence[float | None]]:
+def rows_of_tilts(item: AnyData | None) -> list[Sequence[float | None]]:
     """Return angle and number of frames of each tilt, at the first time point."""
     series = first_of(item)
     if series is None:
@@ -151,12 +151,11 @@ def rows_of_tilts(item: AnyData) -> list[Sequence[float | None]]:
     return list(zip(series.angles_deg, series.frames_per_tilt, strict=True))
 
 
-def rows_of_times(item: AnyData) -> list[Sequence[float | None]]:
+def rows_of_times(item: AnyData | None) -> list[Sequence[float | None]]:
     """Return time and temperature of each time point; None where not known."""
-    count = 0 if item is None else len(times_of(item))
-    if count < 2:
+    if not isinstance(item, TimeSeries) or len(item) < 2:
         return []
-    unknown = [None] * count
+    unknown = [None] * len(item)
     times = unknown if item.times_s is None else item.times_s
     temperatures = unknown if item.temperatures_c is None else item.temperatures_c
     return list(zip(times, temperatures, strict=True))

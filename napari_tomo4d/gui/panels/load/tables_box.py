@@ -8,6 +8,8 @@ import numpy as np
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QTableWidget, QTableWidgetItem, QTabWidget
 
+from napari_tomo4d.gui.widgets.tables import headers_of
+
 _CORRECT = "Double-click a number to correct it."
 
 
@@ -75,7 +77,7 @@ class TablesBox(QTabWidget):
 def _table(*headers: str) -> QTableWidget:
     table = QTableWidget(0, len(headers))
     table.setHorizontalHeaderLabels(headers)
-    table.horizontalHeader().setStretchLastSection(True)
+    headers_of(table)[0].setStretchLastSection(True)
     return table
 
 
@@ -87,7 +89,7 @@ def _fill(
         for c, value in enumerate(row):
             cell = QTableWidgetItem("" if value is None else f"{value:.6g}")
             if not editable[c]:
-                cell.setFlags(cell.flags() & ~Qt.ItemFlag.ItemIsEditable)
+                cell.setFlags(cell.flags() ^ Qt.ItemFlag.ItemIsEditable)
             table.setItem(r, c, cell)
 
 
@@ -95,8 +97,9 @@ def _column(table: QTableWidget, column: int) -> np.ndarray:
     values = []
     for r in range(table.rowCount()):
         cell = table.item(r, column)
+        text = "" if cell is None else cell.text()
         try:
-            values.append(float(cell.text().replace(",", ".")))
-        except (AttributeError, ValueError):
+            values.append(float(text.replace(",", ".")))
+        except ValueError:
             values.append(np.nan)
     return np.array(values)

@@ -86,7 +86,7 @@ class PairMeasurer(QObject):
         model.looked_at_changed.connect(self._measure_place)
         model.rows_changed.connect(self._rows_changed)
 
-    def _timer(self, interval_ms: int, function: Callable[[], object]) -> QTimer:
+    def _timer(self, interval_ms: int, function: Callable[[], None]) -> QTimer:
         timer = QTimer(self)
         timer.setSingleShot(True)
         timer.setInterval(interval_ms)

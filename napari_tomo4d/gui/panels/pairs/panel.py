@@ -230,7 +230,8 @@ class PairsPanel(Panel):
     def _describe(self) -> None:
         """Say what there is to measure, or why nothing can be."""
         item = self.picker.item
-        self.hint.setText(problem_of(item) or description_of(item))
+        problem = problem_of(item)
+        self.hint.setText(problem if problem or item is None else description_of(item))
         theme.set_text_colour(self.hint)
 
     def _tell(self, text: str) -> None:

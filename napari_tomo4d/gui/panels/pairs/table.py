@@ -13,6 +13,7 @@ from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.panels.pairs.model import PairsModel
 from napari_tomo4d.gui.panels.pairs.plots import colour_of
 from napari_tomo4d.gui.panels.pairs.rows import RowKey
+from napari_tomo4d.gui.widgets.tables import headers_of
 from napari_tomo4d.measure.quantities import as_known, time_axis, with_error
 
 _COLUMNS = ("", "neck\nradius\n(nm)", "dis-\ntance\n(nm)", "rₙ/r", "d/2r", "H/W", "re-\nmarks")
@@ -53,14 +54,14 @@ class PairTable(QTableWidget):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setMinimumHeight(150)
-        self.verticalHeader().hide()
+        header, rows = headers_of(self)
+        rows.hide()
         font = self.font()
         font.setPointSizeF(0.8 * font.pointSizeF())
         self.setFont(font)
-        self.horizontalHeader().setFont(font)
-        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().lineSpacing() + 6)
+        header.setFont(font)
+        rows.setDefaultSectionSize(self.fontMetrics().lineSpacing() + 6)
         theme.set_tight(self)
-        header = self.horizontalHeader()
         header.setMinimumSectionSize(12)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         # what is left; the whole text is in its tooltip
@@ -75,7 +76,9 @@ class PairTable(QTableWidget):
     def _set_headers(self, time: str) -> None:
         self.setHorizontalHeaderLabels(["pair", time, *_COLUMNS[1:]])
         for column, tip in enumerate(_TIPS[1:], 2):
-            self.horizontalHeaderItem(column).setToolTip(tip)
+            name = self.horizontalHeaderItem(column)
+            if name is not None:
+                name.setToolTip(tip)
 
     def _show_rows(self) -> None:
         """Show all rows again; those that were selected stay so."""
@@ -130,9 +133,9 @@ class PairTable(QTableWidget):
         if 0 <= row < len(self._places) and len(self.selected()) <= 1:
             self.chosen.emit(self._places[row])
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Take Delete as the wish to remove the selected rows."""
-        if event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+        if event is not None and event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
             self.remove_wanted.emit()
         else:
             super().keyPressEvent(event)

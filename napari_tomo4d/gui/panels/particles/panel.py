@@ -60,7 +60,8 @@ class ParticlePicker(LayerPicker):
     """Chooses among labels that tell single particles."""
 
     def _layers(self) -> list[Layer]:
-        return [x for x in super()._layers() if not is_mask(item_of(x))]
+        layers = super()._layers()
+        return [x for x in layers if (item := item_of(x)) is not None and not is_mask(item)]
 
 
 class ParticlesPanel(Panel):
@@ -204,6 +205,8 @@ class ParticlesPanel(Panel):
 
     def _run(self) -> None:
         item, layer, steps = self.picker.item, self.picker.layer, self.steps()
+        assert item is not None, "the button is disabled without a mask"
+        assert layer is not None
         self.separate_box.live.drop()
         name = f"{layer.name.removesuffix(' mask')} particles"
 
@@ -343,7 +346,7 @@ class ParticlesPanel(Panel):
 
     def _save_table(self) -> None:
         item, layer = self.particles.item, self.particles.layer
-        if item is None:
+        if item is None or layer is None:
             self.run_bar.say(_NO_PARTICLES)
             return
         name = f"{layer.name}.csv".replace(" ", "_")

@@ -59,8 +59,9 @@ class SeparationBox(QGroupBox):
         parameter = STEPS[SEPARATE].parameters["neck_depth"]
         self.neck_depth = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.neck_depth.setRange(0, 0.9)
-        self.neck_depth.setSingleStep(0.01)
-        self.neck_depth.setPageStep(0.1)
+        # its type hints are those of a slider of whole numbers
+        self.neck_depth.setSingleStep(0.01)  # type: ignore[arg-type]
+        self.neck_depth.setPageStep(0.1)  # type: ignore[arg-type]
         self.neck_depth.setDecimals(2)
         self.neck_depth.setValue(float(parameter.default))
         self.neck_depth.setToolTip(parameter.param.help)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSize, Qt, Signal
+from qtpy.QtCore import QAbstractTableModel, QItemSelectionModel, QModelIndex, QSize, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tomo4d import measure
+from napari_tomo4d.gui.widgets.tables import headers_of
 
 _TIPS = {
     "equivalent_diameter_nm": "Of a sphere of this volume.",
@@ -151,15 +152,21 @@ class FrameView(QTableView):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.verticalHeader().setVisible(False)
-        height = self.fontMetrics().lineSpacing() + 4
-        self.verticalHeader().setDefaultSectionSize(height)
+        columns, rows = headers_of(self)
+        rows.setVisible(False)
+        rows.setDefaultSectionSize(self.fontMetrics().lineSpacing() + 4)
         if sortable:
             self.setSortingEnabled(True)
-            self.horizontalHeader().setSortIndicator(0, Qt.SortOrder.AscendingOrder)
+            columns.setSortIndicator(0, Qt.SortOrder.AscendingOrder)
         self._quiet = False
-        self.selectionModel().currentRowChanged.connect(self._row_changed)
+        self._marked.currentRowChanged.connect(self._row_changed)
         self.clicked.connect(self._clicked)
+
+    @property
+    def _marked(self) -> QItemSelectionModel:
+        marked = self.selectionModel()
+        assert marked is not None, "a table with rows has one"
+        return marked
 
     def show_frame(self, frame: pd.DataFrame, unit: str = "nm") -> None:
         """Show another table."""
@@ -167,7 +174,7 @@ class FrameView(QTableView):
         first = not len(self.rows.frame.columns)
         self.rows.show_frame(frame, unit)
         if first and len(frame.columns):
-            self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+            headers_of(self)[0].setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self._quiet = False
 
     def select(self, label: int) -> None:
@@ -185,7 +192,7 @@ class FrameView(QTableView):
     @property
     def row(self) -> pd.Series | None:
         """The marked row."""
-        rows = self.selectionModel().selectedRows()
+        rows = self._marked.selectedRows()
         return self.rows.frame.iloc[rows[0].row()] if rows else None
 
     def _row_changed(self, now: QModelIndex, _before: QModelIndex) -> None:
@@ -245,7 +252,7 @@ class ParticleTables(QWidget):
         """Show the colour of each particle beside its number."""
         self.particles.rows.colour_of = colour_of
 
-    def show_events(self, frame: pd.DataFrame, names: list[str]) -> None:
+    def show_events(self, frame: pd.DataFrame, names: Sequence[str]) -> None:
         """Show what happened; `names` are those of the times."""
         shown = frame.copy()
         shown["other"] = [str(n) if n else "" for n in frame["other"]]

@@ -23,7 +23,6 @@ from napari_tomo4d.pipeline import Step, run_step, run_steps, steps_of
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.reconstruct import estimate, ray_sums_per_second, slices_of
 
-Series = AnyTiltSeries
 Chosen = tuple[str, Parameters]
 """Name and parameters of a step."""
 Region = tuple[tuple[int, int], tuple[int, int]]
@@ -41,7 +40,7 @@ def methods() -> list[Step]:
     return sorted(found, key=lambda s: s.name != _FIRST)
 
 
-def problem_of(item: Series | None) -> str:
+def problem_of(item: AnyTiltSeries | None) -> str:
     """Return why a series can't be reconstructed, empty if it can."""
     if item is None:
         return NO_SERIES
@@ -54,7 +53,7 @@ def problem_of(item: Series | None) -> str:
     return "This series has a single tilt, which is not enough." if len(series) < 2 else ""
 
 
-def describe(item: Series) -> str:
+def describe(item: AnyTiltSeries) -> str:
     """Return what there is to reconstruct."""
     series = at_time(item, 0)
     low, high = series.angles_deg.min(), series.angles_deg.max()
@@ -101,7 +100,7 @@ class LiveSlice:
         How fast this computer projects.
     """
 
-    item: Series
+    item: AnyTiltSeries
     section: np.ndarray
     title: str
     prepared: tuple[Any, TiltSeries]
@@ -117,7 +116,7 @@ class ReconstructModel:
     """
 
     def __init__(self) -> None:
-        self.item: Series | None = None
+        self.item: AnyTiltSeries | None = None
         self._prepared: tuple[Any, TiltSeries] | None = None
         self._speed = 0.0
 
@@ -126,7 +125,7 @@ class ReconstructModel:
         """The series of the first time."""
         return None if self.item is None else times_of(self.item)[0]
 
-    def set_item(self, item: Series | None) -> bool:
+    def set_item(self, item: AnyTiltSeries | None) -> bool:
         """Work on another series, forgetting what belongs to the last; returns whether it is."""
         if item is self.item:
             return False

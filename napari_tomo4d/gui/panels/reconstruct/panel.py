@@ -224,6 +224,7 @@ class ReconstructPanel(Panel):
 
     def _run(self) -> None:
         item, steps = self.model.item, [*self.region.steps(), self.method]
+        assert item is not None, "the button is disabled without a series"
         self._start(lambda progress: (item, run_steps(item, steps, progress)))
 
     def _run_to_file(self) -> None:

@@ -24,7 +24,6 @@ from napari_tomo4d.segment import (
 )
 from napari_tomo4d.segment.preview import CLASSIFIER, CLASSIFY, CLEAN, THRESHOLD
 
-Volumes = AnyVolume
 Place = tuple[int, int, int]
 """Time, axis (0, 1 or 2 for z, y or x) and index of a slice."""
 
@@ -85,7 +84,7 @@ class SegmentModel:
     """
 
     def __init__(self) -> None:
-        self.item: Volumes | None = None
+        self.item: AnyVolume | None = None
         self.settings = MaskSettings("half-density")
         self.levels: GreyLevels | None = None
         self.made: MaskSettings | None = None
@@ -95,7 +94,7 @@ class SegmentModel:
 
     # -- input -----------------------------------------------------------------------------
 
-    def set_item(self, item: Volumes | None) -> bool:
+    def set_item(self, item: AnyVolume | None) -> bool:
         """Work on other volumes, forgetting what was found in others; returns whether it does."""
         if item is self.item:
             return False
@@ -322,7 +321,7 @@ def settings_from(done: dict[str, Parameters]) -> MaskSettings | None:
 
 
 def make_mask(
-    item: Volumes, settings: MaskSettings, name: str, progress: Progress
+    item: AnyVolume, settings: MaskSettings, name: str, progress: Progress
 ) -> tuple[AnyLabels, str, list[str]]:
     """Return the mask of all times, its key numbers, and what is to be noted."""
     mask = dataclasses.replace(run_steps(item, settings.steps(), progress.part(0, 1)), name=name)
@@ -330,7 +329,7 @@ def make_mask(
     return mask, key_numbers(item, mask), notes
 
 
-def key_numbers(item: Volumes, mask: AnyLabels) -> str:
+def key_numbers(item: AnyVolume, mask: AnyLabels) -> str:
     """Return the level, what part of the volume is filled, and how sure that is."""
     volumes, masks = times_of(item), times_of(mask)
     ends = sorted({0, len(volumes) - 1})

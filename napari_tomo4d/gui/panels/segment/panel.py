@@ -244,6 +244,8 @@ class SegmentPanel(Panel):
 
     def _begin_strokes(self) -> None:
         layer, item = self.picker.layer, self.picker.item
+        if layer is None or item is None:
+            return
         place = self._place()
         time = place[0] if place is not None else 0
         when = name_of_time(item, time)
@@ -282,7 +284,9 @@ class SegmentPanel(Panel):
     # -- run -------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        model, layer = self.model, self.picker.layer
+        model, layer, item = self.model, self.picker.layer, self.model.item
+        assert layer is not None, "the button is disabled without volumes"
+        assert item is not None
         if model.settings.method == CLASSIFIER:
             if not model.classifier_file:
                 self._save_classifier()
@@ -292,8 +296,7 @@ class SegmentPanel(Panel):
                 )
                 return
             model.use(dataclasses.replace(model.settings, classifier=model.classifier_file))
-        item, settings, name = model.item, model.settings, f"{layer.name} mask"
-        assert item is not None, "the button is disabled without volumes"
+        settings, name = model.settings, f"{layer.name} mask"
         self.live.drop()
 
         def work(progress: Progress) -> object:

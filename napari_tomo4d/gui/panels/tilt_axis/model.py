@@ -111,7 +111,7 @@ def problem_of(series: TiltSeries) -> str:
     return ""
 
 
-def description_of(series: TiltSeries, item: AnyData) -> str:
+def description_of(series: TiltSeries, item: AnyData | None) -> str:
     """Return what a series is, and of how many time points."""
     n_y, n_x = series.image_shape
     text = f"{len(series)} tilts of {n_y} x {n_x} px"

@@ -180,22 +180,23 @@ class TiltAxisPanel(Panel):
         self.found = None
         self.view.forget()
         several = self.picker.item is not None and is_series(self.picker.item)
-        self._input_form.labelForField(self.time).setVisible(several)
-        self.time.setVisible(several)
+        for part in (self._input_form.labelForField(self.time), self.time):
+            if part is not None:
+                part.setVisible(several)
         self.slices_box.stop_placing()
         self._look_at_input()
 
     def _look_at_input(self) -> None:
         """Take up the chosen layer, with the axis and slices that are remembered for it."""
         layer, series = self.picker.layer, self._series_looked_at()
-        if series is None or problem_of(series):
+        if layer is None or series is None or problem_of(series):
             self._source = self._series = series
             self.overlay.remove()
             self._update()
             return
         place = self._places.setdefault(layer, AxisAndSlices.of(series))
         self._take_up(series, place.direction)
-        if self.in_front:
+        if self.in_front and self._series is not None:
             if not layer.visible:
                 for other in self.viewer.layers:
                     if item_of(other) is not None:
@@ -359,7 +360,7 @@ class TiltAxisPanel(Panel):
     def _accept(self) -> None:
         item, layer, place = self.picker.item, self.picker.layer, self.place
         series = self._series_looked_at()
-        if place is None or series is None:
+        if item is None or layer is None or place is None or series is None:
             return
         steps = place.steps(series)
         after = place.accepted(frame_of(in_direction(series, place.direction)))

@@ -196,18 +196,18 @@ class SlicesView(QWidget):
         shift, rotation = _FINE if fine else _COARSE
         self.nudged.emit(right * shift, -down * rotation)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Take the keys after a click on an image or a curve."""
-        if event.type() == QEvent.Type.MouseButtonPress:
+        if event is not None and event.type() == QEvent.Type.MouseButtonPress:
             self.setFocus()
         return super().eventFilter(watched, event)
 
-    def focusInEvent(self, event: QFocusEvent) -> None:
+    def focusInEvent(self, event: QFocusEvent | None) -> None:
         """Say that the keys work."""
         super().focusInEvent(event)
         self._show_focus(True)
 
-    def focusOutEvent(self, event: QFocusEvent) -> None:
+    def focusOutEvent(self, event: QFocusEvent | None) -> None:
         """Say how to make the keys work."""
         super().focusOutEvent(event)
         self._show_focus(False)
