@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_tomo4d.errors import Tomo4DError
 
 if TYPE_CHECKING:
     import napari.viewer
     from napari.viewer import Viewer
+    from qtpy.QtWidgets import QWidget
 
     from napari_tomo4d.gui.panels.base import Panel
 
@@ -165,13 +166,13 @@ def _arrange(panel: Panel) -> None:
     window.setCorner(Qt.Corner.BottomRightCorner, right)
 
 
-def _take_screenshot(viewer: Viewer, panels: dict[str, Any], path: Path) -> int:
+def _take_screenshot(viewer: Viewer, panels: dict[str, QWidget], path: Path) -> int:
     from qtpy.QtWidgets import QApplication
 
     reconstruct = panels["Reconstruct"]
     end = time.monotonic() + _SCREENSHOT_TIMEOUT_S
 
-    def wait(until: Any) -> None:
+    def wait(until: Callable[[], bool]) -> None:
         while not until() and time.monotonic() < end:
             QApplication.processEvents()
             time.sleep(0.02)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 from psygnal import Signal
 
+from napari_tomo4d.checks import Pixels
 from napari_tomo4d.data import (
     AnyLabels,
     Labels,
@@ -22,6 +24,9 @@ from napari_tomo4d.immutable import frozen, read_only
 from napari_tomo4d.provenance import Provenance
 from napari_tomo4d.registry import provenance_as_by
 from napari_tomo4d.segment.edits import Change, Edit, Edits, Paint
+
+Key = tuple[Any, ...]
+"""What NumPy takes in brackets, a part for each axis."""
 
 _ALL = (slice(None),) * 3
 
@@ -113,15 +118,15 @@ class LabelStack:
     def __repr__(self) -> str:
         return f"<LabelStack {' x '.join(map(str, self.shape))} of {self._now.name!r}>"
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         """Return a copy of all voxels in memory."""
         return np.asarray(self[...], dtype=dtype)
 
-    def astype(self, dtype: Any) -> np.ndarray:
+    def astype(self, dtype: DTypeLike) -> np.ndarray:
         """Return a copy of all voxels as another type."""
         return np.asarray(self, dtype=dtype)
 
-    def __deepcopy__(self, _memo: Any) -> LabelStack:
+    def __deepcopy__(self, _memo: object) -> LabelStack:
         """Return labels of their own, which share what no one can write."""
         return self.copy()
 
@@ -181,7 +186,7 @@ class LabelStack:
                 here = index[0] == t
                 self._write(int(t), tuple(i[here] for i in index[1:]), values[here])
 
-    def _split(self, key: Any) -> tuple[Any, tuple[Any, ...] | None]:
+    def _split(self, key: Any) -> tuple[Any, Key | None]:
         """Return which times, and which voxels of each; no voxels if the key is a rare one."""
         keys = key if isinstance(key, tuple) else (key,)
         if len(keys) == 1 and _is_mask(keys[0]) and keys[0].shape == self.shape:
@@ -213,7 +218,7 @@ class LabelStack:
         parts = [self._read(t, _ALL) for t in range(len(self._times))]
         return np.stack(parts) if self.ndim == 4 else parts[0]
 
-    def _read(self, time: int, key: tuple[Any, ...]) -> Any:
+    def _read(self, time: int, key: Key) -> Any:
         data = self._own.get(time, self._times[time].data)
         if len(data) < self.shape[-3]:
             missing = self.shape[-3] - len(data)
@@ -226,7 +231,7 @@ class LabelStack:
 
     # -- writing ----------------------------------------------------------------------------
 
-    def _write(self, time: int, key: tuple[Any, ...], value: Any) -> None:
+    def _write(self, time: int, key: Key, value: Any) -> None:
         if self.problem:
             raise ValueError(self.problem)
         data = self._own.get(time)
@@ -250,7 +255,7 @@ class LabelStack:
         """Whether voxels were written that are not part of an edit yet."""
         return bool(self._written)
 
-    def fill(self, array: Any) -> None:
+    def fill(self, array: Pixels) -> None:
         """Give all voxels the labels of an array, as one edit.
 
         Raises
@@ -380,13 +385,13 @@ class LabelStack:
         return provenance_as_by("segment.correct", self.base, edits=self.edits)
 
 
-def _readable(data: Any, key: tuple[Any, ...]) -> Any:
+def _readable(data: Pixels, key: Key) -> Any:
     """Return an array that can be read by a key; not every lazy one can read single voxels."""
     single = all(isinstance(k, np.ndarray) for k in key)
     return np.asarray(data) if single and not isinstance(data, np.ndarray) else data
 
 
-def _is_mask(key: Any) -> bool:
+def _is_mask(key: object) -> bool:
     return isinstance(key, np.ndarray) and key.dtype.kind == "b"
 
 
@@ -403,7 +408,7 @@ def _counted(places: np.ndarray, n: int) -> np.ndarray:
     return np.where(places < 0, places + n, places)
 
 
-def _places(key: tuple[Any, ...], chosen: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _places(key: Key, chosen: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Return where in the flattened volume the chosen ones of some voxels are."""
     if any(isinstance(k, np.ndarray) and k.ndim for k in key):
         axes = [np.asarray(k)[chosen] for k in key]

@@ -49,14 +49,14 @@ class LayerPicker(QComboBox):
         super().__init__()
         self._session, self._kinds = session, kinds
         self._connected = False
-        self._watched: Any = None
+        self._watched: Layer | None = None
         ignore_wheel(self)
         self.setToolTip("The data this panel works on.")
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.currentIndexChanged.connect(self._choice_changed)
 
     @property
-    def layer(self) -> Any | None:
+    def layer(self) -> Layer | None:
         """The chosen layer, or None."""
         return self.currentData()
 
@@ -101,7 +101,7 @@ class LayerPicker(QComboBox):
     def _layers(self) -> list[Layer]:
         return self._session.layers(*self._kinds)
 
-    def _index(self, layer: Layer) -> int:
+    def _index(self, layer: Layer | None) -> int:
         return next((i for i in range(self.count()) if same_layer(self.itemData(i), layer)), -1)
 
     def showEvent(self, event: QShowEvent | None) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import dask.array as da
 import numpy as np
 
+from napari_tomo4d.checks import Pixels
 from napari_tomo4d.contrast import grey_levels
 from napari_tomo4d.data import (
     AnyData,
@@ -38,7 +39,7 @@ def item_of(layer: Layer) -> Any | None:
     return layer.metadata.get(ITEM_KEY) if stack is None else stack.item
 
 
-def label_stack_of(layer: Layer) -> LabelStack | None:
+def label_stack_of(layer: Layer | None) -> LabelStack | None:
     """Return the voxels of a layer of our labels, which can be changed; None for any other."""
     # a plugin is given stand-ins of layers, and of what they hold
     layer = getattr(layer, "__wrapped__", layer)
@@ -65,7 +66,7 @@ def to_layers(item: AnyData, name: str | None = None) -> list[LayerData]:
     """
     first = at_time(item, 0)
     size = first.pixel_size_nm
-    data: Any
+    data: Pixels | LabelStack
     if isinstance(first, Labels):
         data = LabelStack(cast("AnyLabels", item))
     else:
@@ -118,7 +119,7 @@ def caption(item: AnyData, step: tuple[int, ...]) -> str:
     return ", ".join(parts)
 
 
-def _pixels(item: Data) -> Any:
+def _pixels(item: Data) -> Pixels:
     if not isinstance(item, TiltSeries):
         return item.data
     images = item.images
@@ -127,11 +128,11 @@ def _pixels(item: Data) -> Any:
     return _frozen(images.mean(axis=1)) if images.ndim == 4 else images
 
 
-def _frozen(images: Any) -> Any:
+def _frozen(images: Pixels) -> Pixels:
     return frozen(images) if isinstance(images, np.ndarray) else images
 
 
-def _stack(parts: list[Any]) -> Any:
+def _stack(parts: list[Pixels]) -> Pixels:
     """Stack arrays lazily; shorter ones are filled up with zeros along their first axis."""
     longest = max(len(p) for p in parts)
     if all(p.ndim == 2 for p in parts) and all(isinstance(p, np.ndarray) for p in parts):
@@ -150,7 +151,7 @@ def _stack(parts: list[Any]) -> Any:
     return da.stack(padded)
 
 
-def _contrast(data: Any) -> tuple[float, float]:
+def _contrast(data: Pixels) -> tuple[float, float]:
     """Limits from a few images: napari would read all of a lazy series for this."""
     picks = np.unique(np.linspace(0, len(data) - 1, 5).astype(int))
     samples = []

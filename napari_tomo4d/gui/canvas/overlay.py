@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def selection_kept(viewer: Viewer) -> Iterator[None]:
         layers.selection.active = active
 
 
-def add_over(viewer: Viewer, over: Layer, layer: Layer) -> Any:
+def add_over(viewer: Viewer, over: Layer, layer: Layer) -> Layer:
     """Add a helper layer at the place of another; it is neither selected nor editable.
 
     Parameters
@@ -59,7 +59,7 @@ def add_over(viewer: Viewer, over: Layer, layer: Layer) -> Any:
     return layer
 
 
-def remove(viewer: Viewer, *layers: Any) -> None:
+def remove(viewer: Viewer, *layers: Layer | None) -> None:
     """Remove those of the layers that are there."""
     for layer in layers:
         if layer is not None and layer in viewer.layers:
@@ -73,7 +73,7 @@ def takes_clicks(viewer: Viewer) -> bool:
 
 
 def follow_press(
-    event: Event, dragged: Callable[[Any], None] | None = None
+    event: Event, dragged: Callable[[Event], None] | None = None
 ) -> Generator[None, None, bool]:
     """Follow a press of the mouse until it is let go; for ``yield from`` in a drag callback.
 

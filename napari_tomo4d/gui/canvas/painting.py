@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Image
@@ -101,7 +101,7 @@ class LabelKeeper:
             self._take(layer.data)
 
     @property
-    def layer(self) -> Any:
+    def layer(self) -> Layer:
         """The layer, None if it is gone."""
         return self._layer()
 
@@ -137,7 +137,7 @@ class LabelKeeper:
         if self.layer.data is not self.stack:
             self._take(self.layer.data)
 
-    def _take(self, shown: Any) -> None:
+    def _take(self, shown: LabelStack | np.ndarray) -> None:
         """Take voxels that somebody gave the layer as one edit, if they can be labels of ours."""
         layer = self.layer
         if isinstance(shown, LabelStack):

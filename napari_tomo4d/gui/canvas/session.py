@@ -13,7 +13,9 @@ from napari_tomo4d.gui.canvas.place import shown_index
 from napari_tomo4d.pipeline import recipe_from, write_recipe
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
     from napari.viewer import Viewer
+    from qtpy.QtWidgets import QWidget
 
 
 _sessions: weakref.WeakValueDictionary[int, Session] = weakref.WeakValueDictionary()
@@ -24,7 +26,7 @@ def unwrapped(thing: Any) -> Any:
     return getattr(thing, "__wrapped__", thing)
 
 
-def same_layer(one: Any, other: Any) -> bool:
+def same_layer(one: Layer | None, other: Layer | None) -> bool:
     """Return whether two layers are the same, be they proxies or not."""
     return unwrapped(one) is unwrapped(other)
 
@@ -51,7 +53,7 @@ class Session:
 
     def __init__(self, viewer: Viewer) -> None:
         self.viewer = viewer
-        self.panels: dict[type, Any] = {}
+        self.panels: dict[type, QWidget] = {}
         """The panels of this viewer, by their class."""
 
         def update(_event: object = None) -> None:
@@ -70,7 +72,7 @@ class Session:
         for layer in viewer.layers:
             take_ownership(layer)
 
-    def layers(self, *kinds: type) -> list[Any]:
+    def layers(self, *kinds: type) -> list[Layer]:
         """Return the layers that show a data object of one of `kinds`, newest first."""
         found = []
         for layer in self.viewer.layers:
@@ -79,7 +81,7 @@ class Session:
                 found.append(layer)
         return found[::-1]
 
-    def add(self, item: AnyData, name: str | None = None) -> Any:
+    def add(self, item: AnyData, name: str | None = None) -> Layer:
         """Show a data object as a new layer, alone, and return the layer.
 
         Other layers are hidden: tilt series and volumes share the first slider, so they are
@@ -105,7 +107,7 @@ class Session:
             bar.visible = True
         return layer
 
-    def save_recipe(self, result: Any, path: str, output: str | None = None) -> int:
+    def save_recipe(self, result: Layer | Table, path: str, output: str | None = None) -> int:
         """Write the recipe that repeats how a layer's data, or a table, was made.
 
         Returns the number of its steps.

@@ -29,6 +29,8 @@ from napari_tomo4d.parameters import Parameters
 
 if TYPE_CHECKING:
     import napari
+    from napari.layers import Layer
+    from napari.utils.events import EventEmitter
 
 
 class _OnePerViewer(type(QWidget)):  # type: ignore[misc]
@@ -38,7 +40,7 @@ class _OnePerViewer(type(QWidget)):  # type: ignore[misc]
     of them get the same one, with all that was done in it.
     """
 
-    def __call__(cls, napari_viewer: Any) -> Any:
+    def __call__(cls, napari_viewer: napari.Viewer) -> Any:
         panels = session_of(napari_viewer).panels
         if cls not in panels:
             panels[cls] = super().__call__(napari_viewer)
@@ -70,7 +72,7 @@ class Panel(QWidget, metaclass=_OnePerViewer):
         self.session = session_of(napari_viewer)
         self.viewer = self.session.viewer
         self.recipe: RecipeButtons | None = None
-        self.result: Any = None
+        self.result: Layer | None = None
         """The layer of this panel's last result, or None."""
         self.in_front = self._closed = False
         self._dock: QDockWidget | None = None
@@ -132,7 +134,7 @@ class Panel(QWidget, metaclass=_OnePerViewer):
 
     # -- input and result ------------------------------------------------------------------
 
-    def add_result(self, item: AnyData, name: str | None = None) -> Any:
+    def add_result(self, item: AnyData, name: str | None = None) -> Layer:
         """Show a data object that this panel made as a new layer, and return the layer."""
         self.result = self.session.add(item, name)
         if self.recipe is not None:
@@ -196,7 +198,7 @@ class Panel(QWidget, metaclass=_OnePerViewer):
         else:
             self._let_go()
 
-    def _slider_events(self) -> tuple[Any, ...]:
+    def _slider_events(self) -> tuple[EventEmitter, ...]:
         events = self.viewer.dims.events
         return events.current_step, events.ndisplay, events.order
 
@@ -212,7 +214,7 @@ class Panel(QWidget, metaclass=_OnePerViewer):
             dock.show()
             dock.raise_()
 
-    def dock_below(self, widget: QWidget, name: str) -> Any:
+    def dock_below(self, widget: QWidget, name: str) -> QDockWidget:
         """Dock a wide widget below the canvas; returns the dock."""
         return self.viewer.window.add_dock_widget(widget, name=name, area="bottom", tabify=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
@@ -17,6 +17,7 @@ from napari_tomo4d.parameters import Parameters
 
 if TYPE_CHECKING:
     from napari.layers import Layer
+    from napari.utils.events import EventEmitter
 
 
 _NO_RESULT = "This panel has made nothing yet."
@@ -49,7 +50,7 @@ class RecipeButtons(QWidget):
         self,
         session: Session,
         say: Callable[[str], None],
-        result: Callable[[], Any],
+        result: Callable[[], Layer | Table | None],
         refill: Callable[[dict[str, Parameters]], str],
         refill_steps: tuple[str, ...],
         before: Iterable[QPushButton] = (),
@@ -76,19 +77,19 @@ class RecipeButtons(QWidget):
         made, active = self._made(), self._session.viewer.layers.selection.active
         problem = self._problem() if made is not None else _NO_RESULT
         self.save_button.setEnabled(not problem)
-        self.save_button.setToolTip(problem or _SAVE.format(made.name))
+        self.save_button.setToolTip(problem if made is None else problem or _SAVE.format(made.name))
         fits = any(name in self._steps for name in self._parameters(active))
         self.refill_button.setEnabled(fits)
         self.refill_button.setToolTip(_REFILL.format(active.name) if fits else _NO_LAYER)
 
-    def _made(self) -> Any:
+    def _made(self) -> Layer | Table | None:
         """Return the last result; its layer, if it has one that is still there."""
         layer = self._result()
         if isinstance(layer, Table):
             return layer
         return layer if layer is not None and layer in self._session.viewer.layers else None
 
-    def _parameters(self, layer: Layer) -> dict[str, Parameters]:
+    def _parameters(self, layer: Layer | None) -> dict[str, Parameters]:
         item = None if layer is None else item_of(layer)
         made = getattr(item, "provenance", None)
         return {} if made is None else {p.step: p.parameters for p in made.chain()}
@@ -133,6 +134,6 @@ class RecipeButtons(QWidget):
             for source in self._sources():
                 source.disconnect(self.update_buttons)
 
-    def _sources(self) -> tuple[Any, ...]:
+    def _sources(self) -> tuple[EventEmitter, ...]:
         layers = self._session.viewer.layers
         return layers.selection.events.active, layers.events.removed, layers.events.renamed

@@ -15,6 +15,9 @@ from napari_tomo4d.errors import ParameterError
 from napari_tomo4d.gui import theme
 from napari_tomo4d.parameters import Parameter
 
+Value = Any
+"""What a parameter is: a number, a text, several of them, or None."""
+
 _LARGE = 10_000_000
 
 
@@ -28,7 +31,7 @@ class Field:
         Its value is the parameter's, unless a subclass knows better.
     """
 
-    def __init__(self, parameter: Parameter, widget: BaseValueWidget[Any]) -> None:
+    def __init__(self, parameter: Parameter, widget: BaseValueWidget[Value]) -> None:
         self.parameter = parameter
         self._widget = widget
 
@@ -43,25 +46,25 @@ class Field:
         self._widget.changed.connect(lambda *_: function())
 
     @property
-    def value(self) -> Any:
+    def value(self) -> Value:
         """The parameter as the step takes it; None where it is to be found automatically."""
         return self.parameter.check(self._get())
 
     @value.setter
-    def value(self, value: Any) -> None:
+    def value(self, value: Value) -> None:
         self._set(value)
 
-    def _get(self) -> Any:
+    def _get(self) -> Value:
         return self._widget.value
 
-    def _set(self, value: Any) -> None:
+    def _set(self, value: Value) -> None:
         self._widget.value = value
 
 
 class ChoiceField(Field):
     """One of several names, shown as people call them."""
 
-    def __init__(self, parameter: Parameter, default: Any) -> None:
+    def __init__(self, parameter: Parameter, default: Value) -> None:
         names = list(parameter.param.choices or ())
         titles = parameter.param.titles
         box = ComboBox(choices=[(titles.get(n, n), n) for n in names], value=default or names[0])
@@ -82,7 +85,7 @@ class NumberField(Field):
         high = _LARGE if param.maximum is None else param.maximum
         self._automatic = low - step if parameter.optional else None
         least = low if self._automatic is None else self._automatic
-        box: BaseValueWidget[Any]
+        box: BaseValueWidget[Value]
         if whole:
             box = SpinBox(min=int(least), max=int(high), step=1)
         else:
@@ -149,10 +152,10 @@ class PathField(Field):
 class TextField(Field):
     """A line of text."""
 
-    def __init__(self, parameter: Parameter, default: Any) -> None:
+    def __init__(self, parameter: Parameter, default: Value) -> None:
         super().__init__(parameter, LineEdit(value="" if default is None else str(default)))
 
-    def _set(self, value: Any) -> None:
+    def _set(self, value: Value) -> None:
         self._widget.value = "" if value is None else str(value)
 
 

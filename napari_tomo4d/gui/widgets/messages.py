@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from napari_tomo4d.data import AnyData, Table
 
 NO_SERIES = "No tilt series yet: open one in the Load panel, or drop a file on the viewer."
 NO_IMAGE = "No image yet: drop a file on the viewer first."
@@ -11,7 +11,9 @@ _QUIET = ("preprocess.remove_outliers",)
 """Steps whose notes are among the key numbers already."""
 
 
-def messages_of(result: Any, n_steps: int = 1, warnings_only: bool = False) -> list[str]:
+def messages_of(
+    result: AnyData | Table, n_steps: int = 1, warnings_only: bool = False
+) -> list[str]:
     """Return what the last steps have warned of and noted.
 
     Parameters

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -88,7 +87,7 @@ class Shifts:
         suspect = self.found.suspect[self.index(time)]
         return self.left_out_mask(time) | (suspect & ~self.edited(time))
 
-    def moved(self, place: Place, shift_px: Any) -> Shifts:
+    def moved(self, place: Place, shift_px: Sequence[float] | np.ndarray) -> Shifts:
         """Return shifts with another one (dy, dx) for one tilt of one time point."""
         time, tilt = place
         k = self.index(time)
@@ -140,7 +139,7 @@ class AlignmentEdits:
 
     shifts: Shifts | None = None
     saved: tuple[tuple[np.ndarray, ...], str] | None = None
-    aligned: tuple[FoundShifts, Any] | None = None
+    aligned: tuple[FoundShifts, AnyTiltSeries] | None = None
     undo_stack: UndoStack = field(default_factory=UndoStack)
 
     def change(self, text: str, shifts: Shifts, place: Place | None = None) -> None:
@@ -162,7 +161,7 @@ class AlignmentEdits:
         self.undo_stack.push(text, lambda: put(before), lambda: put(shifts), place=place)
         self.shifts = shifts
 
-    def take(self, found: FoundShifts, aligned: Any = None) -> None:
+    def take(self, found: FoundShifts, aligned: AnyTiltSeries | None = None) -> None:
         """Begin with shifts from a file, or from a search that has aligned the images too."""
         what = "find shifts" if found.path is None else f"load {name_of(found.path)}"
         self.aligned = None if aligned is None else (found, aligned)
@@ -214,7 +213,7 @@ class AlignmentEdits:
             text += ". The form has changed since: press Find shifts to use it"
         return text + "."
 
-    def apply(self, item: AnyTiltSeries, progress: Progress) -> Any:
+    def apply(self, item: AnyTiltSeries, progress: Progress) -> AnyTiltSeries:
         """Return the aligned images of a tilt series or time series.
 
         Raises
@@ -251,7 +250,7 @@ def _check_file(path: str, item: AnyTiltSeries, shifts: Shifts) -> None:
 
 def find_shifts(
     item: AnyTiltSeries, parameters: Parameters, progress: Progress
-) -> tuple[FoundShifts, Any]:
+) -> tuple[FoundShifts, AnyTiltSeries]:
     """Find the shifts of a tilt series, or of each time point; returns the aligned images too."""
     result = run_step(FIND, item, parameters, progress)
     found = [one.metadata["alignment"] for one in times_of(result)]

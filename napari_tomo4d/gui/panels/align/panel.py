@@ -64,7 +64,9 @@ class AlignPanel(Panel):
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
         # by data object, so that looking at another layer loses nothing
-        self._edits: weakref.WeakKeyDictionary[Any, AlignmentEdits] = weakref.WeakKeyDictionary()
+        self._edits: weakref.WeakKeyDictionary[AnyTiltSeries, AlignmentEdits] = (
+            weakref.WeakKeyDictionary()
+        )
         self._view_dock: QDockWidget | None = None
         self.view = ComparisonView()
         self.view.seen.connect(self._compare)
@@ -160,7 +162,7 @@ class AlignPanel(Panel):
             position = tilt
         go_to(self.viewer, self.picker.layer, -3, position)
 
-    def _go_to_place(self, place: Any) -> None:
+    def _go_to_place(self, place: Place) -> None:
         """Go to where a change was made or undone, if that is at one place."""
         if place is not None and place != self.place:
             if len(self._times) > 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyqtgraph as pg
@@ -11,6 +11,10 @@ from qtpy.QtCore import QPoint, QPointF, QSize, Qt, Signal
 from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.panels.align.model import Shifts
 from napari_tomo4d.gui.widgets.plots import follow_theme
+
+if TYPE_CHECKING:
+    from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
+
 
 _LOWER_HEIGHT = 78
 """Enough to see what is bad; the shifts get all other height."""
@@ -149,7 +153,7 @@ class ShiftPlot(pg.GraphicsLayoutWidget):
             points.clear()
         self.show_tilt(0)
 
-    def _clicked(self, event: Any) -> None:
+    def _clicked(self, event: MouseClickEvent) -> None:
         if not len(self._angles) or event.button() != Qt.MouseButton.LeftButton:
             return
         for plot in (self.upper, self.lower):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QGroupBox, QLabel, QPushButton, QVBoxLayout
@@ -34,6 +35,7 @@ from napari_tomo4d.gui.work.runner import Runner
 from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import STEPS, run_steps
 from napari_tomo4d.pipeline.tuning import Tuned
+from napari_tomo4d.progress import Progress
 
 if TYPE_CHECKING:
     import napari
@@ -53,7 +55,7 @@ class DenoisePanel(Panel):
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
         self.model = DenoiseModel()
-        self._layers: tuple[Any, Any] | None = None
+        self._layers: tuple[Layer, Layer] | None = None
         self._view_dock: QDockWidget | None = None
         self._filling = False
         self.view = TuningView()
@@ -216,7 +218,7 @@ class DenoisePanel(Panel):
             return
         self._start(tune)
 
-    def _start(self, work: Any) -> None:
+    def _start(self, work: Callable[[Progress], object]) -> None:
         framed = self.model.framed
         self.show_view()
         self.run_bar.start(lambda progress: (framed, work(progress)))
@@ -301,7 +303,7 @@ class DenoisePanel(Panel):
         else:
             self._show_tuned(found)
 
-    def _show_result(self, before: Any, item: AnyData, seconds: float) -> None:
+    def _show_result(self, before: Layer, item: AnyData, seconds: float) -> None:
         # nobody denoises twice
         self.picker.follows_new = False
         layer = self.add_result(item, f"{before.name} denoised")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -37,7 +36,7 @@ class Dose:
     probe_current_pa: float
     dwell_time_ns: float
 
-    def describe(self, item: AnyData) -> str:
+    def describe(self, item: AnyData | None) -> str:
         """Return the dose in words: of a pixel, and of a series if its pixel size is known."""
         electrons = electrons_per_pixel(self.probe_current_pa, self.dwell_time_ns)
         text = f"{electrons:.3g} electrons per pixel and image"
@@ -73,7 +72,7 @@ class LoadRequest:
     dose: Dose | None = None
     average: bool = False
 
-    def look(self) -> Any:
+    def look(self) -> AnyData:
         """Return what the files hold; as they are, without the steps.
 
         Raises
@@ -83,7 +82,7 @@ class LoadRequest:
         ReadError, DataError
             If they can't be read.
         """
-        path: Any = self.paths[0] if len(self.paths) == 1 else list(self.paths)
+        path: str | list[str] = self.paths[0] if len(self.paths) == 1 else list(self.paths)
         return io.read(path, **self.given)
 
     def steps(self, item: AnyData) -> list[tuple[str, Parameters]]:
@@ -103,7 +102,7 @@ class LoadRequest:
             steps.append((AVERAGE, {}))
         return steps
 
-    def load(self, progress: Progress) -> Any:
+    def load(self, progress: Progress) -> AnyData:
         """Return what the files hold, after the steps."""
         item = self.look()
         return run_steps(item, self.steps(item), progress)
@@ -122,7 +121,7 @@ class LoadRequest:
         ]
         return "\n".join([self.name, *lines])
 
-    def angles_per_image(self, angles_deg: np.ndarray, item: AnyData) -> list[float]:
+    def angles_per_image(self, angles_deg: np.ndarray, item: AnyData | None) -> list[float]:
         """Return the tilt angles as `io.read` takes them: a file of frames needs one for each."""
         series = first_of(item)
         one_file = len(self.paths) == 1 and not Path(self.paths[0]).is_dir()

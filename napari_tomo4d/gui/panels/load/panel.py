@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QLabel, QPushButton
 
 from napari_tomo4d import io, simulate
+from napari_tomo4d.data import AnyData
 from napari_tomo4d.errors import MissingAnglesError
 from napari_tomo4d.gui.panels.base import Panel
 from napari_tomo4d.gui.panels.load.dose_box import DoseBox
@@ -43,7 +44,7 @@ class LoadPanel(Panel):
         super().__init__(napari_viewer)
         self._paths: tuple[str, ...] = ()
         # what was found in the files; None if they can't be read, or lack angles
-        self._item: Any = None
+        self._item: AnyData | None = None
         self._unreadable = ""
         self._angles_edited = self._times_edited = False
         self._looking = self._load_at_once = self._is_sample = False

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QPushButton, QWidget
 
-from napari_tomo4d.data import Volume, times_of
+from napari_tomo4d.data import AnyLabels, Volume, times_of
 from napari_tomo4d.gui.canvas.layer_picker import LayerPicker
 from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.canvas.session import Session
@@ -30,19 +30,19 @@ class VolumePicker(LayerPicker):
     def __init__(self, session: Session) -> None:
         super().__init__(session, Volume)
         self._nothing = _Nothing()
-        self._labels: Any = None
+        self._labels: AnyLabels | None = None
         self.setToolTip(
             "The volume that the labels came from: its grey values are shown in the section, and "
             "its noise tells how well the surface is known."
         )
 
     @property
-    def layer(self) -> Any | None:
+    def layer(self) -> Layer | None:
         """The chosen layer, or None."""
         chosen = self.currentData()
         return None if chosen is self._nothing else chosen
 
-    def fit(self, labels: Any) -> None:
+    def fit(self, labels: AnyLabels | None) -> None:
         """Offer only volumes of the same shape and number of times as these labels."""
         self._labels = labels
         self.refresh()
@@ -58,7 +58,7 @@ class VolumePicker(LayerPicker):
         ]
         return [*fitting, self._nothing]
 
-    def _index(self, layer: Layer) -> int:
+    def _index(self, layer: Layer | None) -> int:
         return super()._index(self._nothing if layer is None else layer)
 
 

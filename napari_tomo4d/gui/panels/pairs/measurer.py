@@ -12,6 +12,7 @@ from napari_tomo4d.gui.panels.pairs.model import PairsModel, measure_pair
 from napari_tomo4d.gui.work.runner import Runner
 from napari_tomo4d.measure import correlations, follow_pairs, growth_of_pairs, growth_sentences
 from napari_tomo4d.measure.necks.contacts import PairKey, suggest_pairs
+from napari_tomo4d.measure.quantities import Row
 from napari_tomo4d.progress import Progress
 
 _REFRESH_MS = 100
@@ -205,7 +206,7 @@ class PairMeasurer(QObject):
         self._following = True
         self._start(work)
 
-    def _take_rows(self, surfaces: Any, key: PairKey, rows: list[dict[str, Any]]) -> None:
+    def _take_rows(self, surfaces: Any, key: PairKey, rows: list[Row]) -> None:
         if surfaces is self.model.surfaces and not self._closed:
             self.model.rows.put(key, rows)
             if not self._show.isActive():

@@ -116,12 +116,12 @@ class PairsModel:
         self.undo_stack = UndoStack()
         self._found: dict[RowKey, Found] = {}
         # rows of other layers, to find them again; of the labels that were measured only
-        self._kept: weakref.WeakKeyDictionary[Any, _Measured] = weakref.WeakKeyDictionary()
-        self._layer: Any = None
+        self._kept: weakref.WeakKeyDictionary[Layer, _Measured] = weakref.WeakKeyDictionary()
+        self._layer: Layer | None = None
 
     # -- input -----------------------------------------------------------------------------
 
-    def set_labels(self, layer: Layer, labels: AnyLabels | None) -> None:
+    def set_labels(self, layer: Layer | None, labels: AnyLabels | None) -> None:
         """Work on the labels of a layer; None for none that can be measured.
 
         What was measured of a layer before is there again, if its labels are the same; of labels

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
 from napari_tomo4d.gui.panels.pairs.section_view import DISTANCE_COLOUR, NECK_COLOUR
-from napari_tomo4d.measure.quantities import MISSING, with_error
+from napari_tomo4d.measure.quantities import MISSING, Row, with_error
 
 _ROWS = (
     ("Neck radius", "neck_radius_nm", "neck_radius_3d_nm", "nm", NECK_COLOUR),
@@ -67,7 +64,7 @@ class NumbersBox(QWidget):
         self.values[key] = label
         return label
 
-    def show_row(self, row: Mapping[str, Any] | None) -> None:
+    def show_row(self, row: Row | None) -> None:
         """Show a row of the table of pairs, or dashes."""
         units = {key: unit for _, *keys, unit, _ in _ROWS for key in keys}
         units |= {key: unit for _, key, unit, _ in _PROTOCOL_ONLY}

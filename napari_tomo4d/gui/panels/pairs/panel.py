@@ -214,7 +214,7 @@ class PairsPanel(Panel):
         self._look_at(self.picker.layer)
         self._update()
 
-    def _look_at(self, layer: Layer) -> None:
+    def _look_at(self, layer: Layer | None) -> None:
         """Show the labels over their volume."""
         if layer is None or not self.in_front:
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyqtgraph as pg
@@ -15,6 +15,10 @@ from napari_tomo4d.gui.panels.pairs.rows import RowKey
 from napari_tomo4d.gui.widgets.plots import follow_theme
 from napari_tomo4d.measure import two_sphere_curve, two_sphere_curve_as_measured
 from napari_tomo4d.measure.quantities import time_axis
+
+if TYPE_CHECKING:
+    from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
+
 
 NECK, DISTANCE = "r<sub>n</sub>/r", "d/2r"
 
@@ -57,9 +61,9 @@ class PairPlots(pg.GraphicsLayoutWidget):
         self.against.setLabel("bottom", DISTANCE)
         self.against.setLabel("left", NECK)
         self.plots = (*self.over_time, self.against)
-        self.points: list[Any] = []
-        self._errors: list[Any] = []
-        self._paths: list[Any] = []
+        self.points: list[pg.ScatterPlotItem] = []
+        self._errors: list[pg.ErrorBarItem] = []
+        self._paths: list[pg.PlotDataItem] = []
         for plot in self.plots:
             plot.setMenuEnabled(False)
             plot.hideButtons()
@@ -259,7 +263,7 @@ class PairPlots(pg.GraphicsLayoutWidget):
 
     # -- mouse -----------------------------------------------------------------------------
 
-    def _clicked(self, event: Any) -> None:
+    def _clicked(self, event: MouseClickEvent) -> None:
         if event.button() != Qt.MouseButton.LeftButton or not self._places:
             return
         at = event.scenePos()
@@ -270,7 +274,7 @@ class PairPlots(pg.GraphicsLayoutWidget):
                 if away[nearest] <= _NEAR_PX:
                     self.chosen.emit(self._places[nearest])
 
-    def _away(self, plot: Any, at: Any, x: float, y: float) -> float:
+    def _away(self, plot: pg.PlotItem, at: QPointF, x: float, y: float) -> float:
         if not (np.isfinite(x) and np.isfinite(y)):
             return np.inf
         place = plot.vb.mapViewToScene(QPointF(x, y))

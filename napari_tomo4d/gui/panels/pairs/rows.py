@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from napari_tomo4d.measure.necks.contacts import PairKey
 from napari_tomo4d.measure.necks.follow import as_frame
+from napari_tomo4d.measure.quantities import Row
 
 RowKey = tuple[PairKey, int]
 """A pair and a time point, from 0."""
 
-_State = tuple[list[PairKey], dict[RowKey, dict[str, Any]], set[RowKey]]
+_State = tuple[list[PairKey], dict[RowKey, Row], set[RowKey]]
 
 
 class PairRows:
@@ -30,7 +30,7 @@ class PairRows:
         self.n_times = n_times
         self.pairs: list[PairKey] = []
         self._names: dict[PairKey, str] = {}
-        self._rows: dict[RowKey, dict[str, Any]] = {}
+        self._rows: dict[RowKey, Row] = {}
         self._removed: set[RowKey] = set()
         self._table: pd.DataFrame | None = None
         self._places: list[RowKey] | None = None
@@ -53,7 +53,7 @@ class PairRows:
         """All pairs that ever had a name, P1 first."""
         return list(self._names)
 
-    def put(self, key: PairKey, rows: Iterable[dict[str, Any]]) -> None:
+    def put(self, key: PairKey, rows: Iterable[Row]) -> None:
         """Take measured rows in, except those that were removed by hand.
 
         Parameters
@@ -70,7 +70,7 @@ class PairRows:
             if place not in self._removed:
                 self._rows[place] = {**row, "pair": self._names[key]}
 
-    def row(self, key: PairKey, time: int) -> dict[str, Any] | None:
+    def row(self, key: PairKey, time: int) -> Row | None:
         """Return one row, or None if it was not measured."""
         return self._rows.get((key, time))
 
@@ -125,7 +125,7 @@ class PairRows:
         seconds = float(self._rows[place]["time_s"])
         return seconds if np.isfinite(seconds) else float(place[1])
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Row]:
         """Return all rows, by pair and time."""
         return [self._rows[place] for place in self.places()]
 

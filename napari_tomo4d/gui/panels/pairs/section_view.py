@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyqtgraph as pg
@@ -12,6 +12,10 @@ from napari_tomo4d.contrast import grey_levels
 from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.widgets.plots import ImageBox
 from napari_tomo4d.measure.necks.section_image import SectionImage
+
+if TYPE_CHECKING:
+    from qtpy.QtGui import QFont
+
 
 FIRST_COLOUR, SECOND_COLOUR = theme.colour("particle 1"), theme.colour("particle 2")
 NECK_COLOUR, DISTANCE_COLOUR = theme.colour("neck"), theme.colour("distance")
@@ -99,7 +103,7 @@ class SectionBox(ImageBox):
         self.fitted.emit()
 
 
-def _small_font() -> Any:
+def _small_font() -> QFont:
     from qtpy.QtGui import QFont
 
     font = QFont()

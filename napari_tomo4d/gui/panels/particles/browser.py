@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QWidget
 
@@ -69,7 +70,7 @@ class ParticleBrowser(QObject):
             self.live.drop()
             self.picks.clear()
 
-    def show_layer(self, layer: Layer) -> None:
+    def show_layer(self, layer: Layer | None) -> None:
         """Show the particles of a layer, or of none."""
         self.picks.clear()
         self.layer = self.picks.layer = layer
@@ -99,7 +100,7 @@ class ParticleBrowser(QObject):
             self._look_at(centre)
             self.model.select(label)
 
-    def go_to_event(self, row: Any) -> None:
+    def go_to_event(self, row: pd.Series) -> None:
         """Go to where something happened: to what is there, or to where it was before."""
         item, model = self.model.item, self.model
         if not is_series(item):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -163,10 +163,10 @@ class ParticlePicks(QObject):
         self.forget_line()
         self.drawn.emit(int(np.argmax(counts)), line, view)
 
-    def _voxel(self, position: Any) -> np.ndarray:
+    def _voxel(self, position: Sequence[float] | np.ndarray) -> np.ndarray:
         return np.array(self.layer.world_to_data(np.asarray(position)))[-3:]
 
-    def _label_at(self, position: Any, event: Event) -> int:
+    def _label_at(self, position: Sequence[float] | np.ndarray, event: Event) -> int:
         value = self.layer.get_value(
             tuple(position),
             view_direction=event.view_direction,

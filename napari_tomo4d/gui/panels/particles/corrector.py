@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
@@ -10,7 +10,7 @@ from napari_tomo4d.data import times_of
 from napari_tomo4d.gui.canvas.layers import label_stack_of
 from napari_tomo4d.gui.work.runner import Runner
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.segment.edits import Edit
+from napari_tomo4d.segment.edits import Change, Edit
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -44,12 +44,12 @@ class Corrector(QObject):
         """Whether a correction is being made."""
         return self.runner.running
 
-    def words(self, layer: Layer) -> tuple[str, str]:
+    def words(self, layer: Layer | None) -> tuple[str, str]:
         """Return what undo would undo, and what redo would do again; empty if nothing."""
         stack = label_stack_of(layer)
         return ("", "") if stack is None else (stack.undo_text, stack.redo_text)
 
-    def problem(self, layer: Layer) -> str:
+    def problem(self, layer: Layer | None) -> str:
         """Return why a layer's labels can't be corrected; empty if they can."""
         stack = label_stack_of(layer)
         return "" if stack is None else stack.problem
@@ -65,7 +65,7 @@ class Corrector(QObject):
             changes = edit.changes([one.data for one in times_of(item)])
             return lambda: made(changes)
 
-        def made(changes: Any) -> None:
+        def made(changes: list[Change]) -> None:
             if stack.item is not item:
                 # painted on meanwhile
                 self.correct(layer, edit)

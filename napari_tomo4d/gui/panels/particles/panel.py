@@ -227,7 +227,7 @@ class ParticlesPanel(Panel):
         self.run_bar.say("\n".join([text, *notes[:1]]))
         self.run_bar.status.setToolTip("\n".join(notes))
 
-    def _add(self, item: AnyData, source: Any) -> Any:
+    def _add(self, item: AnyData, source: Layer) -> Layer:
         """Show labels where one looked, over the volume that was seen."""
         step, ndisplay = self.viewer.dims.current_step, self.viewer.dims.ndisplay
         camera = self.viewer.scene.camera

@@ -62,7 +62,7 @@ class FrameModel(QAbstractTableModel):
     def __init__(self) -> None:
         super().__init__()
         self.frame = pd.DataFrame()
-        self.colour_of: Callable[[int], Any] | None = None
+        self.colour_of: Callable[[int], np.ndarray] | None = None
         self._headings = measure.headers()
         self._unit = "nm"
         self._order: tuple[int, Qt.SortOrder] | None = None
@@ -248,7 +248,7 @@ class ParticleTables(QWidget):
         self.save_button.setEnabled(frame is not None)
         self.particles.show_frame(pd.DataFrame() if frame is None else frame, unit)
 
-    def show_colours(self, colour_of: Callable[[int], Any] | None) -> None:
+    def show_colours(self, colour_of: Callable[[int], np.ndarray] | None) -> None:
         """Show the colour of each particle beside its number."""
         self.particles.rows.colour_of = colour_of
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -103,7 +102,7 @@ class LiveSlice:
     item: AnyTiltSeries
     section: np.ndarray
     title: str
-    prepared: tuple[Any, TiltSeries]
+    prepared: tuple[object, TiltSeries]
     ray_sums_per_second: float
 
 
@@ -117,7 +116,7 @@ class ReconstructModel:
 
     def __init__(self) -> None:
         self.item: AnyTiltSeries | None = None
-        self._prepared: tuple[Any, TiltSeries] | None = None
+        self._prepared: tuple[object, TiltSeries] | None = None
         self._speed = 0.0
 
     @property

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QSize, Signal
+from qtpy.QtGui import QMouseEvent
 
 from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.widgets.plots import follow_theme
@@ -43,7 +43,7 @@ class Histogram(pg.PlotWidget):
         # room below the letters of the label
         self.plotItem.layout.setContentsMargins(2, 4, 8, 8)
         self._curve = self.plot([0, 1], [1], stepMode="center", fillLevel=0)
-        self._dragged: Any = None
+        self._dragged: pg.InfiniteLine | None = None
         self.lines = []
         for _ in range(_MOST_LINES):
             line = pg.InfiniteLine(
@@ -76,7 +76,7 @@ class Histogram(pg.PlotWidget):
         """Return a size that fits a panel; the default would widen it."""
         return QSize(320, self.minimumHeight())
 
-    def mouseDoubleClickEvent(self, event: Any) -> None:
+    def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:
         """Show all of the histogram again."""
         super().mouseDoubleClickEvent(event)
         self.enableAutoRange()
@@ -110,11 +110,11 @@ class Histogram(pg.PlotWidget):
         """Make one line number 0, when the others are to go."""
         self.lines.insert(0, self.lines.pop(index))
 
-    def _drag(self, line: Any) -> None:
+    def _drag(self, line: pg.InfiniteLine) -> None:
         self._dragged = line
         self.moved.emit(self.lines.index(line), float(line.value()))
 
-    def _release(self, _line: Any) -> None:
+    def _release(self, _line: pg.InfiniteLine) -> None:
         if self._dragged is not None:
             self._dragged = None
             self.released.emit()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 PREVIEW_LAYER = "mask preview"
 
-_COLOURS: dict[int | None, Any] = {k: theme.colour(f"class {k}") for k in (1, 2, 3, 4)}
+_COLOURS: dict[int | None, str | None] = {k: theme.colour(f"class {k}") for k in (1, 2, 3, 4)}
 
 
 def outline(mask: np.ndarray) -> np.ndarray:

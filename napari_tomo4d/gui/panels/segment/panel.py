@@ -38,6 +38,7 @@ from napari_tomo4d.segment.preview import CLASSIFIER, CLASSIFY, CLEAN, THRESHOLD
 
 if TYPE_CHECKING:
     import napari
+    from napari.layers import Layer
 
 _FILTER = "Classifier (*.npz)"
 
@@ -58,7 +59,7 @@ class SegmentPanel(Panel):
         self.outline = MaskOutline(self.viewer)
         self.strokes = Strokes(self.viewer)
         self._stale = False
-        self._made_layer: Any = None
+        self._made_layer: Layer | None = None
         self.live = LivePreview(self)
         self.live.due.connect(self._preview)
         self.live.previewed.connect(self._show_first_histogram)

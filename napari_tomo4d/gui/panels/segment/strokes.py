@@ -9,13 +9,14 @@ import numpy as np
 from napari_tomo4d.gui import theme
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
     from napari.viewer import Viewer
 
 
 STROKES_LAYER = "brush strokes"
 BACKGROUND, PARTICLE = 1, 2
 
-_COLOURS: dict[int | None, Any] = {
+_COLOURS: dict[int | None, str | None] = {
     BACKGROUND: theme.colour("stroke 1"),
     PARTICLE: theme.colour("stroke 2"),
     3: theme.colour("stroke 3"),
@@ -39,7 +40,7 @@ class Strokes:
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
         self.layer: Any = None
-        self.source: Any = None
+        self.source: Layer | None = None
         self.time = 0
         self._said = ""
 
@@ -58,7 +59,7 @@ class Strokes:
         """What is painted on, in words; empty if the layer is not there."""
         return self._said if self.there else ""
 
-    def begin(self, source: Any, time: int, said: str) -> None:
+    def begin(self, source: Layer, time: int, said: str) -> None:
         """Add the layer over a volume at one time, or go back to it.
 
         Parameters

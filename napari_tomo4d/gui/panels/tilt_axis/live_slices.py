@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -102,11 +101,11 @@ class Slices:
 class _Prepared:
     """What the thread keeps from one request to the next."""
 
-    source: tuple[Any, ...] = ()
+    source: tuple[object, ...] = ()
     series: TiltSeries | None = None
     binned: TiltSeries | None = None
     preview: SlicePreview | None = None
-    look: tuple[Any, ...] = ()
+    look: tuple[object, ...] = ()
     levels: list[tuple[float, float]] = field(default_factory=list)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyqtgraph as pg
@@ -12,6 +12,9 @@ from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.panels.tilt_axis.axis_line import AXIS_COLOUR
 from napari_tomo4d.gui.widgets.plots import follow_theme
 from napari_tomo4d.measure.quantities import with_error
+
+if TYPE_CHECKING:
+    from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
 
 
 class MetricPlot(pg.PlotWidget):
@@ -67,7 +70,7 @@ class MetricPlot(pg.PlotWidget):
         self.band.setRegion((best - error, best + error) if known else (best, best))
         self.setTitle(f"{self._what} {with_error(best, error, self._unit.strip())}", size="9pt")
 
-    def _clicked(self, event: Any) -> None:
+    def _clicked(self, event: MouseClickEvent) -> None:
         if self.has_curve:
             self.chosen.emit(self.plotItem.vb.mapSceneToView(event.scenePos()).x())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import weakref
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import napari
 from qtpy.QtWidgets import QComboBox, QDockWidget
@@ -44,6 +44,10 @@ from napari_tomo4d.pipeline import run_steps
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import collect_notes, collect_warnings
 
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+
 _FIRST, _SHOWN = range(2)
 
 
@@ -62,7 +66,7 @@ class TiltAxisPanel(Panel):
         self.found: TiltAxis | None = None
         self._view_dock: QDockWidget | None = None
         # by layer, so that looking at another one loses nothing
-        self._places: weakref.WeakKeyDictionary[Any, AxisAndSlices] = weakref.WeakKeyDictionary()
+        self._places: weakref.WeakKeyDictionary[Layer, AxisAndSlices] = weakref.WeakKeyDictionary()
         # what the file has, and the same in the direction that was chosen
         self._source: TiltSeries | None = None
         self._series: TiltSeries | None = None
@@ -389,7 +393,7 @@ class TiltAxisPanel(Panel):
         self.run_bar.say("\n".join([f"{said} Look at the slices, then Accept.", *notes]))
 
     def _show_accepted(
-        self, source: Any, item: AnyData, place: AxisAndSlices, seconds: float
+        self, source: Layer, item: AnyData, place: AxisAndSlices, seconds: float
     ) -> None:
         layer = self.add_result(item)
         self.picker.choose(layer)
