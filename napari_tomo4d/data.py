@@ -438,7 +438,6 @@ AnyTiltSeries = TiltSeries | TimeSeries[TiltSeries]
 AnyVolume = Volume | TimeSeries[Volume]
 AnyLabels = Labels | TimeSeries[Labels]
 AnyTimeSeries = TimeSeries[Any]
-
 AnyData = Data | AnyTimeSeries
 """What a step may work on: one data object, or one for each of several times."""
 
