@@ -321,7 +321,7 @@ def test_each_time_point_is_corrected_by_itself(
     viewer.dims.set_current_step(0, 0)
     settle(qtbot, panel)
     assert "by hand" not in panel.correction.text.text()
-    shown = panel.view.plot.curves["dx"].getOriginalDataset()[1]
+    shown = panel.view.plot.values["dx"]
     order = np.argsort(drifting[0].angles_deg, kind="stable")
     np.testing.assert_allclose(shown, found[0][order, 1])
     click(qtbot, panel.correction.arrows["↓", 1.0])
