@@ -419,9 +419,10 @@ def test_the_table_is_saved_with_units(qtbot, found, tmp_path, monkeypatch):
     wait(qtbot, found)
     table = pd.read_csv(f"{path}.csv")
     assert found.run_bar.status.text() == f"Saved 13 rows to {path}.csv."
-    assert table.columns[:5].tolist() == [
+    assert table.columns[:6].tolist() == [
         "time point",
         "time (s)",
+        "temperature (degC)",
         "particle",
         "volume (nm3)",
         "equivalent diameter (nm)",
