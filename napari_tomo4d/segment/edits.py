@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from napari_tomo4d.checks import Pixels
-from napari_tomo4d.content import Json
 from napari_tomo4d.data import AnyLabels, Labels, like, times_of
 from napari_tomo4d.errors import DataError, ParameterError, Tomo4DError
 from napari_tomo4d.immutable import frozen
@@ -20,8 +18,6 @@ from napari_tomo4d.registry import step
 from napari_tomo4d.segment.corrections import cut_voxels, merged_voxels, voxels_of
 
 Point = tuple[float, float, float]
-
-_FORMAT = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +58,6 @@ class Edit:
     Every kind of edit has a `time` (index of the time point, from 0).
     """
 
-    kind: ClassVar[str]
     time: int
 
     def changes(self, arrays: Sequence[Pixels]) -> list[Change]:
@@ -99,7 +94,6 @@ class Split(Edit):
     label: int
     line: tuple[Point, Point]
     view: Point = (1.0, 0.0, 0.0)
-    kind: ClassVar[str] = "split"
 
     def __post_init__(self) -> None:
         line = tuple(tuple(float(v) for v in point) for point in self.line)
@@ -136,7 +130,6 @@ class Merge(Edit):
     time: int
     label: int
     other: int
-    kind: ClassVar[str] = "merge"
 
     def changes(self, arrays: Sequence[Pixels]) -> list[Change]:
         """Return the voxels of the other particle."""
@@ -159,7 +152,6 @@ class Delete(Edit):
 
     time: int
     label: int
-    kind: ClassVar[str] = "delete"
 
     def changes(self, arrays: Sequence[Pixels]) -> list[Change]:
         """Return the particle's voxels."""
@@ -188,7 +180,6 @@ class Renumber(Edit):
     label: int
     new: int
     onward: bool = True
-    kind: ClassVar[str] = "renumber"
 
     def changes(self, arrays: Sequence[Pixels]) -> list[Change]:
         """Return the voxels of both particles."""
@@ -233,7 +224,6 @@ class Paint(Edit):
     time: int
     where: np.ndarray
     labels: np.ndarray
-    kind: ClassVar[str] = "paint"
 
     def __post_init__(self) -> None:
         where = np.array(self.where, dtype=np.int32)
@@ -268,9 +258,6 @@ class Paint(Edit):
         return f"{count} painted as {numbers[0]}" if numbers[0] else f"{count} erased"
 
 
-_KINDS: dict[str, type[Edit]] = {k.kind: k for k in (Split, Merge, Delete, Renumber, Paint)}
-
-
 @dataclass(frozen=True, eq=False)
 class Edits(Sequence[Edit]):
     """Corrections in the order in which they were made.
@@ -299,53 +286,6 @@ class Edits(Sequence[Edit]):
 
     def __repr__(self) -> str:
         return f"<Edits: {'; '.join(map(str, self.edits)) or 'none'}>"
-
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return everything as named arrays, to be kept in an ``.npz`` file.
-
-        Returns
-        -------
-        dict of array
-            ``"edits"`` is text in JSON (UTF-8 as uint8), one entry for each edit; ``"where_3"``
-            (n, 3) and ``"labels_3"`` (n,) are the voxels painted by the fourth.
-        """
-        entries: list[Json] = []
-        arrays: dict[str, np.ndarray] = {}
-        for i, edit in enumerate(self.edits):
-            entry = {f.name: getattr(edit, f.name) for f in dataclasses.fields(edit)}  # type: ignore[arg-type]
-            if isinstance(edit, Paint):
-                arrays[f"where_{i}"], arrays[f"labels_{i}"] = (
-                    entry.pop("where"),
-                    entry.pop("labels"),
-                )
-            entries.append({"edit": edit.kind, **entry})
-        text = json.dumps({"format": _FORMAT, "edits": entries})
-        return {"edits": np.frombuffer(text.encode("utf-8"), np.uint8), **arrays}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Edits:
-        """Rebuild what `to_arrays` returned.
-
-        Raises
-        ------
-        DataError
-            If these are not such arrays.
-        """
-        try:
-            content = json.loads(np.asarray(arrays["edits"], np.uint8).tobytes())
-            if content["format"] > _FORMAT:
-                raise DataError(
-                    "These corrections were written by a newer version; update napari-tomo4d."
-                )
-            edits = []
-            for i, entry in enumerate(content["edits"]):
-                kind = _KINDS[entry.pop("edit")]
-                if kind is Paint:
-                    entry |= {"where": arrays[f"where_{i}"], "labels": arrays[f"labels_{i}"]}
-                edits.append(kind(**entry))
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"These are not corrections that can be read: {error}.") from error
-        return cls(edits)
 
 
 def as_edits(edits: Edits | Iterable[Edit]) -> Edits:
