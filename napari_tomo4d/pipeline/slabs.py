@@ -16,7 +16,7 @@ from napari_tomo4d.io.slab_store import CHUNK, read_lazily
 from napari_tomo4d.parameters import Function, Parameters, check_parameters
 from napari_tomo4d.pipeline.steps import get_step
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import Provenance, software_version
+from napari_tomo4d.provenance import Provenance, collect_warnings, software_version, warn
 from napari_tomo4d.reconstruct import estimate, fullest_slices, slices_of
 from napari_tomo4d.registry import Cost, Step, as_told, time_series_of
 from napari_tomo4d.seals import fingerprint, provenance_of, stamped
@@ -133,8 +133,16 @@ class _Run:
         given = self.given | chosen
         volumes: list[Volume] = []
         curves: list[list[np.ndarray]] = []
-        norms, said, finished_in = [], list[str](), []
+        norms, finished_in = [], []
+        said: list[str] = []
         starts = range(0, n_slices, self.slab_slices)
+        if halo and len(starts) > 1:
+            with collect_warnings() as said:
+                warn(
+                    f"{step.title} was made in slabs of {self.slab_slices} slices. Its "
+                    "slices depend on their neighbours, so values differ slightly from those made "
+                    "in one piece, which takes more memory."
+                )
         for i, start in enumerate(starts):
             stop = min(start + self.slab_slices, n_slices)
             low, high = max(0, start - halo), min(n_slices, stop + halo)

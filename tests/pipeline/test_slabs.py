@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from types import SimpleNamespace
+
 import dask.array as da
 import numpy as np
 import pytest
 
 import napari_tomo4d as t4
-from napari_tomo4d.errors import Cancelled, NotEnoughMemoryError, WriteError
-from napari_tomo4d.pipeline import read_recipe, run_in_slabs, run_recipe, run_step
+from napari_tomo4d.errors import Cancelled, NotEnoughMemoryError, Tomo4DWarning, WriteError
+from napari_tomo4d.pipeline import Recipe, read_recipe, run_in_slabs, run_recipe, run_step
 from napari_tomo4d.progress import Progress
 
 
@@ -39,13 +42,18 @@ def test_slabs_give_the_volume_of_one_run(experiment, tmp_path, name, parameters
     path = tmp_path / "volume.ome.zarr"
     # room for one chunk of slices at a time
     memory = 22e6 if "iser" in name else 11e6
-    slabs = run_in_slabs(name, lazy(series), parameters, path, memory_bytes=memory)
+    # said with the result: slices of these methods depend on others
+    coupled = tolerance > 1e-3
+    said = pytest.warns(Tomo4DWarning, match=r"slabs of \d+ slices") if coupled else nullcontext()
+    with said:
+        slabs = run_in_slabs(name, lazy(series), parameters, path, memory_bytes=memory)
     whole = run_step(name, series, parameters)
     assert not isinstance(slabs.data, np.ndarray)
     difference = np.linalg.norm(np.asarray(slabs.data) - whole.data)
     assert difference <= tolerance * np.linalg.norm(whole.data)
     np.testing.assert_allclose(slabs.residuals, whole.residuals, rtol=0.03)
     assert slabs.provenance.step == name
+    assert any("in slabs of" in w for w in t4.read(path).provenance.all_warnings()) == coupled
     assert slabs.pixel_size_nm == whole.pixel_size_nm
 
 
@@ -58,7 +66,8 @@ def test_an_axis_along_x_and_all_times_together(experiment, tmp_path):
     )
     parameters = {"iterations": 10, "weight": 0.03, "thickness": 32}
     path = tmp_path / "times.ome.zarr"
-    slabs = run_in_slabs("reconstruct.joint_4d", turned, parameters, path, memory_bytes=36e6)
+    with pytest.warns(Tomo4DWarning, match="differ slightly from those made in one piece"):
+        slabs = run_in_slabs("reconstruct.joint_4d", turned, parameters, path, memory_bytes=36e6)
     whole = run_step("reconstruct.joint_4d", experiment, parameters)
     assert slabs.times_s.tolist() == experiment.times_s.tolist()
     for a, b in zip(slabs, whole, strict=True):
@@ -94,6 +103,19 @@ def test_a_recipe_with_little_memory_goes_in_slabs(experiment, tmp_path):
     steps = [p.step for p in again.provenance.chain()]
     assert "preprocess.subtract_background" in steps and "reconstruct.sirt" in steps
     np.testing.assert_array_equal(np.asarray(again[1].data), np.asarray(result[1].data))
+
+
+def test_a_recipe_that_goes_in_slabs_by_itself_says_so(experiment, tmp_path, monkeypatch):
+    t4.write(experiment, tmp_path / "in.ome.zarr")
+    steps = (("reconstruct.tv", {"iterations": 3, "weight": 0.05, "thickness": 32}),)
+    recipe = Recipe({"path": "in.ome.zarr"}, steps, {"path": "out.ome.zarr"}, tmp_path)
+    little = SimpleNamespace(available=22e6)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: little)
+    with pytest.warns(Tomo4DWarning, match=r"Total variation was made in slabs of \d+ slices"):
+        result = run_recipe(recipe)
+    (warning,) = result.provenance.warnings
+    assert "differ slightly" in warning
+    assert warning in t4.read(tmp_path / "out.ome.zarr").provenance.all_warnings()
 
 
 def test_nothing_is_left_after_cancel_or_too_little_memory(experiment, tmp_path):
