@@ -115,6 +115,15 @@ class Provenance:
         before = self.inputs[0].chain() if self.inputs else []
         return [*before, self]
 
+    def chain_from_file(self) -> list[Provenance]:
+        """Return the steps that a recipe repeats: the chain from the last file that was read.
+
+        A file that this program wrote tells what was done before; it need not be done again.
+        """
+        chain = self.chain()
+        reads = [i for i, p in enumerate(chain) if p.step == "read"]
+        return chain[reads[-1] :] if reads else chain
+
     def all_notes(self) -> list[str]:
         """Return the notes of everything before this step, and of this one."""
         return [note for p in self.chain() for note in p.notes]

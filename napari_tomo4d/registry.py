@@ -312,7 +312,7 @@ def _is_handed_on(value: object, item: AnyData, kind: Kind) -> bool:
     made, chain = provenance_of(value), getattr(item, "provenance", None)
     if made is None or chain is None:
         return False
-    for earlier in reversed(chain.chain()):
+    for earlier in reversed(chain.chain_from_file()):
         if earlier == made:
             return True
         if earlier.step in STEPS and STEPS[earlier.step].gives is kind:

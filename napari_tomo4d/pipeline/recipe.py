@@ -241,6 +241,8 @@ def write_recipe(recipe: Recipe, path: str | Path) -> None:
 def recipe_from(made: Any, output: str | None = None, *, report: str | None = None) -> Recipe:
     """Return the recipe that repeats how a result was made.
 
+    It begins where the last file was read, also if that file tells how it was made itself.
+
     Parameters
     ----------
     made : TiltSeries, Volume, Labels, Table, TimeSeries, or Provenance
@@ -256,10 +258,7 @@ def recipe_from(made: Any, output: str | None = None, *, report: str | None = No
         something that can't be stored.
     """
     provenance = made if made is None or isinstance(made, Provenance) else provenance_of(made)
-    chain = [] if provenance is None else provenance.chain()
-    # a file that this program wrote tells how it was made, too, but the recipe reads the file
-    reads = [i for i, p in enumerate(chain) if p.step == "read"]
-    chain = chain[reads[-1] :] if reads else chain
+    chain = [] if provenance is None else provenance.chain_from_file()
     if not chain or not (chain[0].step == "read" or chain[0].step.startswith("simulate.")):
         raise RecipeError(
             "This result was not made from a file or a simulation, so no recipe can repeat it."

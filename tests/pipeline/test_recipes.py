@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -14,6 +17,7 @@ from napari_tomo4d.pipeline import (
     recipe_from,
     run_recipe,
     run_step,
+    run_steps,
     write_recipe,
 )
 from napari_tomo4d.progress import Progress
@@ -58,6 +62,53 @@ def test_a_result_tells_the_recipe_that_repeats_it(tmp_path):
     np.testing.assert_array_equal(again[1].data, first[1].data)
     with pytest.raises(RecipeError, match="not made from a file"):
         recipe_from(t4.Volume(np.zeros((2, 2, 2))).provenance)
+
+
+SESSION = """
+import napari_tomo4d as t4
+from napari_tomo4d.pipeline import recipe_from, write_recipe
+
+volume = t4.read("volume.ome.zarr")
+steps = [p.step for p in volume.provenance.chain()]
+assert steps == ["simulate.sintering", "reconstruct.sirt", "read"], steps
+mask = t4.segment.threshold_volumes(volume)
+t4.write(mask, "mask.ome.zarr")
+write_recipe(recipe_from(mask, "again.ome.zarr"), "elsewhere/recipe.toml")
+"""
+
+
+def test_what_was_read_from_a_file_begins_there(tmp_path):
+    steps = (("reconstruct.sirt", {"iterations": 3, "thickness": 24}),)
+    run_recipe(Recipe(SMALL, steps, {"path": "volume.ome.zarr"}, tmp_path))
+    (tmp_path / "elsewhere").mkdir()
+    # the file tells how it was made; another session reads it and goes on
+    subprocess.run([sys.executable, "-c", SESSION], cwd=tmp_path, check=True)
+    recipe = read_recipe(tmp_path / "elsewhere" / "recipe.toml")
+    assert recipe.input["path"] == str(tmp_path / "volume.ome.zarr")
+    assert [name for name, _ in recipe.steps] == ["segment.threshold_volumes"]
+    again = run_recipe(recipe)
+    direct = t4.read(tmp_path / "mask.ome.zarr")
+    for one, other in zip(again, direct, strict=True):
+        np.testing.assert_array_equal(one.data, other.data)
+    assert (tmp_path / "elsewhere" / "again.ome.zarr").exists()
+    # one time of what was read is one time of the file
+    last = t4.segment.threshold_volumes(t4.read(tmp_path / "volume.ome.zarr")[1])
+    np.testing.assert_array_equal(run_recipe(recipe_from(last)).data, direct[1].data)
+
+
+@pytest.mark.filterwarnings("ignore::napari_tomo4d.errors.Tomo4DWarning")
+def test_volumes_made_before_labels_were_read_are_stored(tmp_path):
+    """A recipe that begins at a file of labels can't hand on what that file was made from."""
+    experiment, _ = t4.simulate.sintering(2, (32, 48, 48))
+    volumes = run_step("reconstruct.wbp", experiment, {"thickness": 32})
+    steps = [("segment.threshold_volumes", {}), ("segment.separate_particles", {})]
+    t4.write(run_steps(volumes, steps), tmp_path / "labels.ome.zarr")
+    labels = t4.read(tmp_path / "labels.ome.zarr")
+    table = t4.measure.measure_pairs(labels, volumes=volumes)
+    write_recipe(recipe_from(table), tmp_path / "r.toml")
+    again = run_recipe(tmp_path / "r.toml")
+    assert again.frame.equals(table.frame)
+    assert not t4.measure.measure_pairs(labels).frame.equals(table.frame)
 
 
 def test_paths_are_relative_to_the_recipe(tmp_path):
@@ -134,7 +185,7 @@ def test_progress_of_a_time_series_never_goes_back():
 def test_finish_now_keeps_the_time_points_that_are_done():
     class Impatient(Progress):
         def show(self, done, total, message, preview):
-            if "1800 s" in message and "iteration 2" in message:
+            if "30 min" in message and "iteration 2" in message:
                 self.finish()
 
     experiment, _ = t4.simulate.sintering(3, (24, 40, 40), tilt_step_deg=10)
