@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 
 from napari_tomo4d import io, measure, simulate
+from napari_tomo4d.content import Content
 from napari_tomo4d.data import (
     AnyData,
     AnyTiltSeries,
@@ -212,15 +213,16 @@ def _write_report(results: list[Any], path: str, overwrite: bool, progress: Prog
     if labels is None:
         raise RecipeError("A report is about labels; this recipe reads and makes none.")
     pairs = [r for r in results if isinstance(r, Table) and r.provenance.step == _PAIRS]  # type: ignore[union-attr]
-    given = {} if not pairs else {"section": pairs[-1].provenance.parameters["section"]}  # type: ignore[union-attr]
+    told = pairs[-1].provenance.parameters if pairs else {}  # type: ignore[union-attr]
+    volumes = told.get("volumes")
     measure.write_report(
         path,
         labels,
         pairs[-1].frame if pairs else None,
-        volumes=last_of(results, Volume),
+        volumes=volumes.value if isinstance(volumes, Content) else last_of(results, Volume),
         overwrite=overwrite,
         progress=progress,
-        **given,
+        **({"section": told["section"]} if pairs else {}),
     )
 
 

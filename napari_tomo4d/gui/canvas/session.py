@@ -107,13 +107,16 @@ class Session:
             bar.visible = True
         return layer
 
-    def save_recipe(self, result: Layer | Table, path: str, output: str | None = None) -> int:
+    def save_recipe(
+        self, result: Layer | Table, path: str, output: str | None = None, report: str | None = None
+    ) -> int:
         """Write the recipe that repeats how a layer's data, or a table, was made.
 
+        It writes the result to `output` and the report about it to `report`, if these are given.
         Returns the number of its steps.
         """
         item = result if isinstance(result, Table) else item_of(result)
-        recipe = recipe_from(item, output)
+        recipe = recipe_from(item, output, report=report)
         write_recipe(recipe, path)
         return len(recipe.steps)
 

@@ -120,13 +120,8 @@ class Panel(QWidget, metaclass=_OnePerViewer):
             self.refill,
             self.refill_steps,
             before,
-            self.recipe_problem,
         )
         self.body.addWidget(self.recipe)
-
-    def recipe_problem(self) -> str:
-        """Return why no recipe can repeat the last result; empty if one can."""
-        return ""
 
     def refill(self, done: dict[str, Parameters]) -> str:
         """Fill the form with parameters of steps, by name; returns why it could not."""

@@ -42,8 +42,6 @@ class RecipeButtons(QWidget):
         The steps it can do that for.
     before : iterable of QPushButton
         Others in the same row.
-    problem : callable
-        Returns why no recipe can repeat the result; empty if one can.
     """
 
     def __init__(
@@ -54,12 +52,10 @@ class RecipeButtons(QWidget):
         refill: Callable[[dict[str, Parameters]], str],
         refill_steps: tuple[str, ...],
         before: Iterable[QPushButton] = (),
-        problem: Callable[[], str] = str,
     ) -> None:
         super().__init__()
         self._session, self._say = session, say
         self._result, self._fill, self._steps = result, refill, refill_steps
-        self._problem = problem
         self._following = False
         self.save_button = QPushButton("Save recipe...")
         self.save_button.clicked.connect(self._save)
@@ -75,9 +71,8 @@ class RecipeButtons(QWidget):
     def update_buttons(self, _event: object = None) -> None:
         """Enable what can be done now, and say in the tooltips what it is or why it can't."""
         made, active = self._made(), self._session.viewer.layers.selection.active
-        problem = self._problem() if made is not None else _NO_RESULT
-        self.save_button.setEnabled(not problem)
-        self.save_button.setToolTip(problem if made is None else problem or _SAVE.format(made.name))
+        self.save_button.setEnabled(made is not None)
+        self.save_button.setToolTip(_NO_RESULT if made is None else _SAVE.format(made.name))
         fits = any(name in self._steps for name in self._parameters(active))
         self.refill_button.setEnabled(fits)
         self.refill_button.setToolTip(_REFILL.format(active.name) if fits else _NO_LAYER)
@@ -96,16 +91,17 @@ class RecipeButtons(QWidget):
 
     def _save(self) -> None:
         layer = self._made()
-        if layer is None or self._problem():
-            self._say(_NO_RESULT if layer is None else self._problem())
+        if layer is None:
+            self._say(_NO_RESULT)
             return
         path, _ = QFileDialog.getSaveFileName(self, "Save recipe", "recipe.toml", "Recipe (*.toml)")
         if not path:
             return
-        output = re.sub(r"\W+", "_", layer.name).strip("_")
-        output += ".csv" if isinstance(layer, Table) else ".ome.zarr"
+        name = re.sub(r"\W+", "_", layer.name).strip("_")
+        table = isinstance(layer, Table)
+        output, report = f"{name}.csv" if table else f"{name}.ome.zarr", f"{name}.html"
         try:
-            count = self._session.save_recipe(layer, path, output)
+            count = self._session.save_recipe(layer, path, output, report if table else None)
         except Tomo4DError as error:
             self._say(f"Error: {error}")
             return
