@@ -33,6 +33,7 @@ from napari_tomo4d.checks import (
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.immutable import Immutable, ReadOnlyDict, frozen, read_only, read_only_dict
 from napari_tomo4d.provenance import Provenance
+from napari_tomo4d.quantities import time_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -425,13 +426,13 @@ class TimeSeries(Immutable, Sequence[Item], Generic[Item]):
         )
 
     def label(self, index: int) -> str:
-        """Return a short name of one time point, such as ``"600 s, 350 degC"``."""
+        """Return a short name of one time point, such as ``"10 min, 350 °C"``."""
         parts = []
-        if self.times_s is not None:
-            parts.append(f"{self.times_s[index]:g} s")
+        if self.times_s is not None or self.temperatures_c is None:
+            parts.append(time_names(self.times_s, len(self))[index])
         if self.temperatures_c is not None:
             parts.append(f"{self.temperatures_c[index]:g} °C")
-        return ", ".join(parts) or f"time {index + 1}"
+        return ", ".join(parts)
 
 
 AnyTiltSeries = TiltSeries | TimeSeries[TiltSeries]

@@ -81,6 +81,11 @@ def test_time_series_times_increase_and_items_are_alike():
     series = t4.TiltSeries(images(3, 4, 5), [1, 2, 3], 0.5)
     four_d = t4.TimeSeries([series, series], [0, 60], [350, 350])
     assert four_d.label(1) == "60 s, 350 °C"
+    # one unit for all times of a series, as in tables and plots
+    slow = t4.TimeSeries([series, series], [0, 5400])
+    assert [slow.label(0), slow.label(1)] == ["0 min", "90 min"]
+    assert t4.TimeSeries([series, series]).label(1) == "time 2"
+    assert t4.TimeSeries([series, series], None, [20, 350]).label(1) == "350 °C"
     assert four_d.pixel_size_nm == 0.5
     with pytest.raises(DataError, match="times have to increase"):
         t4.TimeSeries([series, series], [60, 0])

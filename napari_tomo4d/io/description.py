@@ -11,6 +11,7 @@ from napari_tomo4d.data import AnyData, TiltSeries, is_series, times_of
 from napari_tomo4d.errors import MissingAnglesError
 from napari_tomo4d.io.reader import read
 from napari_tomo4d.provenance import warnings_only_kept
+from napari_tomo4d.quantities import time_names
 
 
 def describe(path: str | Path, **given: Any) -> dict[str, str | list[str]]:
@@ -44,7 +45,8 @@ def describe_item(item: AnyData) -> dict[str, str | list[str]]:
     if is_series(item):
         result["time points"] = f"{len(item)}"
         if item.times_s is not None:
-            result["times"] = f"{item.times_s[0]:g} to {item.times_s[-1]:g} s"
+            names = time_names(item.times_s, len(item))
+            result["times"] = f"{names[0]} to {names[-1]}"
         if item.temperatures_c is not None:
             low, high = item.temperatures_c.min(), item.temperatures_c.max()
             result["temperature"] = f"{low:g} °C" if low == high else f"{low:g} to {high:g} °C"

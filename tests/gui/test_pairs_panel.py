@@ -15,7 +15,8 @@ import napari_tomo4d as t4
 from napari_tomo4d.gui.panels.pairs.canvas_marks import CENTRES_LAYER, LINES_LAYER
 from napari_tomo4d.gui.panels.pairs.panel import PairsPanel
 from napari_tomo4d.measure import neck, read_table, surface_uncertainty
-from napari_tomo4d.measure.quantities import time_names
+from napari_tomo4d.pipeline import run_recipe, run_steps
+from napari_tomo4d.quantities import time_names
 
 
 @pytest.fixture(scope="module")
@@ -350,3 +351,30 @@ def test_a_cancelled_run_keeps_what_was_measured(qtbot, panel):
     assert panel.run_bar.status.text().startswith("Cancelled.")
     assert 3 <= panel.views.rows.table.rowCount() < 15
     assert panel.views.rows.table.rowCount() == 3 * len(panel.model.rows.pairs)
+
+
+@pytest.mark.filterwarnings("ignore::napari_tomo4d.errors.Tomo4DWarning")
+def test_the_recipe_measures_the_same_and_writes_table_and_report(
+    qtbot, dock, monkeypatch, tmp_path
+):
+    experiment, _ = t4.simulate.sintering(2, (32, 48, 48))
+    volumes = run_steps(experiment, [("reconstruct.wbp", {"thickness": 32})])
+    names = ("threshold_volumes", "separate_particles", "follow_particles")
+    panel = dock(PairsPanel)
+    qtbot.waitUntil(lambda: panel.in_front)
+    panel.session.add(volumes)
+    panel.session.add(run_steps(volumes, [(f"segment.{name}", {}) for name in names]))
+    wait(qtbot, panel)
+    click(qtbot, panel.run_bar.run_button)
+    wait(qtbot, panel)
+    path = tmp_path / "recipe.toml"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    click(qtbot, panel.recipe.save_button)
+    assert panel.run_bar.status.text().startswith("Saved the 5 steps to")
+    again = run_recipe(path)
+    shown = panel.model.frame()
+    assert len(shown) >= 2
+    pd.testing.assert_frame_equal(again.frame, shown, check_exact=True)
+    (table,), (report,) = tmp_path.glob("*.csv"), tmp_path.glob("*.html")
+    pd.testing.assert_frame_equal(read_table(table), shown, check_exact=True)
+    assert "segment.follow_particles" in report.read_text(encoding="utf-8")

@@ -28,7 +28,7 @@ def test_sample_time_series_from_click_to_volumes(qtbot, panels, viewer, picture
     type_into(qtbot, form.field("thickness"), 96)
     reconstruct.region.rows.setValue((40, 71))
     wait_preview(qtbot, reconstruct)
-    assert viewer.canvas.overlays.text.text == "3600 s, 350 °C, tilt +0.0°"
+    assert viewer.canvas.overlays.text.text == "60 min, 350 °C, tilt +0.0°"
     click(qtbot, reconstruct.run_bar.run_button)
     wait_idle(qtbot, reconstruct)
     volumes = item_of(viewer.layers[-1])

@@ -93,7 +93,7 @@ def test_time_series_from_a_pattern_and_from_folders(tmp_path):
     pattern = t4.read(str(tmp_path / "pt_{time}.mrc"), tilt_axis="y", temperatures_c=[350] * 3)
     assert pattern.times_s.tolist() == [0, 60, 1200]
     assert [int(s.images[0, 0, 0] - STACK[0, 0, 0]) for s in pattern] == [0, 60, 1200]
-    assert pattern.label(2) == "1200 s, 350 °C"
+    assert pattern.label(2) == "20 min, 350 °C"
     folders = [tmp_path / f"heat_{s}s" for s in (1200, 0, 60)]
     with pytest.warns(Tomo4DWarning, match="times were taken from the names"):
         from_folders = t4.read(folders, tilt_axis="y")

@@ -6,6 +6,16 @@ from napari_tomo4d.data import AnyData, Table
 
 NO_SERIES = "No tilt series yet: open one in the Load panel, or drop a file on the viewer."
 NO_IMAGE = "No image yet: drop a file on the viewer first."
+NO_SHIFTS = "No shifts yet: press Find shifts in the Align panel."
+NOTHING_TUNED = "Nothing tuned yet: press Tune in the Denoise panel."
+NO_VOLUME = "No volume yet: make one in the Reconstruct panel, or drop a file on the viewer."
+NO_MASK = "No mask yet: make one in the Segment panel, or drop a file of labels on the viewer."
+NO_PARTICLES = (
+    "No labelled particles yet: make them in the Particles panel, or drop a file of labels on the "
+    "viewer."
+)
+NOTHING_MEASURED = "Nothing has been measured yet."
+NO_GROWTH = "No growth law yet: it is fitted to pairs measured at four times or more."
 
 _QUIET = ("preprocess.remove_outliers",)
 """Steps whose notes are among the key numbers already."""

@@ -15,7 +15,7 @@ from napari_tomo4d.measure.necks.contacts import PairKey, find_pairs
 from napari_tomo4d.measure.necks.neck import neck
 from napari_tomo4d.measure.necks.neck_values import Neck
 from napari_tomo4d.measure.necks.pair import spacing_of
-from napari_tomo4d.measure.quantities import LabelVolume, Row, VoxelSize
+from napari_tomo4d.quantities import LabelVolume, Row, VoxelSize
 from napari_tomo4d.progress import Progress
 
 VALUES = (

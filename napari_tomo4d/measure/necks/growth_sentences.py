@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from napari_tomo4d.measure.necks.growth_of_pairs import Growth, Mechanisms, PairGrowth
-from napari_tomo4d.measure.quantities import number, plural
+from napari_tomo4d.quantities import number, plural
 
 LAW = "(r_n/r)^n = x0^n + B t"
 _SHOWN = 0.05

@@ -11,7 +11,7 @@ from napari_tomo4d.data import AnyLabels, times_of, times_s_of
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.measure.necks.contacts import coordination, find_pairs
 from napari_tomo4d.measure.necks.pair import spacing_of
-from napari_tomo4d.measure.quantities import LabelVolume, VoxelSize
+from napari_tomo4d.quantities import LabelVolume, VoxelSize
 
 _SMOOTH = 0.7
 

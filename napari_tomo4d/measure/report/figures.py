@@ -16,7 +16,6 @@ from napari_tomo4d.errors import DataError, ParameterError, WriteError
 from napari_tomo4d.measure.necks.growth import correlations
 from napari_tomo4d.measure.necks.growth_of_pairs import Growth, growth_of_pairs
 from napari_tomo4d.measure.necks.growth_sentences import exponent_text
-from napari_tomo4d.measure.quantities import time_axis, time_unit
 from napari_tomo4d.measure.report.style import (
     WARNING_COLOUR,
     add_legend,
@@ -28,6 +27,7 @@ from napari_tomo4d.measure.report.style import (
     whole_ticks,
 )
 from napari_tomo4d.measure.tables import headers
+from napari_tomo4d.quantities import time_axis, time_unit
 from napari_tomo4d.two_spheres import two_sphere_curve, two_sphere_curve_as_measured
 from napari_tomo4d.whole_files import check_free, write_whole
 

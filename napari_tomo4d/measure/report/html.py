@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterable, Sequence
 from html import escape as escape
 
-from napari_tomo4d.measure.quantities import MISSING
+from napari_tomo4d.quantities import MISSING
 
 _STYLE = """
 :root { color-scheme: light; }

@@ -27,14 +27,15 @@ from napari_tomo4d.measure.necks.growth_of_pairs import Growth, as_table, growth
 from napari_tomo4d.measure.necks.pair import spacing_of
 from napari_tomo4d.measure.necks.uncertainty import Surfaces
 from napari_tomo4d.measure.particles.shapes import particle_table, totals
-from napari_tomo4d.measure.quantities import MISSING, time_names, with_error
 from napari_tomo4d.measure.report import html
 from napari_tomo4d.measure.report.figures import all_figures, image_of
 from napari_tomo4d.measure.report.pictures import draw_pair, pair_views
 from napari_tomo4d.measure.report.tables import tables_html
 from napari_tomo4d.measure.report.text import summary
+from napari_tomo4d.measure.tables import headers
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import Provenance, jsonable, software_version
+from napari_tomo4d.quantities import MISSING, time_names, with_error
 from napari_tomo4d.whole_files import check_free, write_whole
 
 _NEEDED = ("pair", "time", "time_s", "a", "b", "neck_ratio", "distance_ratio", "remarks")
@@ -311,7 +312,9 @@ def _events(items: list[Labels], times: list[str]) -> str:
     ]
     if not rows:
         return "<p>No particle appeared, was lost, split or merged.</p>"
-    return html.table(["time", "event", "particle", "other particle"], rows, ("time", "event"))
+    known = headers()
+    headings = ["time", *(known[c] for c in ("event", "label", "other"))]
+    return html.table(headings, rows, ("time", "event"))
 
 
 def _provenance(last: Provenance | None) -> str:

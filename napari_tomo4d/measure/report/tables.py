@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from napari_tomo4d.measure.necks.growth_sentences import limit_text
-from napari_tomo4d.measure.quantities import MISSING, number, with_error
 from napari_tomo4d.measure.report import html
 from napari_tomo4d.measure.tables import csv_text, headers
+from napari_tomo4d.quantities import MISSING, number, with_error
 
 _MAIN = (
     "neck_radius_nm",

@@ -14,7 +14,7 @@ from napari_tomo4d.measure.necks.growth_sentences import (
     pair_sentence,
     rule_sentences,
 )
-from napari_tomo4d.measure.quantities import number, plural
+from napari_tomo4d.quantities import number, plural
 
 _FEW = 8
 # sintering moves material but does not make or lose any

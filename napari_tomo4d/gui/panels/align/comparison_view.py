@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 from napari_tomo4d.align.comparison import ImagePair
 from napari_tomo4d.contrast import grey_levels
 from napari_tomo4d.gui.panels.align.shift_plot import ShiftPlot
+from napari_tomo4d.gui.widgets.messages import NO_SHIFTS
 from napari_tomo4d.gui.widgets.plots import ImageBox
 
 FLIP, DIFFERENCE, CHECKER, MEAN = "Flip-book", "Difference", "Checkerboard", "Mean"
@@ -128,7 +129,7 @@ class ComparisonView(QWidget):
         self._pair = None
         self.plot.show_nothing()
         self.box.show_steady(np.zeros((2, 2), np.float32), "", (0, 1))
-        self.text.setText("No shifts yet: press Find shifts in the Align panel.")
+        self.text.setText(NO_SHIFTS)
         self._update_timer()
 
     def show_pair(self, pair: ImagePair, names: tuple[str, str], hint: str) -> None:

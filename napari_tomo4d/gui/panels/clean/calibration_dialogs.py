@@ -27,10 +27,10 @@ from napari_tomo4d.gui.widgets.messages import NO_IMAGE
 from napari_tomo4d.gui.widgets.number_box import number_box
 from napari_tomo4d.gui.widgets.run_bar import RunBar
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
-from napari_tomo4d.measure.quantities import plural, with_error
 from napari_tomo4d.preprocess import CorrectionMap, PixelSize
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import collect_warnings
+from napari_tomo4d.quantities import plural, with_error
 
 SILICON_111_NM = 0.31356
 

@@ -13,6 +13,7 @@ from napari_tomo4d.denoise import STRENGTHS, Diagnosis
 from napari_tomo4d.denoise.noise_model import kind_in_words
 from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.panels.denoise.score_map import ScoreMap
+from napari_tomo4d.gui.widgets.messages import NOTHING_TUNED
 from napari_tomo4d.gui.widgets.plots import ImageBox, follow_theme
 from napari_tomo4d.pipeline.tuning import Tuned
 
@@ -111,7 +112,7 @@ class TuningView(QWidget):
             box.clear_image()
         self.scores.clear()
         self.spectrum.clear_curves()
-        self.text.setText("Nothing tuned yet: press Tune in the Denoise panel.")
+        self.text.setText(NOTHING_TUNED)
 
     def show_diagnosis(self, diagnosis: Diagnosis) -> None:
         """Show what the noise is like."""

@@ -12,7 +12,7 @@ from napari_tomo4d.gui.panels.pairs.model import PairsModel, measure_pair
 from napari_tomo4d.gui.work.runner import Runner
 from napari_tomo4d.measure import correlations, follow_pairs, growth_of_pairs, growth_sentences
 from napari_tomo4d.measure.necks.contacts import PairKey, suggest_pairs
-from napari_tomo4d.measure.quantities import Row
+from napari_tomo4d.quantities import Row
 from napari_tomo4d.progress import Progress
 
 _REFRESH_MS = 100

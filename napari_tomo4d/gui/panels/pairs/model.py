@@ -19,6 +19,7 @@ from napari_tomo4d.data import (
     times_of,
 )
 from napari_tomo4d.gui.panels.pairs.rows import PairRows, RowKey
+from napari_tomo4d.gui.widgets.messages import NO_PARTICLES
 from napari_tomo4d.gui.work.event import Event
 from napari_tomo4d.gui.work.undo import UndoStack
 from napari_tomo4d.measure.necks.contacts import PairKey, Suggestions
@@ -28,13 +29,11 @@ from napari_tomo4d.measure.necks.neck_values import Neck
 from napari_tomo4d.measure.necks.pairs_step import FROM_VOLUME, FROM_VOXELS, table_of_rows
 from napari_tomo4d.measure.necks.section_image import SectionImage, section_image
 from napari_tomo4d.measure.necks.uncertainty import Surfaces
-from napari_tomo4d.measure.quantities import plural, time_names
+from napari_tomo4d.quantities import plural, time_names
 
 if TYPE_CHECKING:
     from napari.layers import Layer
 
-
-NO_LABELS = "No labelled particles yet: make them in the Particles panel, or drop a file of labels."
 NO_SIZE = (
     "The voxel size of these labels is not known, so nothing can be measured in nm: give the "
     "pixel size when you load the data."
@@ -167,7 +166,7 @@ class PairsModel:
     @property
     def problem(self) -> str:
         """Why nothing can be measured; empty if it can."""
-        return NO_LABELS if self.labels is None else ""
+        return NO_PARTICLES if self.labels is None else ""
 
     def set_gap(self, max_gap_nm: float) -> None:
         """Look for pairs with another largest gap."""
@@ -353,18 +352,6 @@ class PairsModel:
             surface_from=FROM_VOXELS if self.volumes is None else FROM_VOLUME,
         )
 
-    def recipe_problem(self) -> str:
-        """Return why no recipe can repeat the table; empty if one can."""
-        made = getattr(self.labels, "provenance", None)
-        if self.volumes is None or made is None:
-            return ""
-        if self.volumes.provenance in made.chain():
-            return ""
-        return (
-            f"The labels were not made from “{self.volumes.name}”, so a recipe can't take the "
-            "uncertainties from it: choose the volume that was segmented, or none."
-        )
-
 
 @dataclass(eq=False)
 class _Measured:
@@ -378,7 +365,7 @@ class _Measured:
 def problem_of(labels: AnyLabels | None) -> str:
     """Return why nothing can be measured on labels; empty if it can."""
     if labels is None:
-        return NO_LABELS
+        return NO_PARTICLES
     return NO_SIZE if any(i.pixel_size_nm is None for i in times_of(labels)) else ""
 
 

@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
 from napari_tomo4d.gui.panels.pairs.section_view import DISTANCE_COLOUR, NECK_COLOUR
-from napari_tomo4d.measure.quantities import MISSING, Row, with_error
+from napari_tomo4d.quantities import MISSING, Row, with_error
 
 _ROWS = (
     ("Neck radius", "neck_radius_nm", "neck_radius_3d_nm", "nm", NECK_COLOUR),

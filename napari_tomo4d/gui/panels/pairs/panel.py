@@ -29,11 +29,12 @@ from napari_tomo4d.gui.panels.pairs.plots import PairPlots
 from napari_tomo4d.gui.panels.pairs.results_tabs import ResultsTabs
 from napari_tomo4d.gui.panels.pairs.rows import RowKey
 from napari_tomo4d.gui.panels.pairs.save_buttons import SaveRow
+from napari_tomo4d.gui.widgets.messages import NOTHING_MEASURED
 from napari_tomo4d.gui.widgets.run_bar import RunBar
 from napari_tomo4d.gui.work.live_preview import LivePreview
 from napari_tomo4d.measure.necks.contacts import PairKey
-from napari_tomo4d.measure.quantities import NOTHING_MEASURED, plural
 from napari_tomo4d.progress import Progress
+from napari_tomo4d.quantities import plural
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -329,10 +330,6 @@ class PairsPanel(Panel):
         if layer is not None and layer.ndim > 3:
             go_to(self.viewer, layer, 0, place[1])
         self.work.measure(place[0])
-
-    def recipe_problem(self) -> str:
-        """Return why no recipe can repeat the table; empty if one can."""
-        return self.model.recipe_problem()
 
     # -- rows, all pairs, files ---------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from napari_tomo4d.gui.panels.pairs.model import PairsModel
 from napari_tomo4d.gui.panels.pairs.rows import RowKey
 from napari_tomo4d.gui.widgets.plots import follow_theme
 from napari_tomo4d.measure import two_sphere_curve, two_sphere_curve_as_measured
-from napari_tomo4d.measure.quantities import time_axis
+from napari_tomo4d.quantities import time_axis
 
 if TYPE_CHECKING:
     from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent

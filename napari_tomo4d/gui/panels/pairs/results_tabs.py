@@ -12,8 +12,8 @@ from napari_tomo4d.gui.panels.pairs.model import Found, PairsModel
 from napari_tomo4d.gui.panels.pairs.numbers_box import NumbersBox
 from napari_tomo4d.gui.panels.pairs.rows_box import RowsBox
 from napari_tomo4d.gui.panels.pairs.section_view import NO_PAIR, SectionBox
+from napari_tomo4d.gui.widgets.messages import NO_GROWTH
 from napari_tomo4d.measure.necks.follow import row_of
-from napari_tomo4d.measure.quantities import NO_GROWTH
 
 
 class ResultsTabs(QTabWidget):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from napari_tomo4d.measure.necks.contacts import PairKey
 from napari_tomo4d.measure.necks.follow import as_frame
-from napari_tomo4d.measure.quantities import Row
+from napari_tomo4d.quantities import Row
 
 RowKey = tuple[PairKey, int]
 """A pair and a time point, from 0."""

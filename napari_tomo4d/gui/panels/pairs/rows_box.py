@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_tomo4d.gui.panels.pairs.model import PairsModel
 from napari_tomo4d.gui.panels.pairs.table import PairTable
-from napari_tomo4d.measure.quantities import NOTHING_MEASURED
+from napari_tomo4d.gui.widgets.messages import NOTHING_MEASURED
 
 _BUTTONS = (
     ("Remove rows", "Removes the selected rows (Delete)."),

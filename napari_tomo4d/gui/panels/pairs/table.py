@@ -14,7 +14,7 @@ from napari_tomo4d.gui.panels.pairs.model import PairsModel
 from napari_tomo4d.gui.panels.pairs.plots import colour_of
 from napari_tomo4d.gui.panels.pairs.rows import RowKey
 from napari_tomo4d.gui.widgets.tables import headers_of
-from napari_tomo4d.measure.quantities import as_known, time_axis, with_error
+from napari_tomo4d.quantities import as_known, time_axis, with_error
 
 _COLUMNS = ("", "neck\nradius\n(nm)", "dis-\ntance\n(nm)", "rₙ/r", "d/2r", "H/W", "re-\nmarks")
 _TIPS = (

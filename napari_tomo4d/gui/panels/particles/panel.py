@@ -40,6 +40,7 @@ from napari_tomo4d.gui.panels.particles.model import (
 from napari_tomo4d.gui.panels.particles.separation_box import SeparationBox
 from napari_tomo4d.gui.widgets.form import ParameterForm
 from napari_tomo4d.gui.widgets.keys import CANCEL, REDO, UNDO, Keys
+from napari_tomo4d.gui.widgets.messages import NO_MASK, NO_PARTICLES
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
 from napari_tomo4d.gui.work.runner import Runner
 from napari_tomo4d.measure import write_table
@@ -50,10 +51,6 @@ from napari_tomo4d.segment.edits import Delete, Edit, Merge, Renumber, Split
 
 if TYPE_CHECKING:
     from napari.layers import Layer
-
-
-_NO_MASK = "No mask yet: make one in the Segment panel, or open labels."
-_NO_PARTICLES = "No particles yet: find them first, or open labels of particles."
 
 
 class ParticlePicker(LayerPicker):
@@ -162,7 +159,7 @@ class ParticlesPanel(Panel):
     def _input_changed(self) -> None:
         item = self.picker.item
         several = item is not None and is_series(item)
-        text = _NO_MASK
+        text = NO_MASK
         if item is not None:
             shape = " x ".join(map(str, times_of(item)[0].data.shape))
             text = f"{'Mask' if is_mask(item) else 'Particles'} of {shape} voxels (z, y, x)"
@@ -288,7 +285,7 @@ class ParticlesPanel(Panel):
 
     def _update_tools(self) -> None:
         item = self.particles.item
-        reason = _NO_PARTICLES if item is None else self.corrector.problem(self.particles.layer)
+        reason = NO_PARTICLES if item is None else self.corrector.problem(self.particles.layer)
         if self.corrector.busy:
             reason = "The last correction is being made."
         words = self.corrector.words(self.particles.layer)
@@ -347,7 +344,7 @@ class ParticlesPanel(Panel):
     def _save_table(self) -> None:
         item, layer = self.particles.item, self.particles.layer
         if item is None or layer is None:
-            self.run_bar.say(_NO_PARTICLES)
+            self.run_bar.say(NO_PARTICLES)
             return
         name = f"{layer.name}.csv".replace(" ", "_")
         path, _ = QFileDialog.getSaveFileName(self, "Save table", name, "Table (*.csv)")

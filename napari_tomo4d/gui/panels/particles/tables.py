@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 
 from napari_tomo4d import measure
 from napari_tomo4d.gui.widgets.tables import headers_of
+from napari_tomo4d.quantities import number
 
 _TIPS = {
     "equivalent_diameter_nm": "Of a sphere of this volume.",
@@ -37,19 +38,10 @@ _TIPS = {
 
 
 def as_text(value: Any) -> str:
-    """Return a number with three significant digits."""
+    """Return the text of a cell; numbers are written as everywhere."""
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else ""
-    if isinstance(value, (str, int, np.integer)):
-        return str(value)
-    value = float(value)
-    if not value:
-        return "0"
-    if abs(value) < 1e-3:
-        return f"{value:.2e}".replace("e-0", "e-")
-    digits = 2 - int(np.floor(np.log10(abs(value))))
-    # one way of writing for small and large particles, so that a column can be compared
-    return f"{round(value, digits):,.{max(digits, 0)}f}".replace(",", "\u00a0")
+    return str(value) if isinstance(value, (str, int, np.integer)) else number(float(value))
 
 
 class FrameModel(QAbstractTableModel):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_tomo4d.data import AnyLabels, AnyVolume, Labels, is_series, times_of
+from napari_tomo4d.gui.widgets.messages import NO_VOLUME
 from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import run_steps
 from napari_tomo4d.progress import Progress
@@ -29,7 +30,6 @@ Place = tuple[int, int, int]
 
 _LEVEL = "level"
 """The method of a level given by hand."""
-NO_VOLUME = "No volume yet: make one in the Reconstruct panel, or drop a file on the viewer."
 
 
 def methods() -> dict[str, str]:

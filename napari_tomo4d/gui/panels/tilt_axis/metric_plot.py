@@ -11,7 +11,7 @@ from qtpy.QtCore import QSize, Qt, Signal
 from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.panels.tilt_axis.axis_line import AXIS_COLOUR
 from napari_tomo4d.gui.widgets.plots import follow_theme
-from napari_tomo4d.measure.quantities import with_error
+from napari_tomo4d.quantities import with_error
 
 if TYPE_CHECKING:
     from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent

@@ -10,7 +10,7 @@ from typing import Literal
 from napari_tomo4d.align import TiltAxis, set_tilt_axis
 from napari_tomo4d.align.axis_frame import AxisFrame
 from napari_tomo4d.data import AnyData, TiltSeries, is_series
-from napari_tomo4d.measure.quantities import with_error
+from napari_tomo4d.quantities import with_error
 from napari_tomo4d.parameters import Parameters
 
 DIRECTION, AXIS = "align.set_tilt_axis", "align.apply_axis"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_tomo4d.measure.quantities import (
+from napari_tomo4d.quantities import (
     as_known,
     number,
     time_axis,

@@ -23,9 +23,6 @@ Row = dict[str, Any]
 MISSING = "–"
 """What stands for a number that is not known."""
 
-NOTHING_MEASURED = "Nothing has been measured yet."
-NO_GROWTH = "No growth law yet: it is fitted to pairs measured at four times or more."
-
 _DIGITS = 4
 _LARGEST, _SMALLEST = 1e9, 1e-3
 _MOST_DECIMALS = 6
