@@ -77,6 +77,7 @@ write_recipe(recipe_from(mask, "again.ome.zarr"), "elsewhere/recipe.toml")
 """
 
 
+@pytest.mark.filterwarnings("ignore::napari_tomo4d.errors.Tomo4DWarning")
 def test_what_was_read_from_a_file_begins_there(tmp_path):
     steps = (("reconstruct.sirt", {"iterations": 3, "thickness": 24}),)
     run_recipe(Recipe(SMALL, steps, {"path": "volume.ome.zarr"}, tmp_path))
