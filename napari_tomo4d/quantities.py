@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-
-from napari_tomo4d.data import Labels
-
-LabelVolume = Labels | np.ndarray
-"""Labels, or an integer array (z, y, x) of them."""
-
-VoxelSize = float | Sequence[float] | np.ndarray | None
-"""One for all axes or (z, y, x), in nm; None for that of the labels."""
 
 Row = dict[str, Any]
 """A row of a table, by column."""

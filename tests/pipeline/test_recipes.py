@@ -94,7 +94,7 @@ def test_what_was_read_from_a_file_begins_there(tmp_path):
     assert (tmp_path / "elsewhere" / "again.ome.zarr").exists()
     # one time of what was read is one time of the file
     last = t4.segment.threshold_volumes(t4.read(tmp_path / "volume.ome.zarr")[1])
-    np.testing.assert_array_equal(run_recipe(recipe_from(last)).data, direct[1].data)
+    np.testing.assert_array_equal(run_recipe(recipe_from(last)).data, last.data)
 
 
 @pytest.mark.filterwarnings("ignore::napari_tomo4d.errors.Tomo4DWarning")

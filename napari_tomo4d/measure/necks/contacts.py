@@ -12,8 +12,8 @@ from scipy.spatial import cKDTree
 
 from napari_tomo4d.data import Labels
 from napari_tomo4d.errors import ParameterError
+from napari_tomo4d.measure.inputs import LabelVolume, VoxelSize
 from napari_tomo4d.measure.necks.pair import spacing_of
-from napari_tomo4d.quantities import LabelVolume, VoxelSize
 from napari_tomo4d.progress import Progress
 
 PairKey = tuple[int, int]

@@ -11,12 +11,13 @@ import pandas as pd
 
 from napari_tomo4d.data import Labels, times_s_of
 from napari_tomo4d.errors import DataError, ParameterError
+from napari_tomo4d.measure.inputs import LabelVolume, VoxelSize
 from napari_tomo4d.measure.necks.contacts import PairKey, find_pairs
 from napari_tomo4d.measure.necks.neck import neck
 from napari_tomo4d.measure.necks.neck_values import Neck
 from napari_tomo4d.measure.necks.pair import spacing_of
-from napari_tomo4d.quantities import LabelVolume, Row, VoxelSize
 from napari_tomo4d.progress import Progress
+from napari_tomo4d.quantities import Row
 
 VALUES = (
     "neck_radius_nm",

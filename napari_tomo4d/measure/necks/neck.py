@@ -8,12 +8,12 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from napari_tomo4d.errors import ParameterError
+from napari_tomo4d.measure.inputs import LabelVolume, VoxelSize
 from napari_tomo4d.measure.necks.neck_errors import distance_error, neck_errors
 from napari_tomo4d.measure.necks.neck_shape import NeckShape, fit_neck
 from napari_tomo4d.measure.necks.neck_values import Neck, Section
 from napari_tomo4d.measure.necks.outline import Outline, outlines
 from napari_tomo4d.measure.necks.pair import Pair, cut_out, grown, rough_neck, spacing_of
-from napari_tomo4d.quantities import LabelVolume, VoxelSize
 
 SECTIONS = ("across-beam", "longest")
 _ROUNDS = 3

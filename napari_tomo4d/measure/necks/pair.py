@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_tomo4d.data import Labels
 from napari_tomo4d.errors import DataError, ParameterError
-from napari_tomo4d.quantities import LabelVolume, VoxelSize
+from napari_tomo4d.measure.inputs import LabelVolume, VoxelSize
 
 _MARGIN = 5
 _STEP = 0.25

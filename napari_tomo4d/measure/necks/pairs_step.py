@@ -18,10 +18,10 @@ from napari_tomo4d.errors import DataError
 from napari_tomo4d.measure.necks.follow import as_frame, follow_pairs
 from napari_tomo4d.measure.necks.neck import SECTIONS
 from napari_tomo4d.measure.necks.uncertainty import Surfaces
-from napari_tomo4d.quantities import Row
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import warn
+from napari_tomo4d.quantities import Row
 from napari_tomo4d.registry import provenance_as_by, step
 
 FROM_VOLUME, FROM_VOXELS = "volume", "voxels"

@@ -9,9 +9,9 @@ from skimage.measure import marching_cubes, mesh_surface_area
 
 from napari_tomo4d.data import AnyLabels, times_of, times_s_of
 from napari_tomo4d.errors import DataError
+from napari_tomo4d.measure.inputs import LabelVolume, VoxelSize
 from napari_tomo4d.measure.necks.contacts import coordination, find_pairs
 from napari_tomo4d.measure.necks.pair import spacing_of
-from napari_tomo4d.quantities import LabelVolume, VoxelSize
 
 _SMOOTH = 0.7
 

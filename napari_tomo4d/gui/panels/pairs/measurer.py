@@ -12,8 +12,8 @@ from napari_tomo4d.gui.panels.pairs.model import PairsModel, measure_pair
 from napari_tomo4d.gui.work.runner import Runner
 from napari_tomo4d.measure import correlations, follow_pairs, growth_of_pairs, growth_sentences
 from napari_tomo4d.measure.necks.contacts import PairKey, suggest_pairs
-from napari_tomo4d.quantities import Row
 from napari_tomo4d.progress import Progress
+from napari_tomo4d.quantities import Row
 
 _REFRESH_MS = 100
 """Rows that come quickly are shown together."""

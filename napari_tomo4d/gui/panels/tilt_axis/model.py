@@ -10,8 +10,8 @@ from typing import Literal
 from napari_tomo4d.align import TiltAxis, set_tilt_axis
 from napari_tomo4d.align.axis_frame import AxisFrame
 from napari_tomo4d.data import AnyData, TiltSeries, is_series
-from napari_tomo4d.quantities import with_error
 from napari_tomo4d.parameters import Parameters
+from napari_tomo4d.quantities import with_error
 
 DIRECTION, AXIS = "align.set_tilt_axis", "align.apply_axis"
 
