@@ -393,12 +393,21 @@ def for_time(parameters: Parameters, time: int) -> Parameters:
     }
 
 
+_BEFORE: dict[tuple[Kind, Kind], str] = {
+    (TiltSeries, Volume): "reconstruct the tilt series first",
+    (TiltSeries, Labels): "reconstruct the tilt series and segment the volume first",
+    (Volume, Labels): "segment the volume first",
+}
+"""What has to be done with one kind of data to have another."""
+
+
 def _check_kind(entry: Step, item: AnyData) -> None:
     kind = kind_of(item)
     if not issubclass(kind, entry.takes):
+        advice = _BEFORE.get((kind, entry.takes), f"choose {KIND_NAMES[entry.takes]}")
         raise DataError(
-            f"{entry.title} works on {KIND_NAMES[entry.takes]}; it was given "
-            f"{KIND_NAMES.get(kind, kind.__name__)}."
+            f"{entry.title} works on {KIND_NAMES[entry.takes]}, not on "
+            f"{KIND_NAMES.get(kind, kind.__name__)}; {advice}."
         )
 
 

@@ -306,7 +306,8 @@ def test_the_line_is_dragged_and_turned(qtbot, empty, viewer, axis, picture):
 def test_the_other_direction_is_tried_and_kept(qtbot, empty, viewer, picture, tmp_path):
     """A series whose axis is along x, but whose file was read as if it were along y."""
     panel, truth = empty, sintered("x")[0]
-    read = truth.replace(tilt_axis="y")
+    t4.write(truth, tmp_path / "sample.mrc")
+    read = t4.read(tmp_path / "sample.mrc", tilt_axis="y")
     layer = show(qtbot, panel, read, "sample")
     direction = panel.axis_box.direction
     assert isinstance(direction, QComboBox) and direction.currentText() == "vertical (y)"

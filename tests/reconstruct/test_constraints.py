@@ -10,7 +10,6 @@ import pytest
 
 import napari_tomo4d as t4
 from napari_tomo4d.errors import Cancelled, DataError, ParameterError
-from napari_tomo4d.parallel import usable_threads
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.reconstruct import Projector
 
@@ -152,22 +151,33 @@ def test_the_stop_rule_ends_a_run_that_no_longer_improves(method, problem):
 def test_cancel_comes_through_within_half_a_second(method):
     images = np.random.default_rng(0).random((41, 128, 256), dtype=np.float32)
     series = t4.TiltSeries(images, np.linspace(-40, 40, 41), 1.0)
-    progress = Progress()
     asked = []
 
-    def cancel():
-        asked.append(time.process_time())
-        progress.cancel()
+    class Cancelling(Progress):
+        """Cancels half a second after the work has begun: kernels are compiled by then."""
 
-    options = {} if method is R.wbp else {"iterations": 1000}
-    threading.Timer(1.0, cancel).start()
-    if method is R.wbp:
-        cancel()
-    with pytest.raises(Cancelled):
-        method(series, thickness=256, progress=progress, **options)
-    # in time of all processors, which does not pass while the machine does other things;
-    # twice what is promised, for slow ones
-    assert time.process_time() - asked[0] < 1.0 * usable_threads()
+        def show(self, done, total, message, preview):
+            if not asked:
+                asked.append(None)
+                threading.Timer(0.5, self.ask).start()
+
+        def ask(self):
+            asked[0] = time.perf_counter()
+            self.cancel()
+
+    def seconds_to_cancel():
+        asked.clear()
+        progress = Cancelling()
+        if method is R.wbp:
+            asked.append(None)
+            progress.ask()
+        options = {} if method is R.wbp else {"iterations": 1000}
+        with pytest.raises(Cancelled):
+            method(series, thickness=256, progress=progress, **options)
+        return time.perf_counter() - asked[0]
+
+    # the machine may be at other things for a moment, but not each time
+    assert any(seconds_to_cancel() < 0.5 for _ in range(4))
 
 
 def test_dart_gives_only_the_densities(problem):
