@@ -17,7 +17,7 @@ def test_it_shows_what_wbp_gives(tilt_axis):
     rng = np.random.default_rng(0)
     images = rng.random((len(ANGLES), 24, 31), dtype=np.float32)
     series = t4.TiltSeries(images, ANGLES, 1.0, tilt_axis)
-    volume = t4.reconstruct.wbp(series, 20, "shepp-logan", axis_shift_px=2.5).data
+    volume = t4.reconstruct.wbp(series, "shepp-logan", thickness=20, axis_shift_px=2.5).data
     slices = SlicePreview(series, 20).slices([3, 17], axis_shift_px=2.5)
     expected = volume[:, [3, 17]] if tilt_axis == "y" else volume[:, :, [3, 17]].transpose(0, 2, 1)
     np.testing.assert_allclose(
