@@ -42,7 +42,8 @@ def write_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
         scale = attributes.get("scale", (1.0,))
         unit = str(attributes.get("units", ("pixel",))[-1])
         size = io.to_nm(float(scale[-1]), unit)
-        kind = Labels if data.dtype.kind in "iu" and "colormap" not in attributes else Volume
+        # an image of whole numbers has them, and labels have not
+        kind = Labels if data.dtype.kind in "iu" and "contrast_limits" not in attributes else Volume
         item = kind(data, size, name=attributes.get("name", "volume"))
     # the user was asked by napari's dialog
     return [str(io.write(item, path, overwrite=True))]

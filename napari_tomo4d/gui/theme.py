@@ -46,6 +46,8 @@ _LIGHT = {
 _ON_IMAGES = {
     "mark": "#ffd54f",
     "ground": "#1c1f24",
+    "on dark": "#ffffff",
+    "on light": "#000000",
     "axis": "#ff4fd8",
     "slice 1": "#4fc3f7",
     "slice 2": "#ffd54f",
@@ -118,7 +120,7 @@ def colour(name: str) -> str:
         Of text, lines and surfaces, as they are in the theme of now: ``surface``, ``text``,
         ``faint``, ``first``, ``second``, ``third`` (curves), ``here`` (what is looked at),
         ``warning``, ``error``, ``hover``. Over images: ``mark``, ``ground`` (below
-        text), ``axis``, ``slice 1`` to 3,
+        text), ``on dark`` and ``on light`` (text), ``axis``, ``slice 1`` to 3,
         ``particle 1`` and 2, ``neck``, ``distance``, ``class 1`` to 4, ``stroke 1`` to 4.
     """
     return (_ON_IMAGES | (_DARK if _theme.dark else _LIGHT))[name]

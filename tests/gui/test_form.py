@@ -57,6 +57,16 @@ def test_what_is_advanced_is_folded_away(qtbot):
     assert field.isVisible() and form.sizeHint().height() > low
 
 
+def test_a_small_number_is_not_rounded_to_the_decimals_of_its_field(qtbot):
+    """A recipe and a search give numbers that nobody would type."""
+    form = ParameterForm(STEPS["denoise.denoise_series"])
+    qtbot.addWidget(form)
+    for value, text in ((2.3e-5, "0.000023"), (0.5, "0.5000")):
+        form.set_values({"sigma": value})
+        assert form.values()["sigma"] == value
+        assert form.field("sigma").text() == text
+
+
 @pytest.mark.parametrize("name", STEPS)
 def test_what_is_filled_in_comes_back(qtbot, name):
     """Every parameter of every step, as number, choice, list, path or left to be found."""

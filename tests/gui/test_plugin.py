@@ -49,7 +49,11 @@ def test_layers_are_saved_with_all_they_carry(viewer, tmp_path):
     labels = viewer.add_labels(np.ones((4, 5, 6), int), scale=(2,) * 3, units=("nm",) * 3)
     data, attributes, _ = labels.as_layer_data_tuple()
     write_layer(str(tmp_path / "l.ome.zarr"), data, attributes)
-    assert t4.read(tmp_path / "l.ome.zarr").pixel_size_nm == 2
+    written = t4.read(tmp_path / "l.ome.zarr")
+    assert isinstance(written, t4.Labels) and written.pixel_size_nm == 2
+    image = viewer.add_image(np.ones((4, 5, 6), int), scale=(2,) * 3, units=("nm",) * 3)
+    write_layer(str(tmp_path / "i.ome.zarr"), *image.as_layer_data_tuple()[:2])
+    assert isinstance(t4.read(tmp_path / "i.ome.zarr"), t4.Volume)
 
 
 def test_frames_and_unequal_time_points_can_be_looked_at():

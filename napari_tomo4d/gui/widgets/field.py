@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_tomo4d.errors import ParameterError
 from napari_tomo4d.gui import theme
+from napari_tomo4d.gui.widgets.number_box import decimals_of, room_for
 from napari_tomo4d.parameters import Parameter
 
 Value = Any
@@ -84,14 +85,14 @@ class NumberField(Field):
         low = -_LARGE if param.minimum is None else param.minimum
         high = _LARGE if param.maximum is None else param.maximum
         self._automatic = low - step if parameter.optional else None
+        self._decimals = max(2, decimals_of(step))
         least = low if self._automatic is None else self._automatic
         box: BaseValueWidget[Value]
         if whole:
             box = SpinBox(min=int(least), max=int(high), step=1)
         else:
             box = FloatSpinBox(min=least, max=high, step=step)
-            digits = len(f"{step:.6f}".rstrip("0").partition(".")[2])
-            box.native.setDecimals(max(digits, 2))
+            box.native.setDecimals(self._decimals)
         # one change for a number that is typed, not one for every digit
         box.native.setKeyboardTracking(False)
         if self._automatic is not None:
@@ -106,8 +107,13 @@ class NumberField(Field):
     def _set(self, value: float | None) -> None:
         value = self._automatic if value is None else value
         # a number that has to be given begins at its least
-        if value is not None:
+        if value is None:
+            return
+        if self.parameter.type is int:
             self._widget.value = value
+        else:
+            with room_for(self._widget.native, value, self._decimals):
+                self._widget.value = value
 
 
 class NumbersField(Field):

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QSpinBox, QWidget
 
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
+
+_MOST_DECIMALS = 12
 
 
 def number_box(
@@ -55,6 +60,30 @@ def count_box(value: int, low: int, high: int, unit: str = "", tip: str = "") ->
     box.setValue(value)
     _set_up(box, unit, tip)
     return box
+
+
+@contextmanager
+def room_for(box: QDoubleSpinBox, value: float, decimals: int) -> Iterator[None]:
+    """Give a box as many decimals as a number needs that is set within: rounded, it is another.
+
+    Parameters
+    ----------
+    box : QDoubleSpinBox
+    value : float
+        Kept to a millionth of a millionth.
+    decimals : int
+        How many are shown at least.
+    """
+    needed = max(decimals, decimals_of(value))
+    # fewer would round the number that is still there, and tell of it
+    box.setDecimals(max(box.decimals(), needed))
+    yield
+    box.setDecimals(needed)
+
+
+def decimals_of(value: float) -> int:
+    """Return how many digits behind the point a number has, 12 at most."""
+    return len(f"{value:.{_MOST_DECIMALS}f}".rstrip("0").partition(".")[2])
 
 
 def _set_up(box: QSpinBox | QDoubleSpinBox, unit: str, tip: str) -> None:

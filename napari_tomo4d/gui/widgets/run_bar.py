@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_tomo4d.gui.work.runner import Runner
 from napari_tomo4d.progress import Progress
+
+_NOTES_SHOWN = 2
 
 
 class RunBar(QWidget):
@@ -75,17 +77,27 @@ class RunBar(QWidget):
         self.runner.start(function)
         self.bar.setValue(0)
         self.detail.setText("Starting...")
-        self.status.clear()
+        self.forget()
         self._update()
 
-    def say(self, text: str) -> None:
-        """Show the last result's key numbers; stays until the next run ends."""
-        self.status.setText(text)
+    def say(self, text: str, notes: Sequence[str] = ()) -> None:
+        """Show the last result's key numbers; stays until the next run ends.
+
+        Parameters
+        ----------
+        text : str
+        notes : sequence of str
+            What else there is to say: the first two below the text, all in the tooltip.
+        """
+        lines = [text, *notes[:_NOTES_SHOWN]]
+        if len(notes) > _NOTES_SHOWN:
+            lines.append(f"... and {len(notes) - _NOTES_SHOWN} more; point here to read them.")
+        self.status.setText("\n".join(lines))
+        self.status.setToolTip("\n".join(notes))
 
     def forget(self) -> None:
         """Remove what a finished run has left, as it belongs to another input."""
-        self.status.clear()
-        self.status.setToolTip("")
+        self.say("")
 
     def _update(self) -> None:
         running = self.runner.running
@@ -108,11 +120,11 @@ class RunBar(QWidget):
         self.detail.setText(f"{message}{rest}")
 
     def _show_failure(self, message: str) -> None:
-        self.status.setText(f"Error: {message}")
+        self.say(f"Error: {message}")
         self._update()
 
     def _show_cancelled(self) -> None:
-        self.status.setText("Cancelled; nothing was changed.")
+        self.say("Cancelled; nothing was changed.")
         self._update()
 
 

@@ -17,6 +17,8 @@ _LOG = logging.getLogger(__name__)
 _REPORT_EVERY_S = 0.05
 _PREVIEW_EVERY_S = 0.5
 _PACE_OVER_S = 15.0
+_ENDLESS: list[QThread] = []
+"""Threads that outlive their window: Qt ends the process where a running one is deleted."""
 
 
 class _SignalProgress(Progress):
@@ -141,9 +143,14 @@ class Runner(QObject):
             self._work.progress.finish()
 
     def wait(self, timeout_ms: int = 30000) -> None:
-        """Block until no thread is left; for closing the application and for tests."""
+        """Block until no thread is left; for closing the application and for tests.
+
+        What can't be interrupted and takes longer goes on by itself, and is heard no more.
+        """
         for work in [*self._old, *([self._work] if self._work else [])]:
-            work.wait(timeout_ms)
+            if not work.wait(timeout_ms):
+                work.setParent(None)
+                _ENDLESS.append(work)
 
     def _on_progress(self, fraction: float, message: str, left: float) -> None:
         if self.sender() is self._work:
@@ -168,9 +175,8 @@ class Runner(QObject):
             self.failed.emit(str(error))
         else:
             _LOG.error("A run failed", exc_info=error)
-            self.failed.emit(
-                f"Something unexpected went wrong: {error!r}. See the log for details."
-            )
+            what = str(error) or type(error).__name__
+            self.failed.emit(f"Something unexpected went wrong: {what}. See the log for details.")
 
     def _on_thread_finished(self) -> None:
         work = self.sender()

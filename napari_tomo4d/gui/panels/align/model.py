@@ -24,8 +24,6 @@ FIND, APPLY, LEAVE_OUT = "align.align_series", "align.apply_file", "align.leave_
 Place = tuple[int, int]
 """A time point and one of its tilts."""
 
-_NOTES_SHOWN = 1
-
 
 @dataclass(frozen=True, eq=False)
 class Shifts:
@@ -331,14 +329,6 @@ def notes_of(item: AnyTiltSeries) -> list[str]:
     steps = made.chain()[-2:] if made is not None else []
     notes = [f"Note: {w}" for p in steps for w in p.warnings if p.step != FIND]
     return notes + [n for p in steps for n in p.notes if p.step == APPLY]
-
-
-def with_notes(text: str, notes: Sequence[str]) -> str:
-    """Return a text with its first notes, and how many more there are."""
-    shown = list(notes[:_NOTES_SHOWN])
-    if len(notes) > len(shown):
-        shown.append(f"... and {len(notes) - len(shown)} more; point here to read them.")
-    return "\n".join([text, *shown])
 
 
 def tilt_at(angles_deg: np.ndarray, shown_deg: np.ndarray, position: int) -> int:

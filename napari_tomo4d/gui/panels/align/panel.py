@@ -33,7 +33,6 @@ from napari_tomo4d.gui.panels.align.model import (
     position_of,
     problem_of,
     tilt_at,
-    with_notes,
 )
 from napari_tomo4d.gui.panels.align.shifts_box import ShiftsBox
 from napari_tomo4d.gui.panels.base import Panel
@@ -405,8 +404,7 @@ class AlignPanel(Panel):
         self._say(f"“{layer.name}” in {format_seconds(seconds)}. Next: Tilt axis.", notes)
 
     def _say(self, text: str, notes: list[str]) -> None:
-        self.run_bar.say(with_notes(text, notes))
-        self.run_bar.status.setToolTip("\n".join(notes))
+        self.run_bar.say(text, notes)
 
     def refill(self, done: dict[str, Parameters]) -> str:
         """Fill the form, or load the file, as for a layer; returns why it could not."""

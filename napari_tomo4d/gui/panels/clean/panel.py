@@ -42,8 +42,6 @@ from napari_tomo4d.progress import Progress
 if TYPE_CHECKING:
     import napari
 
-_NOTES_SHOWN = 2
-
 
 class CleanPanel(Panel):
     """Tick what is to be done to the images, see it on one tilt, then do it to all."""
@@ -241,11 +239,7 @@ class CleanPanel(Panel):
         layer = self.add_result(item)
         self.picker.follows_new = True
         text = f"“{layer.name}” in {format_seconds(seconds)}. {numbers} Next: Denoise, Reconstruct."
-        shown = notes[:_NOTES_SHOWN]
-        if len(notes) > len(shown):
-            shown.append(f"... and {len(notes) - len(shown)} more; point here to read them.")
-        self.run_bar.say("\n".join([text, *shown]))
-        self.run_bar.status.setToolTip("\n".join(notes))
+        self.run_bar.say(text, notes)
 
     def refill(self, done: dict[str, Parameters]) -> str:
         """Fill in the steps and their parameters; returns why it could not."""

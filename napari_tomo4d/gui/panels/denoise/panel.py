@@ -311,7 +311,7 @@ class DenoisePanel(Panel):
         self._layers = (before, layer)
         self.toggle_button.setEnabled(True)
         said = f"“{layer.name}” in {format_seconds(seconds)}. Next: Align, Reconstruct."
-        self.run_bar.say("\n".join([said, *messages_of(item)]))
+        self.run_bar.say(said, messages_of(item))
         self._changed()
 
     def toggle(self) -> None:

@@ -123,7 +123,9 @@ class ScoreMap(QWidget):
                 if not np.isnan(value):
                     part = (value - low) / (high - low) if high > low else 1.0
                     item.setBackground(colours.map(float(part), mode="qcolor"))
-                    item.setForeground(QColor("black" if part > 0.5 else "white"))
+                    item.setForeground(
+                        QColor(theme.colour("on light" if part > 0.5 else "on dark"))
+                    )
                 self.cells.setItem(i, j, item)
         self.cells.clearSelection()
         if self._current is not None and self._current[0] in self._kinds:

@@ -221,7 +221,12 @@ class PairMarks(QObject):
             face_color=DISTANCE_COLOUR,
             border_width=0,
             features={"name": ["", ""]},
-            text={"string": "{name}", "color": "white", "size": 11, "anchor": "lower_left"},
+            text={
+                "string": "{name}",
+                "color": theme.colour("on dark"),
+                "size": 11,
+                "anchor": "lower_left",
+            },
         )
 
     def _axes_drawn(self) -> int:

@@ -101,7 +101,7 @@ class ParticlePicks(QObject):
             name=RING_LAYER,
             size=diameter,
             face_color="transparent",
-            border_color="white",
+            border_color=theme.colour("on dark"),
             border_width=0.03,
         )
         self._ring = add_over(self.viewer, self.layer, ring)

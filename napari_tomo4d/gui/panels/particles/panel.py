@@ -221,8 +221,7 @@ class ParticlesPanel(Panel):
         made = found.provenance
         notes = [f"Note: {w}" for w in made.warnings] if made else []
         text = f"“{layer.name}” in {format_seconds(seconds)}: {said}. Next: check, then Pairs."
-        self.run_bar.say("\n".join([text, *notes[:1]]))
-        self.run_bar.status.setToolTip("\n".join(notes))
+        self.run_bar.say(text, notes)
 
     def _add(self, item: AnyData, source: Layer) -> Layer:
         """Show labels where one looked, over the volume that was seen."""

@@ -277,7 +277,7 @@ class ReconstructPanel(Panel):
             self.view.show_residuals(times_of(result)[0].residuals)
         parts = [f"“{layer.name}” in {format_seconds(seconds)}", summary_of(result)]
         said = ", ".join(p for p in parts if p) + ". Next: Segment."
-        self.run_bar.say("\n".join([said, *messages_of(result)]))
+        self.run_bar.say(said, messages_of(result))
         self._changed()
 
     def refill(self, done: dict[str, Parameters]) -> str:

@@ -322,8 +322,7 @@ class SegmentPanel(Panel):
             self.viewer.dims.current_step = step
         self._made_layer, self.model.made = layer, settings
         said = f"“{layer.name}” in {format_seconds(seconds)}. {numbers} Next: Particles."
-        self.run_bar.say("\n".join([said, *notes[:2]]))
-        self.run_bar.status.setToolTip("\n".join(notes))
+        self.run_bar.say(said, notes)
         self.live.request()
 
     def refill(self, done: dict[str, Parameters]) -> str:

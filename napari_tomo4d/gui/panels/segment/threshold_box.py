@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tomo4d.gui.widgets.form import ParameterForm
-from napari_tomo4d.gui.widgets.number_box import count_box, number_box
+from napari_tomo4d.gui.widgets.number_box import count_box, number_box, room_for
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 from napari_tomo4d.pipeline import STEPS
 from napari_tomo4d.segment import THRESHOLDS, MaskSettings
@@ -123,10 +123,8 @@ class ThresholdBox(QGroupBox):
         self._fields["level"][0].setText("Lower level" if "seed_level" in uses else "Level")
         for spin, value in ((self.level, s.level), (self.seed_level, s.seed_level)):
             if value is not None:
-                # rounded to fewer it would be another threshold
-                needed = len(f"{value:.9f}".rstrip("0").partition(".")[2])
-                spin.setDecimals(max(decimals, needed))
-                spin.setValue(value)
+                with room_for(spin, value, decimals):
+                    spin.setValue(value)
             spin.setSingleStep(10.0 ** (1 - decimals))
         self.classes.setValue(s.classes)
         for _, widget in self._fields.values():

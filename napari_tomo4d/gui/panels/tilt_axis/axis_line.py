@@ -103,7 +103,7 @@ class AxisOverlay(QObject):
             features={"name": names},
             text={
                 "string": "{name}",
-                "color": "white",
+                "color": theme.colour("on dark"),
                 "size": 12,
                 "anchor": "lower_left",
             },

@@ -403,7 +403,7 @@ class TiltAxisPanel(Panel):
         notes = [*made.notes, *(f"Note: {w}" for w in made.warnings)] if made else []
         said = f"“{layer.name}” in {format_seconds(seconds)}, its axis centred and upright."
         again = f"To change it, choose “{source.name}” again."
-        self.run_bar.say("\n".join([f"{said} Next: Reconstruct. {again}", *notes]))
+        self.run_bar.say(f"{said} Next: Reconstruct. {again}", notes)
 
     def refill(self, done: dict[str, Parameters]) -> str:
         """Fill in direction, shift and rotation; returns why it could not."""
