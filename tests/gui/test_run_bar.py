@@ -44,7 +44,7 @@ def test_notes_of_a_run_are_gone_with_the_next_one(qtbot):
 
 CLOSING = """
 import sys, time
-from qtpy.QtCore import QCoreApplication
+from qtpy.QtCore import QCoreApplication, QTimer
 from napari_tomo4d.gui.work.runner import Runner
 app = QCoreApplication([])
 runner = Runner()
@@ -52,9 +52,8 @@ runner.start(lambda progress: time.sleep(1.5))
 runner.drop()
 runner.wait(50)
 runner.deleteLater()
-app.sendPostedEvents(None, 0)
-app.processEvents()
-del runner
+QTimer.singleShot(0, app.quit)
+app.exec()
 print("closed")
 """
 
