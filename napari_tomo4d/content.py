@@ -262,4 +262,4 @@ def _about(value: Any) -> Json:
     if hasattr(array, "shape") and hasattr(array, "dtype"):
         about = {"shape": list(array.shape), "dtype": str(array.dtype)}
     size = getattr(value, "pixel_size_nm", None)
-    return about if size is None else {**about, "pixel_size_nm": float(size)}
+    return about if size is None else {**about, "pixel_size_nm": size}

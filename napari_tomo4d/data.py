@@ -34,6 +34,7 @@ from napari_tomo4d.errors import DataError
 from napari_tomo4d.immutable import Immutable, ReadOnlyDict, frozen, read_only, read_only_dict
 from napari_tomo4d.provenance import Provenance
 from napari_tomo4d.quantities import time_names
+from napari_tomo4d.voxels import Voxels, VoxelSize, as_voxel_size
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -221,16 +222,17 @@ class TiltSeries(Immutable):
         return self.replace(images=images, **changes)
 
 
-@dataclass(frozen=True, eq=False)
-class Volume(Immutable):
+@dataclass(frozen=True, eq=False, repr=False)
+class Volume(Voxels):
     """A reconstructed volume.
 
     Parameters
     ----------
     data : array (z, y, x)
         Density per voxel; kept as float32.
-    pixel_size_nm : float, optional
-        Edge of a cubic voxel; None if unknown.
+    pixel_size_nm : float or (z, y, x), optional
+        Edge of a cubic voxel, or the edges of one that is not; None if unknown. Code that
+        measures takes `voxel_size_nm`, which always has three.
     residuals : sequence of float
         Relative residual ||A v - b|| / ||b|| after each iteration; empty for direct methods.
     name, metadata, provenance
@@ -238,7 +240,7 @@ class Volume(Immutable):
     """
 
     data: np.ndarray
-    pixel_size_nm: float | None = None
+    pixel_size_nm: VoxelSize | None = None
     residuals: np.ndarray = field(default_factory=lambda: np.empty(0))
     name: str = "volume"
     metadata: Mapping[str, Any] = field(default_factory=ReadOnlyDict)
@@ -251,14 +253,11 @@ class Volume(Immutable):
         object.__setattr__(self, "data", kept(data, np.float32))
         object.__setattr__(self, "metadata", read_only_dict(self.metadata))
         object.__setattr__(self, "residuals", numbers(self.residuals, "The residuals"))
-        object.__setattr__(self, "pixel_size_nm", positive(self.pixel_size_nm, "voxel size", "nm"))
-
-    def __repr__(self) -> str:
-        return _describe(self)
+        object.__setattr__(self, "pixel_size_nm", as_voxel_size(self.pixel_size_nm))
 
 
-@dataclass(frozen=True, eq=False)
-class Labels(Immutable):
+@dataclass(frozen=True, eq=False, repr=False)
+class Labels(Voxels):
     """Particles or pores as numbered voxels; 0 is background.
 
     Parameters
@@ -270,7 +269,7 @@ class Labels(Immutable):
     """
 
     data: np.ndarray
-    pixel_size_nm: float | None = None
+    pixel_size_nm: VoxelSize | None = None
     name: str = "labels"
     metadata: Mapping[str, Any] = field(default_factory=ReadOnlyDict)
     provenance: Provenance | None = None
@@ -284,16 +283,7 @@ class Labels(Immutable):
             raise DataError("Labels hold negative numbers; background is 0, particles count up.")
         object.__setattr__(self, "data", kept(data, np.int32))
         object.__setattr__(self, "metadata", read_only_dict(self.metadata))
-        object.__setattr__(self, "pixel_size_nm", positive(self.pixel_size_nm, "voxel size", "nm"))
-
-    def __repr__(self) -> str:
-        return _describe(self)
-
-
-def _describe(item: Volume | Labels) -> str:
-    size = "unknown voxel size" if item.pixel_size_nm is None else f"{item.pixel_size_nm:g} nm"
-    shape = " x ".join(map(str, item.data.shape))
-    return f"<{type(item).__name__} {item.name!r}: {shape} (z, y, x), {size}>"
+        object.__setattr__(self, "pixel_size_nm", as_voxel_size(self.pixel_size_nm))
 
 
 class _Copied:
@@ -408,8 +398,8 @@ class TimeSeries(Immutable, Sequence[Item], Generic[Item]):
         return f"<TimeSeries {self.name!r}: {len(self)} time points of {kind}>"
 
     @property
-    def pixel_size_nm(self) -> float | None:
-        """Common pixel size, or None if unknown or different between times."""
+    def pixel_size_nm(self) -> VoxelSize | None:
+        """Common size of pixels or voxels, or None if unknown or different between times."""
         sizes = {s.pixel_size_nm for s in self.series}
         return sizes.pop() if len(sizes) == 1 else None
 

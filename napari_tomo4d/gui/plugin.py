@@ -39,9 +39,10 @@ def write_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
         item = data.item
     if item is None:
         data = np.asarray(data)
-        scale = attributes.get("scale", (1.0,))
+        scale = np.ravel(attributes.get("scale", 1.0))[-3:]
         unit = str(attributes.get("units", ("pixel",))[-1])
-        size = io.to_nm(float(scale[-1]), unit)
+        edges = [io.to_nm(float(s), unit) for s in np.broadcast_to(scale, 3)]
+        size = None if None in edges else edges
         # an image of whole numbers has them, and labels have not
         kind = Labels if data.dtype.kind in "iu" and "contrast_limits" not in attributes else Volume
         item = kind(data, size, name=attributes.get("name", "volume"))

@@ -22,6 +22,7 @@ from napari_tomo4d.data import (
 )
 from napari_tomo4d.gui.canvas.label_stack import LabelStack
 from napari_tomo4d.immutable import frozen
+from napari_tomo4d.voxels import edges_of
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -60,8 +61,8 @@ def shape_of(item: AnyData) -> tuple[int, ...]:
 def to_layers(item: AnyData, name: str | None = None) -> list[LayerData]:
     """Return napari layer data for a tilt series, volume, labels or a time series of them.
 
-    Every layer has the same physical scale along all axes, in nanometres where it is known:
-    napari shows no units at all if one layer lacks them. The true angles and times are
+    Every layer has a physical scale along all axes, in nanometres where it is known: napari
+    shows no units at all if one layer lacks them. The true angles and times are
     shown as text, see `caption`.
     """
     first = at_time(item, 0)
@@ -75,7 +76,8 @@ def to_layers(item: AnyData, name: str | None = None) -> list[LayerData]:
     axes: tuple[str, ...] = ("tilt", "y", "x") if isinstance(first, TiltSeries) else ("z", "y", "x")
     if is_series(item):
         axes = ("time", *axes)
-    scale, origin = [size or 1.0] * 3, first.metadata.get("origin_px", (0, 0))
+    scale = list(edges_of(size)) if size else [1.0] * 3
+    origin = first.metadata.get("origin_px", (0, 0))
     translate = [0.0, *(o * s for o, s in zip(origin, scale[1:], strict=True))]
     if is_series(item):
         # the same for all layers, so that one slider position is one time

@@ -13,8 +13,10 @@ from scipy.spatial import cKDTree
 from napari_tomo4d.data import Labels
 from napari_tomo4d.errors import ParameterError
 from napari_tomo4d.measure.inputs import LabelVolume, VoxelSize
-from napari_tomo4d.measure.necks.pair import spacing_of
+from napari_tomo4d.measure.necks.pair import gap_between, spacing_of
 from napari_tomo4d.progress import Progress
+
+_ROUNDING = 1e-9
 
 PairKey = tuple[int, int]
 """The two particles of a pair, the smaller number first."""
@@ -72,7 +74,8 @@ class Suggestions:
     times : dict
         Time points at which a pair touches, or nearly, by pair.
     spheres : list of dict, one per time
-        Centre (z, y, x) and radius of each particle in voxels, by label.
+        Centre (z, y, x) in voxels and radius, in edges of a cube of a voxel's volume, of each
+        particle by label.
     """
 
     times: dict[PairKey, list[int]]
@@ -127,13 +130,12 @@ def _near_pairs(array: np.ndarray, spacing: np.ndarray, gap: float) -> set[tuple
         rim = mask & ~ndimage.binary_erosion(mask)
         start = np.array([s.start for s in box]) - 1
         surfaces[label] = cKDTree((np.argwhere(rim) + start) * spacing)
-    # voxel centres of two touching surfaces are a voxel apart
-    limit = gap + float(np.cbrt(np.prod(spacing)))
+    limit = gap + float(spacing.max())
     pairs = set()
     for (a, first), (b, second) in itertools.combinations(surfaces.items(), 2):
         apart = np.maximum(first.mins - second.maxes, second.mins - first.maxes)
         if np.linalg.norm(np.maximum(apart, 0)) > limit:
             continue
-        if first.count_neighbors(second, limit):
+        if gap_between(first, second.data, spacing) <= gap + _ROUNDING:
             pairs.add((a, b))
     return pairs

@@ -13,7 +13,14 @@ from napari_tomo4d.measure.necks.neck_errors import distance_error, neck_errors
 from napari_tomo4d.measure.necks.neck_shape import NeckShape, fit_neck
 from napari_tomo4d.measure.necks.neck_values import Neck, Section
 from napari_tomo4d.measure.necks.outline import Outline, outlines
-from napari_tomo4d.measure.necks.pair import Pair, cut_out, grown, rough_neck, spacing_of
+from napari_tomo4d.measure.necks.pair import (
+    Pair,
+    cut_out,
+    gap_between,
+    grown,
+    rough_neck,
+    spacing_of,
+)
 
 SECTIONS = ("across-beam", "longest")
 _ROUNDS = 3
@@ -263,7 +270,7 @@ def _flags_before(array: np.ndarray, a: int, b: int) -> list[str]:
 def _apart(pair: Pair, a: int, b: int, flags: list[str], surface: float, relative: float) -> Neck:
     """Return what can be said of two particles that don't touch."""
     sites = [pair.positions(pair.flat == w) for w in (1, 2)]
-    gap = float(cKDTree(sites[0]).query(sites[1])[0].min()) - pair.unit_nm
+    gap = gap_between(cKDTree(sites[0]), sites[1], pair.spacing_nm)
     step = pair.centre(2) - pair.centre(1)
     volumes = (pair.volume_nm3(1), pair.volume_nm3(2))
     radii = tuple(float(np.cbrt(3 * v / (4 * np.pi))) for v in volumes)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from napari_tomo4d.data import Labels
 from napari_tomo4d.errors import DataError, ParameterError
@@ -158,6 +159,17 @@ def spacing_of(labels: LabelVolume, pixel_size_nm: VoxelSize) -> tuple[np.ndarra
             "pixel_size_nm has to be one positive number, or three for voxels (z, y, x)."
         )
     return array, spacing
+
+
+def gap_between(tree: cKDTree, points: np.ndarray, spacing: np.ndarray) -> float:
+    """Return the least gap (nm) between voxels with their centres in a tree and others (n, 3).
+
+    Two voxels that touch have no gap: their centres are a voxel apart, in the direction in
+    which they lie.
+    """
+    distances, nearest = tree.query(points)
+    steps = (points - tree.data[nearest]) / np.maximum(distances, 1e-12)[:, None]
+    return float((distances - np.linalg.norm(steps * spacing, axis=1)).min())
 
 
 def cut_out(array: np.ndarray, a: int, b: int, spacing: np.ndarray) -> Pair:

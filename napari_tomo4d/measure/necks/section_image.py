@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from napari_tomo4d.data import Labels, Volume
 from napari_tomo4d.measure.necks.neck_values import Section
+from napari_tomo4d.voxels import CUBIC
 
 BACKGROUND, FIRST, SECOND, OTHER = 0.0, 1.0, 2.0, 3.0
 """Values of an image of labels."""
@@ -72,7 +73,7 @@ def section_image(
     step_nm : float, optional
         Size of a pixel; half a voxel by default, more where that gives over 400 pixels.
     """
-    size = float(labels.pixel_size_nm or 1.0)
+    spacing = np.array(labels.voxel_size_nm or CUBIC)
     first, second = (in_plane(section, o) for o in section.outlines_nm)
     if extent_nm is None:
         both = np.concatenate([first, second])
@@ -80,7 +81,7 @@ def section_image(
         low, width = low - _MARGIN * (high - low), (1 + 2 * _MARGIN) * (high - low)
         extent_nm = (float(low[0]), float(low[1]), float(width[0]), float(width[1]))
     left, top, *sides = extent_nm
-    step = step_nm or max(size / 2, max(sides) / _MOST_PIXELS)
+    step = step_nm or max(float(np.cbrt(spacing.prod())) / 2, max(sides) / _MOST_PIXELS)
     columns, rows = (max(1, round(side / step)) for side in sides)
     u, v = np.meshgrid(
         left + (np.arange(columns) + 0.5) * step, top + (np.arange(rows) + 0.5) * step
@@ -89,7 +90,7 @@ def section_image(
     local = (section.centres_nm - section.origin_nm) @ section.axes.T
     slope = (local[1, 2] - local[0, 2]) / (local[1, 0] - local[0, 0])
     w = local[0, 2] + slope * (u - local[0, 0])
-    places = (section.origin_nm + np.stack([u, v, w], axis=-1) @ section.axes) / size
+    places = (section.origin_nm + np.stack([u, v, w], axis=-1) @ section.axes) / spacing
     index = np.moveaxis(places, -1, 0)
     if volume is not None:
         image = _sampled(volume.data, index, 1, np.nan)

@@ -13,6 +13,7 @@ from scipy import ndimage
 from napari_tomo4d.data import Labels, Volume
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.progress import Progress
+from napari_tomo4d.voxels import CUBIC
 
 _INNER_PX = 2
 _LEAST_PX = 0.5
@@ -50,9 +51,14 @@ def surface_uncertainty(volume: Volume, labels: Labels) -> float:
     inside = labels.data > 0
     if volume.data.shape != labels.data.shape:
         raise DataError("Volume and labels differ in shape; use the labels of this volume.")
-    core = ndimage.binary_erosion(inside, iterations=_INNER_PX)
-    outer = ~ndimage.binary_dilation(inside, iterations=_INNER_PX)
-    if not core.any() or not outer.any():
+    depth_in, depth_out = (
+        ndimage.distance_transform_edt(side, sampling=labels.sampling) for side in (inside, ~inside)
+    )
+    core, outer = (
+        side & (depth > _INNER_PX) for side, depth in ((inside, depth_in), (~inside, depth_out))
+    )
+    # without the other side there are no depths
+    if inside.all() or not core.any() or not outer.any():
         raise DataError("The particles are too small, or fill the volume; no plateau is left.")
     numbers = np.unique(labels.data[core])
     means = ndimage.mean(volume.data, np.where(core, labels.data, 0), numbers)
@@ -60,8 +66,8 @@ def surface_uncertainty(volume: Volume, labels: Labels) -> float:
     noise = np.hypot(volume.data[core].std(), volume.data[outer].std()) / np.sqrt(2)
     spread = float(np.std(means, ddof=1)) if len(means) > 1 else 0.0
     level_error = float(np.hypot(spread / 2, noise))
-    slope = _surface_slope(volume.data, inside)
-    unit = volume.pixel_size_nm or 1.0
+    slope = _surface_slope(volume.data, depth_in, depth_out)
+    unit = float(np.cbrt(np.prod(labels.voxel_size_nm or CUBIC)))
     if slope <= 0 or plateau <= ground:
         raise DataError("The particles are not brighter than their surroundings.")
     return float(min(np.hypot(level_error / slope, _LEAST_PX), 3.0) * unit)
@@ -108,12 +114,11 @@ class Surfaces:
         return [self.at(t) for t in range(count)]
 
 
-def _surface_slope(data: np.ndarray, inside: np.ndarray) -> float:
-    """Return the mean drop of density per voxel across the surface."""
+def _surface_slope(data: np.ndarray, *depths: np.ndarray) -> float:
+    """Return the mean drop of density per voxel across the surface, by depths in and out."""
     means = []
-    for side in (inside, ~inside):
-        depth = ndimage.distance_transform_edt(side)
-        near = side & (depth < 2)
+    for depth in depths:
+        near = (depth > 0) & (depth < _INNER_PX)
         # voxels next to the surface are half a voxel from it
         means.append((float(data[near].mean()), float(depth[near].mean()) - 0.5))
     (high, depth_in), (low, depth_out) = means

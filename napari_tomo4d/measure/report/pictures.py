@@ -23,6 +23,7 @@ from napari_tomo4d.measure.necks.section_image import (
 )
 from napari_tomo4d.measure.report.figures import image_of
 from napari_tomo4d.measure.report.style import new_figure
+from napari_tomo4d.voxels import CUBIC
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,12 +105,12 @@ def _view(
         slice(max(min(f.start, s.start) - _MARGIN, 0), max(f.stop, s.stop) + _MARGIN)
         for f, s in zip(*boxes, strict=True)
     )
-    size = float(labels.pixel_size_nm or 1.0)
-    start = np.array([s.start for s in region]) * size
+    spacing = np.array(labels.voxel_size_nm or CUBIC)
+    start = np.array([s.start for s in region]) * spacing
     part = np.asarray(labels.data[region])
-    found = neck(part, a, b, size, section=which)
+    found = neck(part, a, b, spacing, section=which)
     touching = found.section is not None
-    section = _moved(found.section, start) if found.section else _apart(part, a, b, size, start)
+    section = _moved(found.section, start) if found.section else _apart(part, a, b, spacing, start)
     shown = np.concatenate([*section.outlines_nm, section.centres_nm])
     wide, high = np.abs(in_plane(section, shown)).max(axis=0)
     if not touching:
@@ -229,9 +230,9 @@ def _moved(section: Section, start: np.ndarray) -> Section:
     )
 
 
-def _apart(part: np.ndarray, a: int, b: int, size: float, start: np.ndarray) -> Section:
+def _apart(part: np.ndarray, a: int, b: int, spacing: np.ndarray, start: np.ndarray) -> Section:
     """Return a section through the centres of two particles that don't touch."""
-    centres = np.stack([np.argwhere(part == n).mean(axis=0) * size + start for n in (a, b)])
+    centres = np.stack([np.argwhere(part == n).mean(axis=0) * spacing + start for n in (a, b)])
     axis = centres[1] - centres[0]
     axis /= np.linalg.norm(axis)
     across = np.cross(axis, [1.0, 0.0, 0.0])

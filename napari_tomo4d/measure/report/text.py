@@ -15,6 +15,7 @@ from napari_tomo4d.measure.necks.growth_sentences import (
     rule_sentences,
 )
 from napari_tomo4d.quantities import number, plural
+from napari_tomo4d.voxels import VoxelSize, size_text
 
 _FEW = 8
 # sintering moves material but does not make or lose any
@@ -25,7 +26,7 @@ def summary(
     name: str,
     times: list[str],
     temperatures: np.ndarray | None,
-    pixel_size_nm: float | None,
+    pixel_size_nm: VoxelSize | None,
     totals: pd.DataFrame,
     table: pd.DataFrame,
     correlations: pd.DataFrame,
@@ -40,7 +41,7 @@ def summary(
     times : list of str
         Name of each time.
     temperatures : array, optional
-    pixel_size_nm : float, optional
+    pixel_size_nm : float or (z, y, x), optional
     totals, table, correlations : pandas.DataFrame
         Of the functions of these names; without rows where there are no pairs.
     growth : Growth, optional
@@ -72,14 +73,14 @@ def summary(
     return said
 
 
-def _sample(name: str, times: list[str], temperatures: Any, size: float | None) -> str:
+def _sample(name: str, times: list[str], temperatures: Any, size: VoxelSize | None) -> str:
     text = f"{name}: {plural(len(times), 'time point')}"
     if len(times) > 1 and times[0] != "time 1":
         text += f" from {times[0]} to {times[-1]}"
     if temperatures is not None:
         low, high = float(np.min(temperatures)), float(np.max(temperatures))
         text += f", at {low:g} °C" if low == high else f", at {low:g} to {high:g} °C"
-    return text + (f"; voxels of {size:g} nm." if size else ".")
+    return text + (f"; voxels of {size_text(size)}." if size else ".")
 
 
 def _counts(totals: pd.DataFrame, several: bool) -> str:

@@ -19,6 +19,7 @@ from napari_tomo4d.gui.panels.pairs.section_view import (
     NECK_COLOUR,
     SECOND_COLOUR,
 )
+from napari_tomo4d.voxels import CUBIC
 
 if TYPE_CHECKING:
     from napari.utils.events import Event
@@ -185,14 +186,15 @@ class PairMarks(QObject):
                 if layer in self.viewer.layers:
                     layer.visible = False
             return
-        size, count = float(self._model.items[found.time].pixel_size_nm or 1.0), self._axes_drawn()
+        count = self._axes_drawn()
+        spacing = np.array(self._model.items[found.time].voxel_size_nm or CUBIC)[-count:]
         outlines = [_closed(o, _OUTLINE_POINTS) for o in section.outlines_nm]
         ring = _closed(section.neck_outline_nm, _RING_POINTS)
         parts = [*outlines, ring, section.neck_line_nm, section.centres_nm]
         lines = np.concatenate([np.stack([p[:-1], np.diff(p, axis=0)], axis=1) for p in parts])
         self._make_pair(count)
-        self._lines.data = lines[..., -count:] / size
-        self._centres.data = section.centres_nm[:, -count:] / size
+        self._lines.data = lines[..., -count:] / spacing
+        self._centres.data = section.centres_nm[:, -count:] / spacing
         names = [str(label) for label in found.key]
         if list(self._centres.features["name"]) != names:
             self._centres.features = {"name": names}

@@ -30,6 +30,7 @@ from napari_tomo4d.measure.necks.pairs_step import FROM_VOLUME, FROM_VOXELS, tab
 from napari_tomo4d.measure.necks.section_image import SectionImage, section_image
 from napari_tomo4d.measure.necks.uncertainty import Surfaces
 from napari_tomo4d.quantities import plural, time_names
+from napari_tomo4d.voxels import size_text
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -204,19 +205,24 @@ class PairsModel:
         return True
 
     def circle(self) -> tuple[np.ndarray, float] | None:
-        """Return centre (z, y, x) and radius in voxels of the first particle at the time shown."""
+        """Return centre (z, y, x) in voxels and radius of the first particle at the time shown.
+
+        The radius is in edges of voxels along x, as the sizes of points are.
+        """
         first = self.first
         if first is None:
             return None
         if self.suggestions is not None:
             known = self.suggestions.spheres[self.time].get(first.label)
             if known is not None:
-                return known
+                return known[0], known[1] / self.items[self.time].sampling[2]
         z = int(first.place[0])
         y, x = np.nonzero(np.asarray(self.items[self.time].data[z]) == first.label)
         if not len(y):
             return None
-        return np.array([z, y.mean(), x.mean()]), float(np.sqrt(len(y) / np.pi))
+        _, edge_y, edge_x = self.items[self.time].sampling
+        radius = float(np.sqrt(len(y) * edge_y / edge_x / np.pi))
+        return np.array([z, y.mean(), x.mean()]), radius
 
     # -- what is looked at -----------------------------------------------------------------
 
@@ -373,7 +379,7 @@ def description_of(labels: AnyLabels) -> str:
     """Return size and number of times of labels."""
     items = times_of(labels)
     shape = " x ".join(map(str, items[0].data.shape))
-    text = f"{shape} voxels of {items[0].pixel_size_nm:.4g} nm"
+    text = f"{shape} voxels of {size_text(items[0].pixel_size_nm or 1.0, 4)}"
     return f"{text}, {plural(len(items), 'time point')}" if len(items) > 1 else text
 
 

@@ -35,6 +35,7 @@ from napari_tomo4d.gui.work.live_preview import LivePreview
 from napari_tomo4d.measure.necks.contacts import PairKey
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.quantities import plural
+from napari_tomo4d.voxels import CUBIC
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -311,7 +312,7 @@ class PairsPanel(Panel):
         found = self.model.found
         section = None if found is None else found.neck.section
         if self._jump and section is not None and self.viewer.dims.ndisplay == 2:
-            size = float(self.model.items[0].pixel_size_nm or 1.0)
+            size = (self.model.items[0].voxel_size_nm or CUBIC)[0]
             go_to(self.viewer, self.picker.layer, -3, round(float(section.origin_nm[0]) / size))
         self._jump = False
         if self.marks.picking and self.model.first is None:

@@ -142,7 +142,7 @@ class ParticleBrowser(QObject):
             then()
 
     def _show_table(self) -> None:
-        unit = "nm" if self.model.size_nm else "px"
+        unit = "nm" if self.model.has_size else "px"
         self.tables.show_particles(self.model.table, self.model.title, unit)
 
     def _show_selection(self) -> None:

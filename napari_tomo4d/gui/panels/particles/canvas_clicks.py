@@ -176,9 +176,10 @@ class ParticlePicks(QObject):
         return int(value or 0)
 
     def _view(self, event: Event) -> np.ndarray:
-        """Return the direction of view in voxels, which are cubes."""
+        """Return the direction of view as the voxels have it."""
         dims = self.viewer.dims
         if dims.ndisplay == 2:
             hidden = [a - dims.ndim + 3 for a in dims.not_displayed if a >= dims.ndim - 3]
             return np.eye(3)[hidden[0]]
-        return np.array(event.view_direction, float)[-3:]
+        # the world is in nm, and voxels need not be cubes
+        return np.array(event.view_direction, float)[-3:] / self.layer.scale[-3:]

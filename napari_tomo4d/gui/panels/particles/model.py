@@ -21,6 +21,7 @@ from napari_tomo4d.data import (
 )
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.segment import particle_events
+from napari_tomo4d.voxels import CUBIC
 
 SEPARATE, FOLLOW = "segment.separate_particles", "segment.follow_particles"
 _MASKS = ("segment.threshold_volumes", "segment.clean_mask", "segment.classify_voxels")
@@ -156,14 +157,14 @@ class ParticlesModel:
             return ""
         at = name_of_time(self.item, self.time)
         title = _particles(len(self.table)) + (f" at {at}" if at else "")
-        if not self.size_nm:
+        if not self.has_size:
             title += "; no pixel size is known, so lengths are in voxels"
         return title
 
     @property
-    def size_nm(self) -> float | None:
-        """Edge of a voxel of the time that is looked at; None if unknown."""
-        return None if self.labels is None else self.labels.pixel_size_nm
+    def has_size(self) -> bool:
+        """Whether the size of a voxel is known at the time that is looked at."""
+        return self.labels is not None and self.labels.pixel_size_nm is not None
 
     # -- the chosen particle ----------------------------------------------------------------
 
@@ -174,22 +175,29 @@ class ParticlesModel:
 
     @property
     def ring_px(self) -> tuple[np.ndarray, float] | None:
-        """Centre (z, y, x) and diameter in voxels of the chosen one, None if it is not there."""
-        row = self._row(self.table, self.selected)
-        size = self.size_nm or 1.0
-        if row is None:
+        """Centre (z, y, x) in voxels and diameter in edges of them along x, of the chosen one.
+
+        None if it is not there.
+        """
+        row, labels = self._row(self.table, self.selected), self.labels
+        if row is None or labels is None:
             return None
-        return _centre(row) / size, float(row["equivalent_diameter_nm"]) / size
+        spacing = _spacing(labels)
+        return _centre(row) / spacing, float(row["equivalent_diameter_nm"] / spacing[2])
 
     def centre_px(self, labels: Labels, label: int) -> np.ndarray | None:
         """Return the centre (z, y, x) of a measured particle in voxels, None if it is not there."""
         row = self._row(self._measured.get(labels), label)
-        return None if row is None else _centre(row) / (labels.pixel_size_nm or 1.0)
+        return None if row is None else _centre(row) / _spacing(labels)
 
     @staticmethod
     def _row(table: pd.DataFrame | None, label: int) -> pd.Series | None:
         found = None if table is None else table[table["label"] == label]
         return None if found is None or not len(found) else found.iloc[0]
+
+
+def _spacing(labels: Labels) -> np.ndarray:
+    return np.array(labels.voxel_size_nm or CUBIC)
 
 
 def _centre(row: pd.Series) -> np.ndarray:

@@ -24,6 +24,7 @@ from napari_tomo4d.segment import (
     noise_change,
 )
 from napari_tomo4d.segment.preview import CLASSIFIER, CLASSIFY, CLEAN, THRESHOLD
+from napari_tomo4d.voxels import size_text
 
 Place = tuple[int, int, int]
 """Time, axis (0, 1 or 2 for z, y or x) and index of a slice."""
@@ -110,7 +111,7 @@ class SegmentModel:
         volumes = times_of(self.item)
         size = volumes[0].pixel_size_nm
         text = " x ".join(map(str, volumes[0].data.shape)) + " voxels (z, y, x)"
-        text += f" of {size:.4g} nm" if size else ""
+        text += f" of {size_text(size, 4)}" if size else ""
         return text + (f", {len(volumes)} time points" if is_series(self.item) else "")
 
     def problem(self) -> str:
