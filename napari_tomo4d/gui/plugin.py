@@ -13,6 +13,7 @@ from napari_tomo4d.data import Labels, Volume
 from napari_tomo4d.errors import MissingAnglesError, Tomo4DError
 from napari_tomo4d.gui.canvas.label_stack import LabelStack
 from napari_tomo4d.gui.canvas.layers import ITEM_KEY, LayerData, to_layers
+from napari_tomo4d.voxels import as_voxel_size
 
 
 def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None:
@@ -42,7 +43,7 @@ def write_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
         scale = np.ravel(attributes.get("scale", 1.0))[-3:]
         unit = str(attributes.get("units", ("pixel",))[-1])
         edges = [io.to_nm(float(s), unit) for s in np.broadcast_to(scale, 3)]
-        size = None if None in edges else edges
+        size = None if None in edges else as_voxel_size(edges)
         # an image of whole numbers has them, and labels have not
         kind = Labels if data.dtype.kind in "iu" and "contrast_limits" not in attributes else Volume
         item = kind(data, size, name=attributes.get("name", "volume"))
