@@ -12,6 +12,7 @@ from napari_tomo4d.errors import MissingAnglesError
 from napari_tomo4d.io.reader import read
 from napari_tomo4d.provenance import warnings_only_kept
 from napari_tomo4d.quantities import time_names
+from napari_tomo4d.voxels import size_text
 
 
 def describe(path: str | Path, **given: Any) -> dict[str, str | list[str]]:
@@ -60,7 +61,7 @@ def describe_item(item: AnyData) -> dict[str, str | list[str]]:
         n_bytes = first.data.nbytes
     size = first.pixel_size_nm
     source = first.metadata.get("pixel_size_from")
-    text = "unknown" if size is None else f"{size:.6g} nm" + (f" ({source})" if source else "")
+    text = "unknown" if size is None else size_text(size) + (f" ({source})" if source else "")
     result["pixel size"] = text
     result["in memory"] = _amount(n_bytes * len(times))
     if item.provenance is not None and item.provenance.all_warnings():

@@ -15,6 +15,7 @@ from napari_tomo4d.errors import ReadError
 from napari_tomo4d.io.imod import read_mdoc
 from napari_tomo4d.io.raw import Raw, lazy_images, use_lazy
 from napari_tomo4d.progress import Progress
+from napari_tomo4d.voxels import edges_of
 
 _MODES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
 _FEI_RECORD = 128
@@ -163,7 +164,6 @@ def write_mrc(item: TiltSeries | Volume | Labels, path: Path, _: Progress) -> No
     """Write images (tilt, y, x) or a volume (z, y, x) as MRC, one by one."""
     volume = not isinstance(item, TiltSeries)
     data = item.images if isinstance(item, TiltSeries) else item.data
-    pixel_size_nm = item.pixel_size_nm
     supported = {"i1", "i2", "f4", "u2"}
     dtype = np.dtype(data.dtype)
     mode = dtype if dtype.str[1:] in supported else np.dtype("f4")
@@ -175,5 +175,6 @@ def write_mrc(item: TiltSeries | Volume | Labels, path: Path, _: Progress) -> No
             mrc.set_volume()
         else:
             mrc.set_image_stack()
-        mrc.voxel_size = 10 * pixel_size_nm if pixel_size_nm else 0.0
+        z, y, x = edges_of(item.pixel_size_nm or 0.0)
+        mrc.voxel_size = (10 * x, 10 * y, 10 * z)
         mrc.update_header_stats()

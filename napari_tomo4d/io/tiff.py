@@ -16,6 +16,7 @@ from napari_tomo4d.errors import ReadError
 from napari_tomo4d.io.header import header_of
 from napari_tomo4d.io.raw import Raw, lazy_images, to_nm, use_lazy
 from napari_tomo4d.progress import Progress
+from napari_tomo4d.voxels import edges_of
 
 
 def read_tiff(path: Path, lazy: bool | None = None) -> Raw:
@@ -82,15 +83,15 @@ def write_ome_tiff(item: TiltSeries | Volume | Labels, path: Path, _: Progress) 
     """Write images or a volume plane by plane as OME-TIFF; all else goes to the description."""
     volume = not isinstance(item, TiltSeries)
     data = item.images if isinstance(item, TiltSeries) else item.data
-    pixel_size_nm = item.pixel_size_nm
     metadata: Json = {
         "axes": "ZYX" if volume else "TYX",
         "Description": json.dumps(header_of(item)),
     }
-    if pixel_size_nm is not None:
-        for axis in "XYZ" if volume else "XY":
-            metadata[f"PhysicalSize{axis}"] = pixel_size_nm
-            metadata[f"PhysicalSize{axis}Unit"] = "nm"
+    if item.pixel_size_nm is not None:
+        for axis, edge in zip("ZYX", edges_of(item.pixel_size_nm), strict=True):
+            if volume or axis != "Z":
+                metadata[f"PhysicalSize{axis}"] = edge
+                metadata[f"PhysicalSize{axis}Unit"] = "nm"
     planes = (np.asarray(data[i]) for i in range(data.shape[0]))
     with tifffile.TiffWriter(path, bigtiff=True, ome=True) as tif:
         tif.write(planes, shape=data.shape, dtype=data.dtype, metadata=metadata)

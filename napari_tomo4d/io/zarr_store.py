@@ -17,6 +17,7 @@ from napari_tomo4d.immutable import frozen
 from napari_tomo4d.io.header import header_of, item_from
 from napari_tomo4d.io.raw import Raw, use_lazy
 from napari_tomo4d.progress import Progress
+from napari_tomo4d.voxels import edges_of
 
 _KEY = "napari_tomo4d"
 TIMES: Json = {"ome": {"version": "0.5", "bioformats2raw.layout": 3}}
@@ -64,8 +65,8 @@ def _write_item(group: zarr.Group, item: TiltSeries | Volume | Labels, progress:
 
 def describe_group(group: zarr.Group, item: AnyData, axes: list[dict[str, str]]) -> None:
     """Write what a group holds beside its pixels: OME's multiscale entry and our header."""
-    size = item.pixel_size_nm or 1.0
-    scale = [1.0 if a["name"] == "tilt" else size for a in axes]
+    edges = dict(zip("zyx", edges_of(item.pixel_size_nm or 1.0), strict=True))
+    scale = [edges.get(a["name"], 1.0) for a in axes]
     transform: Any = [{"type": "scale", "scale": scale}]
     dataset: Any = {"path": "0", "coordinateTransformations": transform}
     multiscale: Any = {"name": item.name, "axes": axes, "datasets": [dataset]}
