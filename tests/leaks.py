@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import weakref
 
 from napari.settings import get_settings
 from napari.utils.notifications import notification_manager
@@ -19,22 +18,28 @@ _DEFERRED_DELETE = int(getattr(QEvent.Type.DeferredDelete, "value", QEvent.Type.
 # and that again may hold something of Qt
 _ROUNDS = 3
 
-# what earlier tests left is theirs
-_known: weakref.WeakSet = weakref.WeakSet()
+
+def forget_the_past() -> None:
+    """Leave all that lives now out of the garbage collector and of what `left_behind` finds.
+
+    Some hundred thousand objects of libraries live as long as the process; to look at each of
+    them several times after every test would take longer than the test.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def left_behind() -> list[str]:
-    """Return what has come to life since the last call and should be gone."""
+    """Return what has come to life since `forget_the_past` and should be gone."""
     new: list[object] = []
     for _ in range(_ROUNDS):
         new.clear()
         QCoreApplication.sendPostedEvents(None, _DEFERRED_DELETE)
         QApplication.processEvents()
         gc.collect()
-        new = [o for o in gc.get_objects() if _is_ours_to_end(o) and o not in _known]
+        new = [o for o in gc.get_objects() if _is_ours_to_end(o)]
         if not new:
             return []
-    _known.update(new)
     return [_name(o) for o in new]
 
 

@@ -27,6 +27,7 @@ def nothing_left_behind(request):
     request.getfixturevalue("qapp")
     import leaks
 
+    leaks.forget_the_past()
     callbacks = leaks.registered_callbacks()
     yield
     report = getattr(request.node, "rep_call", None)
