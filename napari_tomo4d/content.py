@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from napari_tomo4d.errors import RecipeError
-from napari_tomo4d.immutable import private
-from napari_tomo4d.whole_files import replacing
+from napari_tomo4d.array_files import read_arrays, write_arrays
+from napari_tomo4d.boundary import reading
+from napari_tomo4d.errors import RecipeError, Tomo4DError
+from napari_tomo4d.immutable import frozen, private
 
 Json = dict[str, Any]
 """What a JSON object holds, by name."""
@@ -126,11 +127,9 @@ def save(content: Content, folder: Path) -> Path:
         return path
     arrays: list[np.ndarray] = []
     tree = _encoded(content.value, arrays)
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        text = np.frombuffer(_text(tree), np.uint8)
-        parts: Json = {f"array_{i}": a for i, a in enumerate(arrays)}
-        np.savez(file, **parts, tree=text)
-    return path
+    text = np.frombuffer(_text(tree), np.uint8)
+    parts: Json = {f"array_{i}": a for i, a in enumerate(arrays)}
+    return write_arrays({**parts, "tree": text}, path, packed=False)
 
 
 def load(path: Path, stored: Content) -> Content:
@@ -143,12 +142,10 @@ def load(path: Path, stored: Content) -> Content:
     """
     if not path.is_file():
         raise RecipeError(f"{path}, a {stored.kind} that the recipe needs, is missing.")
-    try:
+    with reading(path, f"a {stored.kind} that the recipe needs", RecipeError):
         tree, arrays = _read(path)
         if _digest(tree, arrays) == stored.sha256:
             return dataclasses.replace(stored, value=_decoded(tree, arrays))
-    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError) as error:
-        raise RecipeError(f"{path}, which the recipe needs, is damaged: {error}.") from error
     raise RecipeError(
         f"{path} is no longer the {stored.kind} that the recipe was made with; bring back the "
         "original, or save the recipe again."
@@ -232,16 +229,16 @@ def _digest(tree: object, arrays: list[np.ndarray]) -> str:
 
 
 def _read(path: Path) -> tuple[Any, list[np.ndarray]]:
-    with np.load(path, allow_pickle=False) as file:
-        tree = json.loads(file["tree"].tobytes())
-        count = len(file.files) - 1
-        return tree, [private(file[f"array_{i}"]) for i in range(count)]
+    stored = read_arrays(path)
+    tree = json.loads(stored["tree"].tobytes())
+    return tree, [private(frozen(stored[f"array_{i}"])) for i in range(len(stored) - 1)]
 
 
 def _is_whole(path: Path, sha256: str) -> bool:
     try:
-        return _digest(*_read(path)) == sha256
-    except (OSError, ValueError, KeyError, EOFError):
+        with reading(path, "what a recipe needs"):
+            return _digest(*_read(path)) == sha256
+    except Tomo4DError:
         return False
 
 

@@ -6,9 +6,21 @@ that can be shown as it is.
 
 from __future__ import annotations
 
+_LONGEST = 500
+"""Characters of a message; what a file holds may be quoted in it, and a file may hold anything."""
+
+
+def readable(text: str, longest: int = _LONGEST) -> str:
+    """Return a text as one line that a person can read: no control characters, not too long."""
+    ends = text if len(text) <= longest else f"{text[: longest // 2]} … {text[-longest // 2 :]}"
+    return " ".join("".join(c if c.isprintable() else " " for c in ends).split())
+
 
 class Tomo4DError(Exception):
-    """Base of all errors that napari_tomo4d raises on purpose."""
+    """Base of all errors that napari_tomo4d raises on purpose; the message is one short line."""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(readable(str(message)))
 
 
 class DataError(Tomo4DError, ValueError):

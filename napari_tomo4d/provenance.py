@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_tomo4d.content import Content, Json, is_content
-from napari_tomo4d.errors import Tomo4DWarning
+from napari_tomo4d.errors import Tomo4DWarning, readable
 from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.version import __version__
 
@@ -187,6 +187,7 @@ def warn(message: str) -> None:
     Python's own way of catching warnings is shared by all threads, so it cannot tell
     whose warning it was; this can.
     """
+    message = readable(message)
     collected = _collected.get()
     if collected is not None and message not in collected:
         collected.append(message)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
 
-from napari_tomo4d.errors import DataError, ParameterError, ReadError, WriteError
+from napari_tomo4d.array_files import read_arrays, write_arrays
+from napari_tomo4d.boundary import reading
+from napari_tomo4d.errors import DataError, ParameterError, ReadError
 
 KINDS = ("white", "g1", "g2", "g3", "g4", "g1w", "g2w", "g3w", "g4w")
 """White; horizontal lines; circles; diagonals; pink; and each of them mixed with white."""
@@ -77,6 +78,12 @@ class NoiseModel:
             raise ParameterError("A spectrum goes with the kind 'measured', and with no other.")
         if self.spectrum is not None and np.ndim(self.spectrum) != 2:
             raise DataError("A measured spectrum needs two axes (y, x).")
+        if self.spectrum is not None and not (
+            np.isfinite(self.spectrum).all() and np.min(self.spectrum) >= 0 < np.max(self.spectrum)
+        ):
+            raise DataError(
+                "A measured spectrum holds powers that can't be: they are 0 or more, not all 0."
+            )
 
     @property
     def is_white(self) -> bool:
@@ -97,19 +104,21 @@ class NoiseModel:
         return NoiseModel(self.kind, variance, self.spectrum)
 
     def save(self, path: str | Path) -> None:
-        """Write the model to an .npz file, to be used in recipes."""
+        """Write the model to an .npz file, to be used in recipes; one of that name is replaced.
+
+        Raises
+        ------
+        WriteError
+            If it can't be written; nothing is left half written.
+        """
         spectrum = np.empty((0, 0)) if self.spectrum is None else self.spectrum
-        try:
-            with open(path, "wb") as file:
-                np.savez_compressed(
-                    file,
-                    schema_version=_SCHEMA_VERSION,
-                    kind=self.kind,
-                    variance=self.variance,
-                    spectrum=spectrum.astype(np.float32),
-                )
-        except OSError as error:
-            raise WriteError(f"The noise model can't be written to {path}: {error}.") from error
+        arrays = {
+            "schema_version": _SCHEMA_VERSION,
+            "kind": self.kind,
+            "variance": self.variance,
+            "spectrum": spectrum.astype(np.float32),
+        }
+        write_arrays(arrays, path)
 
     @classmethod
     def load(cls, path: str | Path) -> NoiseModel:
@@ -118,14 +127,18 @@ class NoiseModel:
         Raises
         ------
         ReadError
-            If the file is missing or holds something else.
+            If the file is missing, damaged, of a newer version, or holds something else.
         """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                spectrum = file["spectrum"] if file["spectrum"].size else None
-                return cls(str(file["kind"]), float(file["variance"]), spectrum)
-        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise ReadError(f"{path} can't be read as a noise model: {error}.") from error
+        with reading(path, "a noise model"):
+            stored = read_arrays(path)
+            version = int(stored["schema_version"])
+            if version > _SCHEMA_VERSION:
+                raise ReadError(
+                    f"{path} was written by a newer version (schema {version}, this program knows "
+                    f"up to {_SCHEMA_VERSION}); update the program."
+                )
+            spectrum = stored["spectrum"] if stored["spectrum"].size else None
+            return cls(str(stored["kind"]), float(stored["variance"]), spectrum)
 
     def psd(self, shape: tuple[int, int]) -> np.ndarray:
         """Return the power spectral density for images of a size.

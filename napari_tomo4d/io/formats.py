@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from napari_tomo4d.boundary import reading
 from napari_tomo4d.data import AnyData, TiltSeries
 from napari_tomo4d.io.imod import write_rawtlt
 from napari_tomo4d.io.matlab import read_matlab
 from napari_tomo4d.io.microscopes import read_microscope
-from napari_tomo4d.io.mrc import read_mrc, write_mrc
+from napari_tomo4d.io.mrc import read_mrc
+from napari_tomo4d.io.mrc_writer import write_mrc
 from napari_tomo4d.io.numpy_files import read_numpy
 from napari_tomo4d.io.raw import Raw
 from napari_tomo4d.io.tiff import read_tiff, write_ome_tiff
@@ -53,6 +55,11 @@ class Format:
     also_written: tuple[str, ...] = ()
     whole: bool = False
     beside: Callable[[Any, Path], None] | None = None
+
+    def read(self, path: Path, lazy: bool | None) -> Raw:
+        """Read a file or folder; whatever is wrong with it is a `ReadError` of one sentence."""
+        with reading(path, self.name, advice="check the file and its extension"):
+            return self.reader(path, lazy)
 
     @property
     def write_suffixes(self) -> tuple[str, ...]:

@@ -35,12 +35,6 @@ def read_microscope(path: Path, lazy: bool | None = None) -> Raw:
     log.setLevel(logging.ERROR)
     try:
         signals = plugin.file_reader(str(path), lazy=as_lazy)
-    except Exception as error:
-        # the parsers raise whatever they stumble over in a damaged file
-        raise ReadError(
-            f"{path} can't be read as a {path.suffix.lower()} file ({error}); it may be damaged "
-            "or not what its extension says."
-        ) from error
     finally:
         log.setLevel(level)
     images = [s for s in signals if s["data"].ndim in (2, 3)]

@@ -10,14 +10,11 @@ import mrcfile
 import numpy as np
 
 from napari_tomo4d.checks import Pixels
-from napari_tomo4d.data import Labels, TiltSeries, Volume
 from napari_tomo4d.errors import ReadError
 from napari_tomo4d.io.imod import read_mdoc
+from napari_tomo4d.io.mrc_writer import MODES
 from napari_tomo4d.io.raw import Raw, lazy_images, use_lazy
-from napari_tomo4d.progress import Progress
-from napari_tomo4d.voxels import edges_of
 
-_MODES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
 _FEI_RECORD = 128
 Header = Any
 """A NumPy record of the fields of an MRC header, by their standard names."""
@@ -29,7 +26,7 @@ def read_mrc(path: Path, lazy: bool | None = None) -> Raw:
     """Read an MRC file with its FEI or SerialEM header and its .mdoc."""
     header, extended = _read_header(path)
     shape = (int(header.nz), int(header.ny), int(header.nx))
-    dtype = np.dtype(_MODES[int(header.mode)]).newbyteorder(header.mode.dtype.byteorder)
+    dtype = np.dtype(MODES[int(header.mode)]).newbyteorder(header.mode.dtype.byteorder)
     # mode 0 is signed in the standard, unsigned in old IMOD files, which say so by a flag
     if dtype.kind == "i" and dtype.itemsize == 1 and _imod_unsigned(header):
         dtype = np.dtype("u1")
@@ -65,6 +62,7 @@ def read_mrc(path: Path, lazy: bool | None = None) -> Raw:
 
 def _read_header(path: Path) -> tuple[Header, bytes]:
     not_mrc = f"{path} is not an MRC file; check the file or its extension."
+    _check_extended(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -73,9 +71,18 @@ def _read_header(path: Path) -> tuple[Header, bytes]:
     except (ValueError, OSError) as error:
         raise ReadError(not_mrc) from error
     sizes = [int(header[k]) for k in ("nx", "ny", "nz")]
-    if int(header.mode) not in _MODES or min(sizes) < 1 or max(sizes) > 2**20:
+    if int(header.mode) not in MODES or min(sizes) < 1 or max(sizes) > 2**20:
         raise ReadError(not_mrc)
     return header, b"" if extended is None else extended.tobytes()
+
+
+def _check_extended(path: Path) -> None:
+    """Raise `ReadError` if the extended header can't be in the file in either byte order."""
+    with path.open("rb") as file:
+        length = file.read(96)[92:]
+    held = path.stat().st_size - 1024
+    if min(abs(int.from_bytes(length, o, signed=True)) for o in ("little", "big")) > max(held, 0):
+        raise ReadError(f"{path} is not an MRC file or is cut off; copy it again.")
 
 
 def _imod_unsigned(header: Header) -> bool:
@@ -158,23 +165,3 @@ def _add_mdoc(raw: Raw, path: Path, n: int) -> None:
         if mdoc.axis_angle_deg is not None:
             raw.tilt_axis = axis_from_rotation(mdoc.axis_angle_deg)
         return
-
-
-def write_mrc(item: TiltSeries | Volume | Labels, path: Path, _: Progress) -> None:
-    """Write images (tilt, y, x) or a volume (z, y, x) as MRC, one by one."""
-    volume = not isinstance(item, TiltSeries)
-    data = item.images if isinstance(item, TiltSeries) else item.data
-    supported = {"i1", "i2", "f4", "u2"}
-    dtype = np.dtype(data.dtype)
-    mode = dtype if dtype.str[1:] in supported else np.dtype("f4")
-    mode_number = {v: k for k, v in _MODES.items()}[mode.str[1:]]
-    with mrcfile.new_mmap(path, data.shape, mode_number, overwrite=True) as mrc:
-        for i in range(data.shape[0]):
-            mrc.data[i] = np.asarray(data[i])
-        if volume:
-            mrc.set_volume()
-        else:
-            mrc.set_image_stack()
-        z, y, x = edges_of(item.pixel_size_nm or 0.0)
-        mrc.voxel_size = (10 * x, 10 * y, 10 * z)
-        mrc.update_header_stats()

@@ -6,25 +6,23 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_tomo4d.array_files import header_of_file, read_array, read_arrays, read_part
 from napari_tomo4d.errors import ReadError
 from napari_tomo4d.io.raw import Raw, lazy_images, use_lazy
 
 
 def read_numpy(path: Path, lazy: bool | None = None) -> Raw:
     """Read an array, or the arrays ``images``, ``angles_deg``, ``pixel_size_nm`` of an .npz."""
-    try:
-        if path.suffix.lower() == ".npz":
-            with np.load(path, allow_pickle=False) as content:
-                return _from_npz(dict(content), path)
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise ReadError(f"{path} can't be read as a NumPy file: {error}.") from error
-    if array.ndim not in (2, 3):
-        raise ReadError(f"{path} has {array.ndim} axes; expected (y, x) or (tilt, y, x).")
-    if array.ndim == 3 and use_lazy(lazy, array.nbytes):
-        load = lambda a, b: np.array(np.load(path, mmap_mode="r")[a:b])  # noqa: E731
-        return Raw(lazy_images(path, array.shape, array.dtype, load))
-    return Raw(np.array(array))
+    if path.suffix.lower() == ".npz":
+        return _from_npz(read_arrays(path), path)
+    head = header_of_file(path)
+    if len(head.shape) not in (2, 3):
+        raise ReadError(f"{path} has {len(head.shape)} axes; expected (y, x) or (tilt, y, x).")
+    if len(head.shape) == 3 and use_lazy(lazy, head.n_bytes):
+        return Raw(
+            lazy_images(path, head.shape, head.dtype, lambda a, b: read_part(path, head, a, b))
+        )
+    return Raw(read_array(path))
 
 
 def _from_npz(content: dict[str, np.ndarray], path: Path) -> Raw:
@@ -37,6 +35,9 @@ def _from_npz(content: dict[str, np.ndarray], path: Path) -> Raw:
         raw.angles_deg = np.ravel(content["angles_deg"]).astype(float)
         raw.angles_from = "array angles_deg"
     if "pixel_size_nm" in content:
-        raw.pixel_size_nm = float(content["pixel_size_nm"])
+        size = content["pixel_size_nm"]
+        if size.size != 1 or size.dtype.kind not in "iuf":
+            raise ReadError(f"{path}: pixel_size_nm has to be one number in nanometres.")
+        raw.pixel_size_nm = float(size.item())
         raw.pixel_size_from = "array pixel_size_nm"
     return raw

@@ -82,7 +82,8 @@ def lazy_images(
         first, stop = block_info[None]["array-location"][0]
         try:
             return load(first, stop)
-        except (OSError, ValueError) as error:
+        except Exception as error:
+            # with whatever the parser stumbles over
             raise ReadError(
                 f"Images {first + 1} to {stop} of {path} can't be read any more; was the file "
                 "moved or deleted? Open it again."

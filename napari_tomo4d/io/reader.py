@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_tomo4d.boundary import reading
 from napari_tomo4d.checks import Pixels, require_memory
 from napari_tomo4d.data import AnyData, Labels, TiltSeries, TimeSeries, Volume, is_series
 from napari_tomo4d.errors import DataError, MissingAnglesError, ReadError
@@ -210,7 +211,7 @@ class _Reader:
                 raise ReadError(f"{path} may not be read; check its permissions.")
             if path.is_file() and path.stat().st_size == 0:
                 raise ReadError(f"{path} is empty; copy it again.")
-            raw = form.reader(path, self.lazy)
+            raw = form.read(path, self.lazy)
             return dataclasses.replace(raw, data=frozen(raw.data))
         except ReadError:
             raise
@@ -223,7 +224,8 @@ class _Reader:
             warn(note)
         header = raw.metadata.get("napari_tomo4d")
         if header is not None:
-            raw.item = item_from(header, raw.data, str(path))
+            with reading(path, "a file of this program"):
+                raw.item = item_from(header, raw.data, str(path))
         name = re.sub(r"\.ome$", "", path.stem)
         try:
             if raw.item is not None:

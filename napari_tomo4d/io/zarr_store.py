@@ -12,7 +12,6 @@ import zarr
 from napari_tomo4d.checks import Pixels
 from napari_tomo4d.content import Json
 from napari_tomo4d.data import AnyData, Labels, TiltSeries, TimeSeries, Volume
-from napari_tomo4d.errors import ReadError
 from napari_tomo4d.immutable import frozen
 from napari_tomo4d.io.header import header_of, item_from
 from napari_tomo4d.io.raw import Raw, use_lazy
@@ -93,13 +92,10 @@ def _space(name: str, item: AnyData) -> dict[str, str]:
 
 def read_zarr(path: Path, lazy: bool | None = None) -> Raw:
     """Read an OME-Zarr folder: ours completely, another program's as pixels and scale."""
-    try:
-        group = zarr.open_group(str(path), mode="r")
-        if _KEY in group.attrs:
-            return Raw(item=_read_ours(group, path, lazy))
-        return _read_foreign(group, lazy)
-    except (KeyError, IndexError, TypeError, ValueError, OSError) as error:
-        raise ReadError(f"{path} can't be read as OME-Zarr: {error}.") from error
+    group = zarr.open_group(str(path), mode="r")
+    if _KEY in group.attrs:
+        return Raw(item=_read_ours(group, path, lazy))
+    return _read_foreign(group, lazy)
 
 
 def _read_ours(group: zarr.Group, path: Path, lazy: bool | None) -> AnyData:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import ndimage
 
+from napari_tomo4d.array_files import read_arrays, write_arrays
+from napari_tomo4d.boundary import reading
 from napari_tomo4d.checks import check_values
 from napari_tomo4d.content import Json
 from napari_tomo4d.errors import DataError, ReadError, WriteError
@@ -50,6 +51,11 @@ class CorrectionMap:
                 f"A correction map needs an array (2, y, x); this has shape {displacement.shape}."
             )
         check_values(displacement, "The displacements of the correction map")
+        far = 10 * max(displacement.shape)
+        if np.abs(displacement).max() > far:
+            raise DataError(
+                f"The correction map moves pixels by more than {far} px, ten times the image."
+            )
         displacement = displacement.astype(np.float32)
         affine = fitted_affine(displacement) if self.affine is None else np.array(self.affine)
         if affine.shape != (2, 2) or not np.isfinite(affine).all():
@@ -143,16 +149,16 @@ class CorrectionMap:
         head = {"schema_version": SCHEMA_VERSION, "kind": "scan distortion", "unit": "px"}
         try:
             text = json.dumps({**head, "metadata": self.metadata})
-            # an open file, as numpy would put .npz behind any other ending
-            with open(path, "wb") as file:
-                np.savez_compressed(
-                    file,
-                    header=np.array(text),
-                    displacement_px=self.displacement_px,
-                    affine=np.asarray(self.affine),
-                )
-        except (OSError, TypeError) as error:
-            raise WriteError(f"The correction map {path} can't be written: {error}") from error
+        except (TypeError, ValueError) as error:
+            raise WriteError(
+                f"The correction map {path} can't be written: its metadata are no JSON."
+            ) from error
+        arrays = {
+            "header": np.array(text),
+            "displacement_px": self.displacement_px,
+            "affine": np.asarray(self.affine),
+        }
+        write_arrays(arrays, path)
 
     @classmethod
     def load(cls, path: str | Path) -> CorrectionMap:
@@ -173,23 +179,17 @@ class CorrectionMap:
         """
         if not Path(path).is_file():
             raise ReadError(f"There is no correction map {path}; check the name and folder.")
-        try:
-            # pickled objects could run any code, so they are refused
-            with np.load(path, allow_pickle=False) as file:
-                head = json.loads(str(file["header"]))
-                displacement, affine = file["displacement_px"], file["affine"]
+        with reading(path, "a correction map", advice="measure and save it again"):
+            stored = read_arrays(path)
+            head = json.loads(str(stored["header"]))
             version = int(head["schema_version"])
+            if version > SCHEMA_VERSION:
+                raise ReadError(
+                    f"{path} was written by a newer version (schema {version}, this program knows "
+                    f"up to {SCHEMA_VERSION}); update the program."
+                )
             metadata = dict(head.get("metadata", {}))
-        except (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise ReadError(
-                f"{path} is not a correction map or is damaged; measure and save it again."
-            ) from error
-        if version > SCHEMA_VERSION:
-            raise ReadError(
-                f"{path} was written by a newer version (schema {version}, this program knows up "
-                f"to {SCHEMA_VERSION}); update the program."
-            )
-        return cls(displacement, affine, metadata)
+            return cls(stored["displacement_px"], stored["affine"], metadata)
 
 
 def fitted_affine(displacement: np.ndarray) -> np.ndarray:

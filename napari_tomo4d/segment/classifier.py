@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Annotated
 
 import numpy as np
 
+from napari_tomo4d.array_files import read_arrays, write_arrays
+from napari_tomo4d.boundary import reading
 from napari_tomo4d.data import Labels, Volume
 from napari_tomo4d.errors import DataError, ReadError
 from napari_tomo4d.immutable import frozen
@@ -20,13 +21,13 @@ from napari_tomo4d.progress import Progress
 from napari_tomo4d.registry import step
 from napari_tomo4d.segment.features import feature_names, features, halo
 from napari_tomo4d.segment.forest import Forest
-from napari_tomo4d.whole_files import replacing
 
 SCALES_PX = (1.0, 2.0, 4.0)
 _FORMAT = "napari-tomo4d pixel classifier"
 _VERSION = 1
 _MOST_SAMPLES = 20_000
 _TILE = 64
+_LARGEST_SCALE = 100.0
 
 Box = tuple[slice, slice, slice]
 
@@ -233,9 +234,7 @@ class PixelClassifier:
             "seed": self.seed,
         }
         arrays = {**self.forest.arrays(), "description": np.array(json.dumps(description))}
-        # closed before it is moved
-        with replacing(Path(path)) as part, open(part, "wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        write_arrays(arrays, path)
 
     @classmethod
     def load(cls, path: str | Path) -> PixelClassifier:
@@ -246,9 +245,9 @@ class PixelClassifier:
         ReadError
             If the file is missing, damaged or something else.
         """
-        try:
-            with np.load(Path(path), allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
+        advice = "train and save it again"
+        with reading(path, "a pixel classifier of this version", advice=advice):
+            arrays = read_arrays(path)
             about = json.loads(str(arrays.pop("description")))
             if about["format"] != _FORMAT or about["version"] != _VERSION:
                 raise KeyError("format")
@@ -262,13 +261,11 @@ class PixelClassifier:
                 float(about["scale"]),
                 int(about["seed"]),
             )
-        except OSError as error:
-            raise ReadError(f"The classifier {path} can't be read: {error}.") from error
-        except (KeyError, TypeError, ValueError, AttributeError, zipfile.BadZipFile) as error:
-            raise ReadError(
-                f"{path} is not a pixel classifier of this version; train and save it again."
-            ) from error
-        return cls(forest, strokes, scales, *numbers)
+            if not (np.isfinite(numbers).all() and numbers[1] > 0):
+                raise ReadError(f"{path} holds an impossible offset or scale; {advice}.")
+            if not all(0 < s <= _LARGEST_SCALE for s in scales) or min(strokes) < 1:
+                raise ReadError(f"{path} holds impossible scales or strokes; {advice}.")
+            return cls(forest, strokes, scales, *numbers)
 
     def _shares(
         self, volume: Volume, within: tuple[slice, ...], tile: int, progress: Progress | None

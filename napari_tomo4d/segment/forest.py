@@ -95,7 +95,11 @@ class Forest:
             all(given[k].shape == (n,) for k in ("feature", "threshold", "left", "right"))
             and given["share"].ndim == 2
             and given["share"].shape[0] == n
+            and given["share"].size > 0
+            and np.isfinite(given["threshold"]).all()
             and np.isfinite(given["share"]).all()
+            and (given["share"] >= 0).all()
+            and np.allclose(given["share"].sum(axis=1), 1, atol=1e-3)
             and given["starts"].ndim == 1
             and given["starts"].size > 0
             and ((given["starts"] >= 0) & (given["starts"] < n)).all()
