@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import ndimage
 
 from napari_tomo4d.denoise.engines import denoise_image
-from napari_tomo4d.denoise.noise_model import NoiseModel
+from napari_tomo4d.denoise.noise_model import NoiseModel, kind_in_words
 from napari_tomo4d.denoise.tune import STRENGTHS, TuneResult, busiest_crop, climb
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.progress import Progress
@@ -104,8 +104,8 @@ def tune_blind(
     if variance <= 0:
         raise DataError("The image has no noise at high frequencies; there is nothing to tune.")
     warn(
-        f"Tuned blindly: no reference frames, and noise taken for {kind}; the strength is what "
-        "predicts hidden pixels best."
+        f"Tuned blindly: no reference frames, and noise taken for {kind_in_words(kind)}; the "
+        "strength is what predicts hidden pixels best."
     )
     part = image[busiest_crop(ndimage.gaussian_filter(image, 2), _CROP)]
     hidden = _Hidden.of(part, unit)
@@ -145,7 +145,8 @@ def tune_blind(
         float("nan"),
         float("nan"),
         f"Blind: of {len(losses)} strengths, {strength:.3g} times the variance estimated for "
-        f"{kind} noise predicts hidden pixels best (error {np.sqrt(least):.4g}, whitened).",
+        f"{kind_in_words(kind)} noise predicts hidden pixels best (error {np.sqrt(least):.4g}, "
+        "whitened).",
         blind=True,
     )
 

@@ -31,8 +31,8 @@ KIND_TITLES = {
 
 
 def kind_in_words(kind: str) -> str:
-    """Return what a person calls a kind of noise, within a sentence."""
-    title = KIND_TITLES[kind]
+    """Return what a person calls a kind of noise, as it stands before the word noise."""
+    title = kind if kind == "measured" else KIND_TITLES[kind]
     return title[0].lower() + title[1:]
 
 

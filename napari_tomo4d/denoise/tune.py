@@ -15,7 +15,7 @@ from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.denoise.anscombe import stabilise, unstabilise
 from napari_tomo4d.denoise.engines import PROFILES, denoise_image
 from napari_tomo4d.denoise.measure_noise import CountingNoise, diagnose, noise_spectrum
-from napari_tomo4d.denoise.noise_model import KINDS, NoiseModel
+from napari_tomo4d.denoise.noise_model import KINDS, NoiseModel, kind_in_words
 from napari_tomo4d.denoise.scores import frc_score, psnr, ring_weights, ssim
 from napari_tomo4d.errors import DataError, ParameterError
 from napari_tomo4d.progress import Progress
@@ -402,7 +402,8 @@ def search(
     def score(kind: str, index: int, region: str, profile: str = profiles[0]) -> float:
         nonlocal done
         strength = STRENGTHS[index]
-        progress.report(min(done, expected - 1), expected, f"{kind}, strength {strength:.3g}")
+        said = f"{kind_in_words(kind)} noise, strength {strength:.3g}"
+        progress.report(min(done, expected - 1), expected, said[0].upper() + said[1:])
         done += 1
         return float(tuning.evaluate(kind, strength, profile, region)["psnr_db"])
 
@@ -465,14 +466,15 @@ def explain(table: pd.DataFrame) -> str:
     tried = whole[~whole.kind.isin(("none", "gaussian"))].sort_values("psnr_db")
     best, clearest = tried.iloc[-1], tried.sort_values("frc").iloc[-1]
     text = (
-        f"Best by PSNR: {best.kind}, strength {best.strength:.3g}: {best.psnr_db:.2f} dB, Fourier "
-        f"ring correlation {best.frc:.3f}. The image itself: {raw.psnr_db:.2f} dB, {raw.frc:.3f}. "
+        f"Best by PSNR: {kind_in_words(best.kind)} noise, strength {best.strength:.3g}: "
+        f"{best.psnr_db:.2f} dB, Fourier ring correlation {best.frc:.3f}. "
+        f"The image itself: {raw.psnr_db:.2f} dB, {raw.frc:.3f}. "
         f"Best Gaussian ({blur.strength:g} px): {blur.psnr_db:.2f} dB, {blur.frc:.3f}."
     )
     if clearest.name != best.name:
         text += (
-            f" By ring correlation, {clearest.kind}, strength {clearest.strength:.3g}, keeps most "
-            f"of what the frames share ({clearest.frc:.3f})."
+            f" By ring correlation, {kind_in_words(clearest.kind)} noise, strength "
+            f"{clearest.strength:.3g}, keeps most of what the frames share ({clearest.frc:.3f})."
         )
     if blur.psnr_db > best.psnr_db - _NO_WORSE_DB and best.frc > blur.frc + 0.005:
         text += (

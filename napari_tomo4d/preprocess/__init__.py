@@ -9,6 +9,7 @@ from napari_tomo4d.preprocess.background import (
 )
 from napari_tomo4d.preprocess.calibration import (
     PixelSize,
+    dose_per_tilt,
     pixel_size_from_lattice,
     set_dose,
     set_pixel_size,
@@ -44,6 +45,7 @@ __all__ = [
     "bin",
     "correct_distortion",
     "crop",
+    "dose_per_tilt",
     "find_particles",
     "frame_drift",
     "map_from_lattice",

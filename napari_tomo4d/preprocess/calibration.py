@@ -165,6 +165,37 @@ def set_pixel_size(
     return dataclasses.replace(series, pixel_size_nm=pixel_size_nm)
 
 
+def dose_per_tilt(
+    series: TiltSeries, pixel_size_nm: float, probe_current_pa: float, dwell_time_ns: float
+) -> list[float]:
+    """Return the dose of each tilt, from the scan.
+
+    Parameters
+    ----------
+    series : TiltSeries
+        Every frame that was recorded counts, also where they have been averaged since.
+    pixel_size_nm : float
+        Edge of a pixel of the series as it is now; of one that was binned, the beam stood at
+        every pixel before that.
+    probe_current_pa, dwell_time_ns : float
+        Beam current, and time on each pixel of one frame; positive.
+
+    Returns
+    -------
+    list of float
+        Electrons per square nanometre, one for each tilt.
+
+    Raises
+    ------
+    ParameterError
+        If a value is not positive.
+    """
+    frames = series.metadata.get("frames_averaged", series.frames_per_tilt)
+    step_nm = pixel_size_nm / series.metadata.get("binning", 1)
+    one = dose_e_per_nm2(probe_current_pa, dwell_time_ns, step_nm)
+    return [one * n for n in frames]
+
+
 @step("preprocess.set_dose", title="Compute dose", takes=TiltSeries, gives=TiltSeries)
 def set_dose(
     series: TiltSeries,
@@ -186,11 +217,7 @@ def set_dose(
     """
     if series.pixel_size_nm is None:
         raise DataError("The dose needs a pixel size; set it first.")
-    frames = series.metadata.get("frames_averaged", series.frames_per_tilt)
-    # the beam stood at every pixel that was recorded, before any binning
-    step_nm = series.pixel_size_nm / series.metadata.get("binning", 1)
-    one = dose_e_per_nm2(probe_current_pa, dwell_time_ns, step_nm)
-    each = [one * n for n in frames]
+    each = dose_per_tilt(series, series.pixel_size_nm, probe_current_pa, dwell_time_ns)
     return dataclasses.replace(
         series,
         dose_e_per_nm2=sum(each),

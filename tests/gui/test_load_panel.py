@@ -94,6 +94,59 @@ def test_after_a_file_that_can_not_be_read_nothing_of_the_last_one_is_left(
     assert button(load, "Load into viewer").isEnabled()
 
 
+def test_what_was_said_of_the_last_files_is_not_said_of_the_next(
+    qtbot, load, stack, tmp_path, monkeypatch
+):
+    choose(qtbot, load, monkeypatch, stack)
+    type_into(qtbot, load.geometry_box.start, -10)
+    type_into(qtbot, load.geometry_box.step, 5)
+    type_into(qtbot, load.dose_box.current, 10)
+    wait_idle(qtbot, load)
+    # a dose can't be computed yet, and that is said before loading
+    assert load.run_bar.run_button.toolTip().startswith("The dose needs a pixel size: give it")
+    load.average.setChecked(False)
+    other = tmp_path / "other.npy"
+    other.write_bytes(stack.read_bytes())
+    choose(qtbot, load, monkeypatch, other)
+    wait_idle(qtbot, load)
+    assert texts(load.tables_box.tilts, 0) == ["-40", "-38", "-36", "-34", "-32"]
+    assert load.dose_box.given is None and load.average.isChecked()
+    assert load.run_bar.run_button.isEnabled()
+
+
+def test_times_and_temperatures_are_typed_one_by_one(qtbot, load, tmp_path, viewer, monkeypatch):
+    files = [tmp_path / f"{k}.npz" for k in range(3)]
+    for path in files:
+        images = np.random.default_rng(0).random((3, 20, 30), dtype=np.float32)
+        np.savez(path, images=images, angles_deg=[-9, 0, 9], pixel_size_nm=1.0)
+    choose(qtbot, load, monkeypatch, *files)
+    table = load.tables_box.times
+    assert texts(table, 0) == ["", "", ""]
+    for row, seconds in enumerate((0, 60)):
+        table.item(row, 0).setText(str(seconds))
+        wait_idle(qtbot, load)
+        said = f"Every time point needs a time in seconds; {2 - row} of 3 have none."
+        assert load.run_bar.status.text() == load.run_bar.run_button.toolTip() == said
+    # something else is given meanwhile
+    type_into(qtbot, load.geometry_box.pixel_size, 1.5)
+    wait_idle(qtbot, load)
+    assert texts(table, 0) == ["0", "60", ""]
+    table.item(2, 0).setText("120")
+    wait_idle(qtbot, load)
+    table.item(0, 1).setText("20")
+    assert load.run_bar.status.text().startswith("Every time point needs a temperature in °C; 2")
+    for row in (1, 2):
+        table.item(row, 1).setText("350")
+    wait_idle(qtbot, load)
+    assert texts(table, 0) == ["0", "60", "120"] and texts(table, 1) == ["20", "350", "350"]
+    press(qtbot, load, "Load into viewer")
+    wait_idle(qtbot, load)
+    loaded = item_of(viewer.layers[0])
+    assert loaded.times_s.tolist() == [0, 60, 120]
+    assert loaded.temperatures_c.tolist() == [20, 350, 350]
+    assert loaded[0].pixel_size_nm == 1.5
+
+
 def test_an_angle_that_is_no_number_is_asked_for_again(qtbot, load, stack, monkeypatch):
     choose(qtbot, load, monkeypatch, stack)
     type_into(qtbot, load.geometry_box.start, -10)

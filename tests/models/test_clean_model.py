@@ -21,10 +21,10 @@ from napari_tomo4d.gui.panels.clean.model import (
     SELECT,
     CleanModel,
     describe,
-    dose_in_words,
     offered_steps,
     reasons_against,
 )
+from napari_tomo4d.gui.panels.dose import dose_in_words
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.registry import STEPS, step
 
@@ -130,6 +130,6 @@ def test_steps_that_do_not_fit_say_why(series):
 def test_the_dose_in_words_is_that_of_the_step(series):
     dosed = t4.preprocess.set_dose(series, 2, 1000)
     each = dosed.metadata["dose_e_per_nm2_per_tilt"][0]
-    words = dose_in_words(series, 0.5, 2, 1000)
+    words = dose_in_words(series, 0.5, {"probe_current_pa": 2, "dwell_time_ns": 1000})
     assert words.startswith(f"{each:,.0f} e⁻/nm² per tilt, {7 * each:,.0f} e⁻/nm² for the 7 tilts")
     assert DOSE in STEPS

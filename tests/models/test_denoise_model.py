@@ -86,7 +86,7 @@ def test_the_preview_is_the_middle_of_what_the_run_gives(model, framed, values):
     run = run_steps(framed, steps)
     np.testing.assert_allclose(found.after, run.images[2], atol=1e-5)
     noise = run.metadata["noise_sigma"][2]
-    assert found.numbers == f"Noise level {noise:.4g}."
+    assert found.numbers == f"Noise level {noise:.4g} (grey values)."
     assert np.std(found.before - found.after) > 0.5 * noise
 
 

@@ -7,13 +7,20 @@ import pytest
 
 import napari_tomo4d as t4
 from napari_tomo4d.errors import MissingAnglesError
-from napari_tomo4d.gui.panels.load.model import Dose, LoadRequest, rows_of_tilts, rows_of_times
+from napari_tomo4d.gui.panels.dose import dose_in_words
+from napari_tomo4d.gui.panels.load.model import (
+    LoadRequest,
+    problem_of,
+    rows_of_tilts,
+    rows_of_times,
+)
 from napari_tomo4d.pipeline import read_recipe, recipe_from, run_recipe, write_recipe
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import warnings_only_kept
 
 ANGLES = [-10.0, -5.0, 0.5, 5.0]
 N_FRAMES = 3
+DOSE = {"probe_current_pa": 20.0, "dwell_time_ns": 500.0}
 
 
 @pytest.fixture
@@ -28,7 +35,7 @@ def frames(tmp_path):
 @pytest.fixture
 def request_of_frames(frames):
     given = {"angles_deg": list(np.repeat(ANGLES, N_FRAMES)), "pixel_size_nm": 1.5}
-    return LoadRequest((frames,), given, Dose(20.0, 500.0), average=True)
+    return LoadRequest((frames,), given, DOSE, average=True)
 
 
 def load(request):
@@ -61,22 +68,37 @@ def test_every_frame_counts_for_the_dose(request_of_frames):
     )
     with warnings_only_kept():
         looked = request_of_frames.look()
-    said = Dose(20.0, 500.0).describe(looked)
-    assert f"{series.dose_e_per_nm2:.4g} e⁻/nm² for the series of 12 images" in said
+    assert problem_of(request_of_frames, looked) == ""
+    said = dose_in_words(looked, looked.pixel_size_nm, DOSE)
+    assert f"{series.dose_e_per_nm2:,.0f} e⁻/nm² for the 4 tilts" in said
 
 
 def test_a_dose_without_a_pixel_size_is_refused_in_a_sentence(frames):
     given = {"angles_deg": list(np.repeat(ANGLES, N_FRAMES))}
     with pytest.raises(t4.errors.DataError, match="dose needs a pixel size"):
-        load(LoadRequest((frames,), given, Dose(20.0, 500.0)))
+        load(LoadRequest((frames,), given, DOSE))
+    request = LoadRequest((frames,), given, DOSE)
+    with warnings_only_kept():
+        problem = problem_of(request, request.look())
+    assert problem.startswith("The dose needs a pixel size: give it")
     # and of a pixel it is known anyway
-    assert Dose(20.0, 500.0).describe(None) == "62.4 electrons per pixel and image"
+    assert dose_in_words(None, None, DOSE) == "62.4 electrons per pixel and image"
+
+
+def test_the_dose_of_averaged_and_binned_images_is_that_of_the_scan(request_of_frames):
+    """What is loaded may have been averaged and binned before it was written."""
+    with warnings_only_kept():
+        series = request_of_frames.look()
+    words = dose_in_words(series, series.pixel_size_nm, DOSE)
+    done = t4.preprocess.bin(t4.preprocess.average_frames(series, register=False), 4)
+    assert done.pixel_size_nm == 4 * series.pixel_size_nm
+    assert dose_in_words(done, done.pixel_size_nm, DOSE) == words
 
 
 def test_volumes_take_no_steps_of_images(tmp_path):
     path = tmp_path / "volume.npy"
     np.save(path, np.zeros((4, 5, 6), np.float32))
-    request = LoadRequest((str(path),), {"kind": "volume"}, Dose(20.0, 500.0), average=True)
+    request = LoadRequest((str(path),), {"kind": "volume"}, DOSE, average=True)
     volume = load(request)
     assert volume.data.shape == (4, 5, 6)
     assert rows_of_tilts(volume) == [] == rows_of_times(volume)

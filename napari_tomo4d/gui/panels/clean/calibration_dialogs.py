@@ -27,6 +27,7 @@ from napari_tomo4d.gui.widgets.messages import NO_IMAGE
 from napari_tomo4d.gui.widgets.number_box import number_box
 from napari_tomo4d.gui.widgets.run_bar import RunBar
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
+from napari_tomo4d.gui.work.runner import Runner
 from napari_tomo4d.preprocess import CorrectionMap, PixelSize
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import collect_warnings
@@ -98,7 +99,8 @@ class MeasureDialog(QDialog):
         super().closeEvent(event)
 
     def _outdated(self, *_: object) -> None:
-        """Forget a result that the form no longer belongs to."""
+        """Forget a result that the form no longer belongs to, also one that is to come."""
+        self.run_bar.runner.drop()
         self._show(None)
         any_image = any(picker.layer is not None for picker in self._pickers)
         self.run_bar.set_blocked("" if any_image else NO_IMAGE)
@@ -200,6 +202,10 @@ class MapDialog(MeasureDialog):
             "of the tilt series, and saves it as a map.",
             "Save map and use it...",
         )
+        # another choice in the form drops what is measured, not what is being saved
+        self.saver = Runner(self)
+        self.saver.finished.connect(self._saved)
+        self.saver.failed.connect(lambda text: self.run_bar.say(f"Error: {text}"))
 
     def build(self) -> QWidget:
         """Return the forms, one for each way."""
@@ -297,12 +303,12 @@ class MapDialog(MeasureDialog):
         path = path if path.endswith(".npz") else f"{path}.npz"
         correction = result[0]
 
-        def save(progress: Progress) -> object:
-            progress.report(0, 1, "Saving the map")
+        def save(_progress: Progress) -> object:
             correction.save(path)
-            return path, []
+            return path
 
-        self.run_bar.start(save)
+        self.run_bar.say("Saving the map...")
+        self.saver.start(save)
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Offer two different images: the two that came last."""
@@ -310,10 +316,7 @@ class MapDialog(MeasureDialog):
         if self.first.layer is self.second.layer:
             self.first.setCurrentIndex(min(1, self.first.count() - 1))
 
-    def _finished(self, result: Any, seconds: float) -> None:
-        if isinstance(result[0], str):
-            self.run_bar.say(f"Saved {result[0]}")
-            self.saved.emit(result[0])
-            self.close()
-        else:
-            super()._finished(result, seconds)
+    def _saved(self, path: str, _seconds: float) -> None:
+        self.run_bar.say(f"Saved {path}")
+        self.saved.emit(path)
+        self.close()

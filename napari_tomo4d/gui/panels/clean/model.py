@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from napari_tomo4d import preprocess
 from napari_tomo4d.data import AnyTiltSeries, TiltSeries, times_of
+from napari_tomo4d.gui.panels.dose import format_dose
 from napari_tomo4d.gui.widgets.messages import NO_SERIES
 from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import Step, steps_of
 from napari_tomo4d.pipeline.resume import Done, resume
 from napari_tomo4d.progress import Progress
+from napari_tomo4d.quantities import plural
 
 Chosen = tuple[str, Parameters]
 """Name and parameters of a step that is to be done."""
@@ -68,8 +69,8 @@ def describe(item: AnyTiltSeries | None) -> str:
     n_y, n_x = times[0].image_shape
     counts = {n for series in times for n in series.frames_per_tilt}
     low, high = min(counts), max(counts)
-    frames = f"{low}" if low == high else f"{low} to {high}"
-    text = f"{len(times[0])} tilts of {n_y} x {n_x} px, {frames} frame{'s' * (high > 1)} per tilt"
+    frames = plural(high, "frame") if low == high else f"{low} to {high} frames"
+    text = f"{plural(len(times[0]), 'tilt')} of {n_y} x {n_x} px, {frames} per tilt"
     return text + (f", {len(times)} time points" if len(times) > 1 else "")
 
 
@@ -98,30 +99,6 @@ def reasons_against(
     elif not frames_are_joined:
         reasons |= dict.fromkeys(_SINGLE_IMAGES, f"Needs one image per tilt: tick step {joining}.")
     return reasons
-
-
-def dose_in_words(
-    series: TiltSeries, pixel_size_nm: float, probe_current_pa: float, dwell_time_ns: float
-) -> str:
-    """Return the dose of a series as the step *Compute dose* finds it."""
-    # the same numbers without the images, whose checks would take time
-    blank = TiltSeries(
-        [np.zeros((n, 1, 1), np.float32) for n in series.frames_per_tilt],
-        series.angles_deg,
-        pixel_size_nm,
-        metadata={k: v for k, v in series.metadata.items() if k in ("frames_averaged", "binning")},
-    )
-    dosed = preprocess.set_dose(blank, probe_current_pa, dwell_time_ns)
-    each = dosed.metadata["dose_e_per_nm2_per_tilt"]
-    low, high = min(each), max(each)
-    tilt = format_dose(low) if low == high else f"{format_dose(low)} to {format_dose(high)}"
-    return f"{tilt} per tilt, {format_dose(sum(each))} for the {len(series)} tilts"
-
-
-def format_dose(e_per_nm2: float) -> str:
-    """Return a dose as a person would write it."""
-    number = f"{e_per_nm2:,.0f}" if e_per_nm2 >= 1000 else f"{e_per_nm2:.3g}"
-    return f"{number} e⁻/nm²"
 
 
 def one_tilt(series: TiltSeries, tilt: int) -> TiltSeries:
@@ -157,8 +134,7 @@ def key_numbers(times: Sequence[TiltSeries], names: Sequence[str]) -> str:
         if len(shifts):
             parts.append(f"Frames moved by up to {np.abs(shifts).max():.2f} px")
     if OUTLIERS in names:
-        n = sum(all_of("outliers"))
-        parts.append(f"{n} outlier{'s' * (n != 1)} replaced")
+        parts.append(f"{plural(sum(all_of('outliers')), 'outlier')} replaced")
     if BACKGROUND in names:
         parts.append(f"Mean background {np.mean(all_of('background')):.4g} subtracted")
     if BRIGHTNESS in names and (factors := all_of("intensity_factors")):

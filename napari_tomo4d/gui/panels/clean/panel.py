@@ -11,7 +11,7 @@ from napari_tomo4d.data import is_series, times_of
 from napari_tomo4d.gui.canvas.layers import caption
 from napari_tomo4d.gui.canvas.place import tilt_shown, time_shown
 from napari_tomo4d.gui.panels.base import Panel
-from napari_tomo4d.gui.panels.clean.calibration_and_dose_boxes import CalibrationBox, DoseBox
+from napari_tomo4d.gui.panels.clean.calibration_box import CalibrationBox
 from napari_tomo4d.gui.panels.clean.calibration_dialogs import MapDialog
 from napari_tomo4d.gui.panels.clean.model import (
     ALIGN_FRAMES,
@@ -30,7 +30,9 @@ from napari_tomo4d.gui.panels.clean.model import (
     reasons_against,
 )
 from napari_tomo4d.gui.panels.clean.step_row import StepRow
+from napari_tomo4d.gui.panels.dose import dose_in_words
 from napari_tomo4d.gui.widgets.before_after import BeforeAfter
+from napari_tomo4d.gui.widgets.dose_box import DoseBox
 from napari_tomo4d.gui.widgets.messages import messages_of
 from napari_tomo4d.gui.widgets.plots import ImageBox
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
@@ -72,7 +74,11 @@ class CleanPanel(Panel):
         self.foot.addWidget(self.view)
         self.run_bar = RunBar("Clean")
         self.run_bar.clicked.connect(self._run)
-        self.run_bar.runner.finished.connect(self._finished)
+        runner = self.run_bar.runner
+        runner.finished.connect(self._finished)
+        # what was changed meanwhile is seen by now
+        for ended in (runner.finished, runner.cancelled, runner.failed):
+            ended.connect(self.live.request)
         self.foot.addWidget(self.run_bar)
         self._input_changed()
 
@@ -138,9 +144,9 @@ class CleanPanel(Panel):
         self._block_rows()
         self._filling = False
         item = self.model.item
-        self.dose.show_dose(
-            None if item is None else times_of(item)[0], self.calibration.pixel_size_nm
-        )
+        first = None if item is None else times_of(item)[0]
+        words = dose_in_words(first, self.calibration.pixel_size_nm, self.dose.given)
+        self.dose.show_text(words)
         self.run_bar.set_blocked(self._problem())
         if item is not None:
             self.live.request()
@@ -162,14 +168,18 @@ class CleanPanel(Panel):
         if self.model.item is None:
             return self.hint.text()
         problems = [row.problem for row in self.rows.values()]
-        problems += [self.calibration.problem, self.dose.problem(self.calibration.pixel_size_nm)]
+        problems.append(self.calibration.problem)
+        if self.dose.given and self.calibration.pixel_size_nm is None:
+            problems.append("The dose needs a pixel size: set it under Calibration.")
         found = next((p for p in problems if p), "")
         return found or ("" if self.steps() else "Tick at least one step.")
 
     def steps(self) -> list[Chosen]:
         """Return what is ticked, in the order in which it is done."""
         # first, as the dose counts every frame that was recorded
-        steps = [*self.calibration.steps(), *self.dose.steps()]
+        steps = self.calibration.steps()
+        if self.dose.given:
+            steps.append((DOSE, self.dose.given))
         for row in self.rows.values():
             steps += row.steps()
         return steps
@@ -246,8 +256,9 @@ class CleanPanel(Panel):
         if not set(self.refill_steps) & set(done):
             return "The selected layer was not cleaned here: none of these steps made it."
         self._filling = True
-        for part in (*self.rows.values(), self.calibration, self.dose):
+        for part in (*self.rows.values(), self.calibration):
             part.set_steps(done)
+        self.dose.set_given(done.get(DOSE))
         self._drift_was_on = self.rows[DRIFT].is_on
         self._filling = False
         self._changed()

@@ -165,7 +165,7 @@ class DenoiseModel:
         if result.blind:
             return f"{result.explanation} The noise type itself can't be tuned blindly."
         text = f"Best of {result.evaluations} tried: {kind_in_words(best.kind)} noise, level "
-        text += f"{best.sigma:.4g}."
+        text += f"{best.sigma:.4g} (grey values)."
         if best.kind == "measured":
             text += " Press Save noise to use the measured spectrum."
         return text
@@ -198,7 +198,7 @@ class DenoiseModel:
                 one = run_step(AVERAGE, one, {}, progress)
             done = run_step(DENOISE, one, values, progress)
             title = f"tilt {series.angles_deg[tilt]:+.1f}°"
-            numbers = f"Noise level {done.metadata['noise_sigma'][0]:.4g}."
+            numbers = f"Noise level {done.metadata['noise_sigma'][0]:.4g} (grey values)."
             return OneTilt(item, one.image(0), done.image(0), title, numbers)
 
         return look

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QDockWidget, QFileDialog, QGroupBox, QLabel, QPushBut
 
 from napari_tomo4d.data import AnyData, TiltSeries
 from napari_tomo4d.denoise import NoiseModel
+from napari_tomo4d.denoise.noise_model import kind_in_words
 from napari_tomo4d.errors import Tomo4DError
 from napari_tomo4d.gui.canvas.layer_picker import LayerPicker
 from napari_tomo4d.gui.canvas.layers import item_of
@@ -67,7 +68,11 @@ class DenoisePanel(Panel):
         self.foot.addWidget(self.pair)
         self.run_bar = RunBar("Denoise")
         self.run_bar.clicked.connect(self._run)
-        self.run_bar.runner.finished.connect(self._finished)
+        runner = self.run_bar.runner
+        runner.finished.connect(self._finished)
+        # what was changed meanwhile is seen by now
+        for ended in (runner.finished, runner.cancelled, runner.failed):
+            ended.connect(self._changed)
         self.foot.addWidget(self.run_bar)
         self.cell_runner = Runner(self)
         self.cell_runner.finished.connect(self._cell_ready)
@@ -108,7 +113,7 @@ class DenoisePanel(Panel):
             layout.addWidget(widget)
         self.body.addWidget(self.form_box)
         self.toggle_button = QPushButton("Before / after")
-        self.toggle_button.setToolTip("Shows the images before and after denoising in turn.")
+        self.toggle_button.setToolTip("Press Denoise first.")
         self.toggle_button.clicked.connect(self.toggle)
         self.toggle_button.setEnabled(False)
         self.body.addWidget(self.toggle_button)
@@ -178,8 +183,15 @@ class DenoisePanel(Panel):
         return time_shown(self.viewer, layer), tilt_shown(self.viewer, layer)
 
     def came_to_front(self) -> None:
-        """Show the tilt that is looked at by now."""
+        """Show the tilt that is looked at by now, and what was found about noise."""
         self.slider_moved()
+        if self.model.measured is not None or self.model.tuned is not None:
+            self.show_view()
+
+    def went_behind(self) -> None:
+        """Take the tuning view away."""
+        if self._view_dock is not None:
+            self._view_dock.hide()
 
     def slider_moved(self, _event: object = None) -> None:
         """Show another tilt."""
@@ -261,7 +273,9 @@ class DenoisePanel(Panel):
     def _cell_chosen(self, kind: str, strength: float) -> None:
         evaluate = self.model.evaluate((kind, strength))
         if evaluate is not None and not self.run_bar.runner.running:
-            self.view.text.setText(f"Denoising with {kind}, strength {strength:.3g}...")
+            self.view.text.setText(
+                f"Denoising {kind_in_words(kind)} noise, strength {strength:.3g}..."
+            )
             self.cell_runner.start(evaluate)
 
     def _cell_ready(self, tried: Tried, _seconds: float) -> None:
@@ -310,9 +324,9 @@ class DenoisePanel(Panel):
         self.picker.follows_new = True
         self._layers = (before, layer)
         self.toggle_button.setEnabled(True)
+        self.toggle_button.setToolTip("Shows the images before and after denoising in turn.")
         said = f"“{layer.name}” in {format_seconds(seconds)}. Next: Align, Reconstruct."
         self.run_bar.say(said, messages_of(item))
-        self._changed()
 
     def toggle(self) -> None:
         """Show the images before and after denoising in turn, at the same place."""

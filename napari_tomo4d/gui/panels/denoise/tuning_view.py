@@ -45,7 +45,7 @@ class SpectrumPlot(pg.PlotWidget):
         self._measured.setData(diagnosis.frequency, np.maximum(diagnosis.measured, 1e-9))
         self._model.setData(diagnosis.frequency, np.maximum(diagnosis.modelled, 1e-9))
         self.plotItem.legend.removeItem(self._model)
-        self.plotItem.legend.addItem(self._model, f"model {diagnosis.kind}")
+        self.plotItem.legend.addItem(self._model, f"model: {kind_in_words(diagnosis.kind)}")
 
     def clear_curves(self) -> None:
         """Show no curves."""
@@ -128,7 +128,7 @@ class TuningView(QWidget):
         self.tabs.setCurrentWidget(self.scores)
         self.raw.show_image(tuned.image, "raw frame")
         if tuned.tuning is None:
-            self.denoised.show_image(result.denoised, f"{best.kind}, blind")
+            self.denoised.show_image(result.denoised, f"{kind_in_words(best.kind)}, blind")
             self.reference.show_image(np.zeros_like(tuned.image), "no reference")
             table = result.table.assign(region="whole")
             self.scores.show_scores(table, tuned.kinds, list(STRENGTHS), None)
@@ -142,14 +142,15 @@ class TuningView(QWidget):
     def show_cell(self, tuned: Tuned, kind: str, strength: float, image: np.ndarray) -> None:
         """Show one denoised image, mark its cell and tell its scores."""
         table = tuned.result.table if tuned.tuning is None else tuned.tuning.table
-        self.denoised.show_image(image, f"{kind}, {strength:.3g}")
+        self.denoised.show_image(image, f"{kind_in_words(kind)}, {strength:.3g}")
         self.scores.show_scores(table, tuned.kinds, list(STRENGTHS), (kind, strength))
         row = table[(table.kind == kind) & (table.strength == strength)]
         if len(row):
             last = row.iloc[-1]
             where = "" if last.region == "whole" else ", on a crop"
+            words = kind_in_words(kind)
             self.text.setText(
-                f"Noise {kind_in_words(kind)}, strength {strength:.3g}: "
+                f"{words[0].upper()}{words[1:]} noise, strength {strength:.3g}: "
                 f"PSNR {last.psnr_db:.2f} dB, SSIM {last.ssim:.3f}, FRC {last.frc:.3f}{where}."
             )
 

@@ -21,6 +21,7 @@ from napari_tomo4d.parameters import Parameters
 
 _FROM_FILE, _EVEN, _TABLE = range(3)
 _CHOOSE = "Choose table..."
+_START, _STEP = -40.0, 2.0
 
 
 class GeometryBox(QGroupBox):
@@ -43,8 +44,8 @@ class GeometryBox(QGroupBox):
         self.angle_source = QComboBox()
         self.angle_source.addItems(["as in the files", "even steps", "from a table file"])
         self.angle_source.setToolTip("Where the tilt angles come from.")
-        self.start = number_box(-40, -180, 180, "°", "Tilt angle of the first image.")
-        self.step = number_box(2, -90, 90, "°", "Angle from one image to the next.")
+        self.start = number_box(_START, -180, 180, "°", "Tilt angle of the first image.")
+        self.step = number_box(_STEP, -90, 90, "°", "Angle from one image to the next.")
         self.table_button = QPushButton(_CHOOSE)
         self.table_button.setToolTip("A .rawtlt, .tlt, .csv, .mdoc or .mat file with the angles.")
         self.pixel_size = number_box(
@@ -111,6 +112,8 @@ class GeometryBox(QGroupBox):
             self._table_path = ""
             self.table_button.setText(_CHOOSE)
             self.angle_source.setCurrentIndex(_FROM_FILE)
+            self.start.setValue(_START)
+            self.step.setValue(_STEP)
             self.pixel_size.setValue(0)
             self.axis.setCurrentIndex(0)
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from napari_tomo4d import io
 from napari_tomo4d.data import AnyData, TiltSeries, TimeSeries, times_of
-from napari_tomo4d.dose import dose_e_per_nm2, electrons_per_pixel
 from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import run_steps
 from napari_tomo4d.progress import Progress
@@ -24,34 +23,6 @@ SAMPLE_IS_READY = (
 
 
 @dataclass(frozen=True)
-class Dose:
-    """What makes the dose.
-
-    Parameters
-    ----------
-    probe_current_pa, dwell_time_ns : float
-        Beam current, and time on each pixel of one frame.
-    """
-
-    probe_current_pa: float
-    dwell_time_ns: float
-
-    def describe(self, item: AnyData | None) -> str:
-        """Return the dose in words: of a pixel, and of a series if its pixel size is known."""
-        electrons = electrons_per_pixel(self.probe_current_pa, self.dwell_time_ns)
-        text = f"{electrons:.3g} electrons per pixel and image"
-        series = first_of(item)
-        if series is None or not series.pixel_size_nm:
-            return text
-        n_images = sum(series.frames_per_tilt)
-        one = dose_e_per_nm2(self.probe_current_pa, self.dwell_time_ns, series.pixel_size_nm)
-        return (
-            f"{text}\n{one:.3g} e⁻/nm² per image, {one * n_images:.4g} e⁻/nm² for the series "
-            f"of {n_images} images"
-        )
-
-
-@dataclass(frozen=True)
 class LoadRequest:
     """Files, and what a person says about them.
 
@@ -62,14 +33,15 @@ class LoadRequest:
     given : dict
         What `io.read` is given beside the path; it is kept with the result, so that a recipe
         repeats it.
-    dose : Dose, optional
+    dose : dict, optional
+        Parameters of the step *Compute dose*.
     average : bool
         Average the frames of each tilt.
     """
 
     paths: tuple[str, ...]
     given: Parameters = field(default_factory=dict)
-    dose: Dose | None = None
+    dose: Parameters | None = None
     average: bool = False
 
     def look(self) -> AnyData:
@@ -93,11 +65,7 @@ class LoadRequest:
             return steps
         if self.dose is not None:
             # before frames are averaged: each of them counts
-            values = {
-                "probe_current_pa": self.dose.probe_current_pa,
-                "dwell_time_ns": self.dose.dwell_time_ns,
-            }
-            steps.append((DOSE, values))
+            steps.append((DOSE, self.dose))
         if self.average and series.has_frames:
             steps.append((AVERAGE, {}))
         return steps
@@ -134,6 +102,14 @@ def first_of(item: AnyData | None) -> TiltSeries | None:
     """Return the tilt series, or that of the first time point; None if there is none."""
     first = None if item is None else times_of(item)[0]
     return first if isinstance(first, TiltSeries) else None
+
+
+def problem_of(request: LoadRequest, item: AnyData) -> str:
+    """Return why files can't be loaded with all that is asked for, empty if they can."""
+    series = first_of(item)
+    if request.dose is not None and series is not None and series.pixel_size_nm is None:
+        return "The dose needs a pixel size: give it under Geometry, or no probe current."
+    return ""
 
 
 def loaded_text(name: str, item: AnyData) -> str:

@@ -13,17 +13,19 @@ from napari_tomo4d import io, simulate
 from napari_tomo4d.data import AnyData
 from napari_tomo4d.errors import MissingAnglesError
 from napari_tomo4d.gui.panels.base import Panel
-from napari_tomo4d.gui.panels.load.dose_box import DoseBox
+from napari_tomo4d.gui.panels.dose import dose_in_words
 from napari_tomo4d.gui.panels.load.geometry_box import GeometryBox
 from napari_tomo4d.gui.panels.load.model import (
     SAMPLE_IS_READY,
     LoadRequest,
     first_of,
     loaded_text,
+    problem_of,
     rows_of_tilts,
     rows_of_times,
 )
 from napari_tomo4d.gui.panels.load.tables_box import TablesBox
+from napari_tomo4d.gui.widgets.dose_box import DoseBox
 from napari_tomo4d.gui.widgets.run_bar import RunBar
 from napari_tomo4d.progress import Progress
 
@@ -124,6 +126,8 @@ class LoadPanel(Panel):
         self._unreadable = ""
         self._angles_edited = self._times_edited = False
         self.geometry_box.reset()
+        self.dose_box.set_given(None)
+        self.average.setChecked(True)
         self._show_item()
 
     def load_sample(self) -> None:
@@ -137,7 +141,7 @@ class LoadPanel(Panel):
     def _request(self) -> LoadRequest:
         """Return what is to be loaded, with all that was typed."""
         request = LoadRequest(
-            self._paths, self.geometry_box.given(), self.dose_box.dose, self.average.isChecked()
+            self._paths, self.geometry_box.given(), self.dose_box.given, self.average.isChecked()
         )
         given = request.given
         if self._angles_edited:
@@ -164,6 +168,12 @@ class LoadPanel(Panel):
         self._look()
 
     def _edit_times(self) -> None:
+        # files that say nothing of times are given them one by one
+        problem = self.tables_box.times_problem
+        if problem:
+            self._update()
+            self.run_bar.say(problem)
+            return
         self._times_edited = True
         self._look()
 
@@ -219,7 +229,8 @@ class LoadPanel(Panel):
             self._item, self._load_at_once = None, False
             self._unreadable = message
             # what was typed may be the reason, and is there to be corrected
-            self._show_item(keep_tables=self._angles_edited or self._times_edited)
+            typed = self._angles_edited or self._times_edited or self.tables_box.times_problem
+            self._show_item(keep_tables=bool(typed))
 
     # -- showing ---------------------------------------------------------------------------
 
@@ -236,7 +247,8 @@ class LoadPanel(Panel):
         else:
             self.summary.setText(self._request().describe(item))
         if not keep_tables:
-            self.tables_box.fill(rows_of_tilts(item), rows_of_times(item), fixed)
+            half_typed = bool(self.tables_box.times_problem)
+            self.tables_box.fill(rows_of_tilts(item), rows_of_times(item), fixed, half_typed)
         self._update()
 
     def _update(self) -> None:
@@ -247,11 +259,13 @@ class LoadPanel(Panel):
         for box in (self.geometry_box, self.dose_box):
             box.setEnabled(not fixed)
             box.setToolTip(fixed)
-        dose = self.dose_box.dose
-        self.dose_box.show_text("" if dose is None else dose.describe(self._item))
+        size = None if series is None else series.pixel_size_nm
+        self.dose_box.show_text(dose_in_words(series, size, self.dose_box.given))
         reason = fixed
         if not self._paths and not fixed:
             reason = "Choose files or a folder first."
         elif self._item is None:
             reason = reason or self._unreadable or "The files have not been read yet."
+        elif not fixed:
+            reason = self.tables_box.times_problem or problem_of(self._request(), self._item)
         self.run_bar.set_blocked(reason)

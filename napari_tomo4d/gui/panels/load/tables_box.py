@@ -18,8 +18,10 @@ class TablesBox(QTabWidget):
 
     Signals
     -------
-    angles_edited(), times_edited()
+    angles_edited()
         A number was corrected.
+    times_edited()
+        A time or a temperature was; `times_problem` says whether others have to be given too.
     """
 
     angles_edited = Signal()
@@ -40,6 +42,7 @@ class TablesBox(QTabWidget):
         tilts: Sequence[Sequence[float | None]],
         times: Sequence[Sequence[float | None]],
         why_fixed: str = "",
+        keep_times: bool = False,
     ) -> None:
         """Show tables, without emitting anything.
 
@@ -49,10 +52,13 @@ class TablesBox(QTabWidget):
         times : sequence of (time in seconds, temperature in degrees Celsius)
         why_fixed : str
             Why nothing can be corrected; empty if it can.
+        keep_times : bool
+            Leave times and temperatures as they were typed, if there are as many.
         """
         with QSignalBlocker(self):
             _fill(self.tilts, tilts, editable=(not why_fixed, False))
-            _fill(self.times, times, editable=(not why_fixed, not why_fixed))
+            if not (keep_times and self.times.rowCount() == len(times)):
+                _fill(self.times, times, editable=(not why_fixed, not why_fixed))
         self.setTabEnabled(1, bool(times))
         self.setTabText(0, f"{len(tilts)} tilts" if tilts else "Tilts")
         self.setTabText(1, f"{len(times)} times" if times else "Times")
@@ -62,6 +68,16 @@ class TablesBox(QTabWidget):
     def angles_deg(self) -> np.ndarray:
         """The tilt angles as they are in the table, (tilt,); NaN where there is no number."""
         return _column(self.tilts, 0)
+
+    @property
+    def times_problem(self) -> str:
+        """Which times or temperatures are still to be typed; empty if none are, or all."""
+        columns = {"time in seconds": self.times_s, "temperature in °C": self.temperatures_c}
+        for what, values in columns.items():
+            missing = int(np.isnan(values).sum())
+            if 0 < missing < len(values):
+                return f"Every time point needs a {what}; {missing} of {len(values)} have none."
+        return ""
 
     @property
     def times_s(self) -> np.ndarray:

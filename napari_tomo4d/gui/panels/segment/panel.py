@@ -12,7 +12,7 @@ from napari_tomo4d.data import Volume, is_series, name_of_time, times_of
 from napari_tomo4d.errors import Tomo4DError
 from napari_tomo4d.gui.canvas.layer_picker import LayerPicker
 from napari_tomo4d.gui.canvas.layers import item_of
-from napari_tomo4d.gui.canvas.place import slice_shown
+from napari_tomo4d.gui.canvas.place import go_to, slice_shown, time_shown
 from napari_tomo4d.gui.panels.base import Panel
 from napari_tomo4d.gui.panels.segment.classifier_box import ClassifierBox
 from napari_tomo4d.gui.panels.segment.histogram import Histogram
@@ -78,7 +78,11 @@ class SegmentPanel(Panel):
         self.note.setMinimumHeight(2 * self.note.fontMetrics().lineSpacing())
         self.run_bar = RunBar("Make the mask")
         self.run_bar.clicked.connect(self._run)
-        self.run_bar.runner.finished.connect(self._finished)
+        runner = self.run_bar.runner
+        runner.finished.connect(self._finished)
+        # what was changed meanwhile is seen by now
+        for ended in (runner.finished, runner.cancelled, runner.failed):
+            ended.connect(self.live.request)
         for widget in (self.histogram, self.note, self.run_bar):
             self.foot.addWidget(widget)
         self._input_changed()
@@ -101,8 +105,8 @@ class SegmentPanel(Panel):
         self.threshold_box.chosen.connect(self._method_chosen)
         self.classifier_box = box = ClassifierBox()
         box.strokes_wanted.connect(self._begin_strokes)
-        box.background_wanted.connect(lambda: self.strokes.paint_with(BACKGROUND))
-        box.particle_wanted.connect(lambda: self.strokes.paint_with(PARTICLE))
+        box.background_wanted.connect(lambda: self._paint_with(BACKGROUND))
+        box.particle_wanted.connect(lambda: self._paint_with(PARTICLE))
         box.train_wanted.connect(self._train)
         box.load_wanted.connect(self._load_classifier)
         box.save_wanted.connect(self._save_classifier)
@@ -183,19 +187,26 @@ class SegmentPanel(Panel):
     # -- preview ---------------------------------------------------------------------------
 
     def came_to_front(self) -> None:
-        """Show the outline of the mask."""
+        """Show the outline of the mask, and the strokes."""
         self.picker.refresh()
         self._input_changed()
+        self._show_strokes()
 
     def went_behind(self) -> None:
-        """Take the outline away."""
+        """Take the outline and the strokes away."""
         self.live.drop()
         self.outline.hide()
+        self.strokes.follow(None)
 
     def slider_moved(self, _event: object = None) -> None:
-        """Show the mask of another slice."""
+        """Show the mask of another slice, and strokes only at the time they belong to."""
+        self._show_strokes()
         if self.picker.item is not None:
             self.live.request()
+
+    def _show_strokes(self) -> None:
+        if self.strokes.usable:
+            self.strokes.follow(time_shown(self.viewer, self.strokes.source))
 
     def _place(self) -> Place | None:
         layer = self.picker.layer
@@ -247,13 +258,26 @@ class SegmentPanel(Panel):
         layer, item = self.picker.layer, self.picker.item
         if layer is None or item is None:
             return
-        place = self._place()
-        time = place[0] if place is not None else 0
+        strokes = self.strokes
+        time = time_shown(self.viewer, layer)
+        if strokes.usable and strokes.source is layer and strokes.painted and strokes.time != time:
+            self.run_bar.say(
+                f"Strokes are on {strokes.painted_on} already; remove their layer to paint on "
+                "another time."
+            )
+            time = strokes.time
+            go_to(self.viewer, layer, 0, time)
         when = name_of_time(item, time)
         layer.visible = True
         self.outline.hide()
-        self.strokes.begin(layer, time, f"{layer.name} at {when}" if when else layer.name)
+        strokes.begin(layer, time, f"{layer.name} at {when}" if when else layer.name)
         self._show_settings()
+
+    def _paint_with(self, kind: int) -> None:
+        strokes = self.strokes
+        if strokes.usable and is_series(item_of(strokes.source)):
+            go_to(self.viewer, strokes.source, 0, strokes.time)
+        strokes.paint_with(kind)
 
     def _train(self) -> None:
         if not self.strokes.usable:
@@ -301,7 +325,7 @@ class SegmentPanel(Panel):
         self.live.drop()
 
         def work(progress: Progress) -> object:
-            return settings, layer, make_mask(item, settings, name, progress)
+            return settings, layer, item, make_mask(item, settings, name, progress)
 
         self.run_bar.start(work)
 
@@ -311,7 +335,7 @@ class SegmentPanel(Panel):
             self.model.trained(result)
             self._settings_changed()
             return
-        settings, source, (mask, numbers, notes) = result
+        settings, source, item, (mask, numbers, notes) = result
         step = self.viewer.dims.current_step
         self.outline.hide()
         layer = self.add_result(mask)
@@ -320,10 +344,10 @@ class SegmentPanel(Panel):
             # the mask is judged on the volume, at the slice that was looked at
             source.visible = True
             self.viewer.dims.current_step = step
-        self._made_layer, self.model.made = layer, settings
+        if item is self.model.item:
+            self._made_layer, self.model.made = layer, settings
         said = f"“{layer.name}” in {format_seconds(seconds)}. {numbers} Next: Particles."
         self.run_bar.say(said, notes)
-        self.live.request()
 
     def refill(self, done: dict[str, Parameters]) -> str:
         """Fill in method, levels and cleaning; returns why it could not."""
@@ -336,7 +360,7 @@ class SegmentPanel(Panel):
             except Tomo4DError as error:
                 return f"Error: {error}"
         elif self.threshold_box.method.findData(settings.method) < 0:
-            return f"There is no method {settings.method!r} in this version; choose another one."
+            return f"There is no method “{settings.method}” in this version; choose another one."
         for part in (self.cleaning, self.cleaning_box):
             part.blockSignals(True)
         self.cleaning_box.setChecked(settings.cleaning is not None)

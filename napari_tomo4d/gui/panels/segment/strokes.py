@@ -43,6 +43,7 @@ class Strokes:
         self.source: Layer | None = None
         self.time = 0
         self._said = ""
+        self._put_away = False
 
     @property
     def there(self) -> bool:
@@ -59,8 +60,29 @@ class Strokes:
         """What is painted on, in words; empty if the layer is not there."""
         return self._said if self.there else ""
 
+    @property
+    def painted(self) -> bool:
+        """Whether anything is painted."""
+        return self.there and bool(np.asarray(self.layer.data).any())
+
+    def follow(self, time: int | None) -> None:
+        """Show the layer only at the time that is painted on.
+
+        Parameters
+        ----------
+        time : int, optional
+            Which time of `source` is shown; None hides the layer.
+        """
+        if not self.there:
+            return
+        # napari goes back to the brush with what it shows again
+        if time != self.time and self.layer.visible:
+            self._put_away, self.layer.visible = True, False
+        elif time == self.time and self._put_away:
+            self._put_away, self.layer.visible = False, True
+
     def begin(self, source: Layer, time: int, said: str) -> None:
-        """Add the layer over a volume at one time, or go back to it.
+        """Add the layer over a volume at one time, or go back to what is painted there.
 
         Parameters
         ----------
@@ -73,7 +95,7 @@ class Strokes:
         """
         from napari.utils.colormaps import DirectLabelColormap
 
-        if not (self.there and self.source is source):
+        if not (self.there and self.source is source and self.time == time):
             if self.there:
                 self._viewer.layers.remove(self.layer)
             shape = source.data.shape[-3:]
@@ -87,6 +109,7 @@ class Strokes:
                 colormap=DirectLabelColormap(color_dict={None: "transparent", **_COLOURS}),
             )
             self.source, self.time, self._said = source, time, said
+            self._put_away = False
             self.layer.brush_size = max(3, round(max(shape) / 30))
         self.paint_with(BACKGROUND)
 
