@@ -16,6 +16,7 @@ from napari_tomo4d.denoise import (
     tune_blind,
     tune_series,
 )
+from napari_tomo4d.denoise.noise_model import kind_in_words
 from napari_tomo4d.errors import Cancelled, DataError, ParameterError, Tomo4DWarning
 from napari_tomo4d.progress import Progress
 

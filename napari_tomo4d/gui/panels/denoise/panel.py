@@ -273,9 +273,8 @@ class DenoisePanel(Panel):
     def _cell_chosen(self, kind: str, strength: float) -> None:
         evaluate = self.model.evaluate((kind, strength))
         if evaluate is not None and not self.run_bar.runner.running:
-            self.view.text.setText(
-                f"Denoising {kind_in_words(kind)} noise, strength {strength:.3g}..."
-            )
+            words = kind_in_words(kind)
+            self.view.text.setText(f"Denoising for {words} noise, strength {strength:.3g}...")
             self.cell_runner.start(evaluate)
 
     def _cell_ready(self, tried: Tried, _seconds: float) -> None:

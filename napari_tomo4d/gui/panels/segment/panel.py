@@ -260,7 +260,8 @@ class SegmentPanel(Panel):
             return
         strokes = self.strokes
         time = time_shown(self.viewer, layer)
-        if strokes.usable and strokes.source is layer and strokes.painted and strokes.time != time:
+        painted_here = strokes.usable and strokes.painted and strokes.source is layer
+        if painted_here and strokes.time != time:
             self.run_bar.say(
                 f"Strokes are on {strokes.painted_on} already; remove their layer to paint on "
                 "another time."
