@@ -15,6 +15,7 @@ Pixels = Any
 
 _LARGE = 100_000_000
 """Bytes."""
+_LARGEST_LABEL = int(np.iinfo(np.int32).max)
 
 
 def stack_frames(frames: Sequence[Pixels]) -> Pixels:
@@ -110,6 +111,21 @@ def kept(array: Pixels, dtype: type | None = None) -> Pixels:
     if array.flags.writeable and array.nbytes > _LARGE:
         require_memory(array.nbytes, "A copy of this array would")
     return private(array)
+
+
+def check_labels(data: Pixels) -> None:
+    """Raise `DataError` unless an array holds whole numbers that can be labels."""
+    if np.dtype(data.dtype).kind not in "biu":
+        raise DataError(f"Labels are of type {data.dtype}; expected whole numbers.")
+    if not isinstance(data, np.ndarray):
+        return
+    if data.min() < 0:
+        raise DataError("Labels hold negative numbers; background is 0, particles count up.")
+    if data.max() > _LARGEST_LABEL:
+        raise DataError(
+            f"Labels hold the number {data.max()}, and can hold {_LARGEST_LABEL} at most; number "
+            "the particles from 1."
+        )
 
 
 def check_volume(data: Pixels) -> None:

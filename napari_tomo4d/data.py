@@ -22,6 +22,7 @@ import numpy as np
 from napari_tomo4d.checks import (
     Pixels,
     check_images,
+    check_labels,
     check_values,
     check_volume,
     kept,
@@ -149,10 +150,9 @@ class TiltSeries(Immutable):
 
     @property
     def dtype(self) -> np.dtype:
-        """Data type of the images as stored."""
-        first = self.images[0] if isinstance(self.images, tuple) else self.images
-        dtype: np.dtype = np.dtype(first.dtype)
-        return dtype
+        """Data type of the images as stored; one that holds those of all tilts."""
+        parts = self.images if isinstance(self.images, tuple) else (self.images,)
+        return np.result_type(*(part.dtype for part in parts))
 
     def frames(self, tilt: int) -> np.ndarray:
         """Return the frames (frame, y, x) of one tilt in memory as float32, read-only."""
@@ -277,10 +277,7 @@ class Labels(Voxels):
     def __post_init__(self) -> None:
         data = self.data if hasattr(self.data, "ndim") else np.asarray(self.data)
         check_volume(data)
-        if np.dtype(data.dtype).kind not in "biu":
-            raise DataError(f"Labels are of type {data.dtype}; expected whole numbers.")
-        if isinstance(data, np.ndarray) and data.min() < 0:
-            raise DataError("Labels hold negative numbers; background is 0, particles count up.")
+        check_labels(data)
         object.__setattr__(self, "data", kept(data, np.int32))
         object.__setattr__(self, "metadata", read_only_dict(self.metadata))
         object.__setattr__(self, "pixel_size_nm", as_voxel_size(self.pixel_size_nm))

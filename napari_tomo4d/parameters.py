@@ -22,6 +22,10 @@ Function = Callable[..., Any]
 """Of a step, with whatever arguments it takes."""
 
 
+AUTOMATIC = "automatic"
+"""What recipes write for None where None is not the default: TOML has no null."""
+
+
 @dataclass(frozen=True)
 class Param:
     """What a user has to know about one parameter.
@@ -87,7 +91,12 @@ class Parameter:
         return f"{text} ({self.param.unit})" if self.param.unit else text
 
     def check(self, value: Any) -> Any:
-        """Return `value` in the parameter's type, or raise `ParameterError`."""
+        """Return `value` in the parameter's type, or raise `ParameterError`.
+
+        The word `AUTOMATIC` stands for None where None may be given.
+        """
+        if self.optional and self.type is not str and isinstance(value, str):
+            value = None if value == AUTOMATIC else value
         if value is None:
             if self.optional:
                 return None

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import warnings as _warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from napari_tomo4d.content import Content, Json, is_content
+from napari_tomo4d.content import Content, Json, digest_of_digests, is_content
 from napari_tomo4d.errors import Tomo4DWarning, readable
+from napari_tomo4d.immutable import read_only_dict
 from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.version import __version__
 
@@ -46,7 +47,7 @@ class Provenance:
         Registered name, such as ``"reconstruct.sirt"`` or ``"read"``.
     parameters : dict
         Every argument with the value that was used: plain values, and a `Content` for an array
-        or a data object.
+        or a data object. Nobody can change it, nor `files`.
     inputs : tuple of Provenance
         Provenance of what the step worked on.
     warnings : tuple of str
@@ -75,6 +76,10 @@ class Provenance:
     unrepeatable: str = ""
     time: int | None = None
     seals: tuple[str, ...] = field(default=(), compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", read_only_dict(self.parameters))
+        object.__setattr__(self, "files", read_only_dict(self.files))
 
     def to_dict(self) -> Json:
         """Return a JSON-ready dictionary."""
@@ -137,6 +142,76 @@ class Provenance:
 def software_version() -> str:
     """Return the program's name and version."""
     return f"napari-tomo4d {__version__}"
+
+
+def made_by(
+    step: str,
+    before: Provenance | None,
+    recorded: Parameters,
+    *,
+    warnings: Iterable[str] = (),
+    notes: Iterable[str] = (),
+    files: Mapping[str, str] | None = None,
+    finished: bool = False,
+) -> Provenance:
+    """Return the provenance of what a step made: there is no other way to it.
+
+    Parameters
+    ----------
+    step : str
+        Its name.
+    before : Provenance, optional
+        Of what the step worked on.
+    recorded : dict
+        Its arguments as `registry.checked_arguments` keeps them.
+    warnings, notes : iterable of str
+        What was said meanwhile; each is kept once.
+    files : dict of str, optional
+        As in `Provenance`.
+    finished : bool
+        Whether it was finished early in a way that no arguments give.
+    """
+    return Provenance(
+        step=step,
+        parameters=recorded,
+        inputs=() if before is None else (before,),
+        warnings=tuple(dict.fromkeys(warnings)),
+        software=software_version(),
+        notes=tuple(dict.fromkeys(notes)),
+        files=dict(files or {}),
+        unrepeatable=f"was finished early in {step}" if finished else "",
+    )
+
+
+def made_at_all_times(
+    step: str,
+    before: Provenance | None,
+    made: Sequence[Provenance],
+    recorded: Parameters,
+    *,
+    warnings: Iterable[str] = (),
+    finished: bool = False,
+) -> Provenance:
+    """Return the provenance of a series from that of what a step made of each of its times.
+
+    Parameters
+    ----------
+    step, before, recorded, finished
+        As in `made_by`, of the whole series.
+    made : sequence of Provenance
+        One for each time.
+    warnings : iterable of str
+        What was said besides.
+    """
+    return made_by(
+        step,
+        before,
+        recorded,
+        warnings=[*(w for p in made for w in p.warnings), *warnings],
+        notes=[n for p in made for n in p.notes],
+        files={n: digest_of_digests([p.files.get(n, "") for p in made]) for n in made[0].files},
+        finished=finished,
+    )
 
 
 def jsonable(value: object) -> Any:

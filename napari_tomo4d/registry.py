@@ -8,7 +8,6 @@ function's own type hints (see `napari_tomo4d.parameters`).
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import inspect
 import os
@@ -36,11 +35,12 @@ from napari_tomo4d.provenance import (
     collect_notes,
     collect_warnings,
     jsonable,
-    software_version,
+    made_at_all_times,
+    made_by,
     using,
     warn,
 )
-from napari_tomo4d.seals import fingerprint, provenance_of, stamped
+from napari_tomo4d.seals import provenance_of, sealed, stamped
 
 Kind = type[TiltSeries] | type[Volume] | type[Labels] | type[Table]
 
@@ -131,6 +131,10 @@ class Step:
         """Whether the step makes volumes of tilt series."""
         return self.takes is TiltSeries and self.gives is Volume
 
+    def title_of(self, name: str) -> str:
+        """Return the name of what the step makes of a series of that name."""
+        return name if self.takes is self.gives else f"{name} {self.title}"
+
     @property
     def stage(self) -> str:
         """The stage the step belongs to."""
@@ -205,32 +209,29 @@ def step(
 
 def _run(entry: Step, function: Function, args: tuple[object, ...], kwargs: Parameters) -> Any:
     """Check the arguments, run a step's function for all times, and record what it did."""
-    signature = inspect.signature(function)
-    bound = signature.bind(*args, **kwargs)
-    bound.apply_defaults()
+    bound = inspect.signature(function).bind(*args, **kwargs)
     first, item = next(iter(bound.arguments.items()))
     given = {name: value for name, value in bound.arguments.items() if name != first}
+    takes_progress = "progress" in bound.signature.parameters
     progress: Progress = given.pop("progress", None) or Progress()
     _check_kind(entry, item)
-    given, recorded = _checked(entry, function, item, given)
+    given, recorded = checked_arguments(entry, item, given)
 
     def work(one: Any, arguments: Parameters, told: Parameters, part: Watched) -> Any:
-        extra = {"progress": part} if "progress" in signature.parameters else {}
+        extra = {"progress": part} if takes_progress else {}
         before = provenance_of(one)
         with collect_warnings() as messages, collect_notes() as notes, using() as instead:
             result = function(**{first: one}, **arguments, **extra)
-        cut_short = part.heard_finish and not instead
-        provenance = Provenance(
-            step=entry.name,
-            parameters={**told, **instead},
-            inputs=() if before is None else (before,),
-            warnings=tuple(messages),
-            software=software_version(),
-            notes=tuple(notes),
+        made = made_by(
+            entry.name,
+            before,
+            {**told, **instead},
+            warnings=messages,
+            notes=notes,
             files=_files(function, arguments),
-            unrepeatable=_FINISHED.format(entry.name) if cut_short else "",
+            finished=part.heard_finish and not instead,
         )
-        return stamped(result, provenance)
+        return stamped(result, made)
 
     if entry.together or not is_series(item):
         return work(item, given, recorded, Watched(progress))
@@ -261,28 +262,42 @@ def provenance_as_by(name: str, item: AnyData, **arguments: object) -> Provenanc
         As the step would be given them.
     """
     entry = get_step(name)
-    function = inspect.unwrap(entry.function)
-    bound = inspect.signature(function).bind(item, **arguments)
-    bound.apply_defaults()
-    first, *_ = bound.arguments
-    given = {n: v for n, v in bound.arguments.items() if n not in (first, "progress")}
-    _, recorded = _checked(entry, function, item, given)
-    before = provenance_of(item)
-    inputs = () if before is None else (before,)
-    return Provenance(name, recorded, inputs, software=software_version())
+    _, recorded = checked_arguments(entry, item, arguments)
+    return made_by(name, provenance_of(item), recorded)
 
 
-_FINISHED = "was finished early in {}"
-
-
-def _checked(
-    entry: Step, function: Function, item: AnyData, given: Parameters
+def checked_arguments(
+    entry: Step, item: AnyData, given: Parameters
 ) -> tuple[Parameters, Parameters]:
-    """Return arguments as the function gets them, and as provenance keeps them."""
+    """Return a step's arguments as its function gets them, and as provenance keeps them.
+
+    Parameters
+    ----------
+    entry : Step
+    item : TiltSeries, Volume, Labels or TimeSeries of those
+        What the step works on.
+    given : dict
+        Its arguments without `progress`; those not given have their defaults.
+
+    Returns
+    -------
+    passed, recorded : dict
+
+    Raises
+    ------
+    ParameterError
+        If a value has the wrong type or is out of range.
+    """
+    function = inspect.unwrap(entry.function)
+    bound = inspect.signature(function).bind(item, **given)
+    bound.apply_defaults()
+    _, *others = bound.arguments.items()
     known = parameters_of(function)
     passed: Parameters = {}
     recorded: Parameters = {}
-    for name, value in given.items():
+    for name, value in others:
+        if name == "progress":
+            continue
         passed[name] = value
         if name in known:
             passed[name] = known[name].check(value)
@@ -342,33 +357,21 @@ def time_series_of(
     finished : bool
         Whether one of them was finished early.
     """
-    made = [one.provenance for one in items]
     said: list[str] = []
     short = len(items) < len(before)
     if short:
         with collect_warnings() as said:
             count = f"after {len(items)} of {len(before)} time points"
             warn(f"{entry.title} was finished early, {count}.")
-    title = before.name if entry.takes is entry.gives else f"{before.name} {entry.title}"
-    result = before.first(len(items)).with_items(items, title)
-    inputs = provenance_of(before)
-    provenance = Provenance(
-        step=entry.name,
-        parameters=dict(parameters),
-        inputs=() if inputs is None else (inputs,),
-        warnings=tuple(dict.fromkeys([w for p in made for w in p.warnings] + said)),
-        software=software_version(),
-        notes=tuple(dict.fromkeys(n for p in made for n in p.notes)),
-        files=_together(made),
-        unrepeatable=_FINISHED.format(entry.name) if short or finished else "",
-        seals=(fingerprint(result),),
+    made = made_at_all_times(
+        entry.name,
+        provenance_of(before),
+        [one.provenance for one in items],
+        parameters,
+        warnings=said,
+        finished=short or finished,
     )
-    return dataclasses.replace(result, provenance=provenance)
-
-
-def _together(made: Sequence[Provenance]) -> dict[str, str]:
-    """Return one SHA-256 for the files of all times."""
-    return {n: digest_of_digests([p.files.get(n, "") for p in made]) for n in made[0].files}
+    return sealed(before.first(len(items)).with_items(items, entry.title_of(before.name)), made)
 
 
 def _files(function: Function, given: Parameters) -> dict[str, str]:

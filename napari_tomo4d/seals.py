@@ -34,15 +34,18 @@ def stamped(item: Made, provenance: Provenance) -> Made:
     if hasattr(thing, "with_items"):
         items = []
         for i, one in enumerate(thing):
-            items.append(_sealed(one, dataclasses.replace(provenance, time=i)))
+            items.append(sealed(one, dataclasses.replace(provenance, time=i)))
         thing = dataclasses.replace(thing, series=items)
-    result: Made = _sealed(thing, provenance)
+    result: Made = sealed(thing, provenance)
     return result
 
 
-def _sealed(item: Any, provenance: Provenance) -> Any:
+def sealed(item: Made, provenance: Provenance) -> Made:
+    """Return a data object with its provenance; the times of a series keep theirs."""
+    thing: Any = item
     provenance = dataclasses.replace(provenance, seals=(fingerprint(item),))
-    return dataclasses.replace(item, provenance=provenance)
+    result: Made = dataclasses.replace(thing, provenance=provenance)
+    return result
 
 
 def provenance_of(item: object) -> Provenance | None:

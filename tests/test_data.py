@@ -119,3 +119,8 @@ def test_every_result_says_how_it_was_made():
     assert volume.provenance.parameters["iterations"] == 2
     assert volume.provenance.parameters["non_negative"] is True
     assert volume.provenance.software.startswith("napari-tomo4d ")
+
+
+def test_labels_too_large_are_refused():
+    with pytest.raises(DataError, match="number 4294967295, and can hold 2147483647"):
+        t4.Labels(np.full((2, 2, 2), 2**32 - 1, np.uint32))

@@ -47,7 +47,10 @@ class SlabStore:
         ]
 
     def write(self, time: int, data: np.ndarray, axis: int, start: int) -> None:
-        """Write a slab (z, y, x) of one volume, from `start` along an axis."""
+        """Write a slab (z, y, x) of one volume, from `start` along an axis.
+
+        What is never written is zero.
+        """
         place = [slice(None)] * 3
         place[axis] = slice(start, start + data.shape[axis])
         self._arrays[time][tuple(place)] = data
@@ -64,7 +67,7 @@ class SlabStore:
         """
         for group, array, volume in zip(self._groups, self._arrays, volumes, strict=True):
             stored = Volume(
-                da.from_zarr(array),
+                da.zeros(array.shape, dtype=np.float32),
                 volume.pixel_size_nm,
                 volume.residuals,
                 volume.name,

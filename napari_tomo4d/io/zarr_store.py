@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,17 @@ import numpy as np
 import zarr
 
 from napari_tomo4d.checks import Pixels
-from napari_tomo4d.content import Json
+from napari_tomo4d.content import Json, file_digest
 from napari_tomo4d.data import AnyData, Labels, TiltSeries, TimeSeries, Volume
+from napari_tomo4d.errors import ReadError
 from napari_tomo4d.immutable import frozen
 from napari_tomo4d.io.header import header_of, item_from
-from napari_tomo4d.io.raw import Raw, use_lazy
+from napari_tomo4d.io.raw import Raw, to_nm, use_lazy
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.voxels import edges_of
 
 _KEY = "napari_tomo4d"
+_ID = "id"
 TIMES: Json = {"ome": {"version": "0.5", "bioformats2raw.layout": 3}}
 """Attributes of a group that holds one group for each time."""
 
@@ -37,8 +40,8 @@ def write_zarr(item: AnyData, path: Path, progress: Progress) -> None:
 
 
 def write_header(group: zarr.Group, item: AnyData) -> None:
-    """Write everything about an item but its pixels."""
-    group.attrs[_KEY] = header_of(item)
+    """Write everything about an item but its pixels, and which writing of it this is."""
+    group.attrs[_KEY] = {**header_of(item), _ID: uuid.uuid4().hex}
 
 
 def _write_item(group: zarr.Group, item: TiltSeries | Volume | Labels, progress: Progress) -> None:
@@ -51,7 +54,8 @@ def _write_item(group: zarr.Group, item: TiltSeries | Volume | Labels, progress:
         chunk = tuple(min(n, 128) for n in item.data.shape)
         axes = space_axes(item)
     shape = (sum(len(p) for p in parts), *parts[0].shape[1:])
-    array = group.create_array("0", shape=shape, chunks=chunk, dtype=parts[0].dtype)
+    dtype = item.dtype if isinstance(item, TiltSeries) else item.data.dtype
+    array = group.create_array("0", shape=shape, chunks=chunk, dtype=dtype)
     done = 0
     for part in parts:
         for first in range(0, len(part), chunk[0]):
@@ -95,7 +99,7 @@ def read_zarr(path: Path, lazy: bool | None = None) -> Raw:
     group = zarr.open_group(str(path), mode="r")
     if _KEY in group.attrs:
         return Raw(item=_read_ours(group, path, lazy))
-    return _read_foreign(group, lazy)
+    return _read_foreign(group, path, lazy)
 
 
 def _read_ours(group: zarr.Group, path: Path, lazy: bool | None) -> AnyData:
@@ -105,26 +109,59 @@ def _read_ours(group: zarr.Group, path: Path, lazy: bool | None) -> AnyData:
         names = sorted((k for k in group if k.isdigit()), key=int)
         items = [_read_ours(group[k], path / k, lazy) for k in names]  # type: ignore[arg-type]
         return item_from(header, items, str(path))
-    return item_from(header, _pixels(group["0"], lazy), str(path))
+    return item_from(header, _pixels(group["0"], path, lazy), str(path))
 
 
-def _pixels(array: Pixels, lazy: bool | None) -> Pixels:
-    return da.from_zarr(array) if use_lazy(lazy, array.nbytes) else frozen(array[...])
+def _pixels(array: Pixels, folder: Path, lazy: bool | None) -> Pixels:
+    if not use_lazy(lazy, array.nbytes):
+        return frozen(array[...])
+    # a name of its own for each reading, as for `lazy_images`
+    name = f"zarr-{uuid.uuid4().hex}"
+    return da.from_array(_Stored(array, folder), chunks=array.chunks, name=name)
 
 
-def _read_foreign(group: zarr.Group, lazy: bool | None) -> Raw:
+class _Stored:
+    """An array on disk, which is not read any more once another was written in its place.
+
+    Parameters
+    ----------
+    array : zarr.Array
+    folder : Path
+        Of its group.
+    """
+
+    def __init__(self, array: Pixels, folder: Path) -> None:
+        self._array, self._folder = array, folder
+        self._described = _description_of(folder)
+        self.shape, self.dtype, self.ndim = array.shape, array.dtype, array.ndim
+
+    def __getitem__(self, place: Any) -> np.ndarray:
+        if _description_of(self._folder) != self._described:
+            raise ReadError(
+                f"{self._folder} was moved, deleted or written anew since it was opened; open it "
+                "again."
+            )
+        block: np.ndarray = self._array[place]
+        return block
+
+
+def _description_of(folder: Path) -> str:
+    """Return a checksum of what a group says; each writing of ours has an id of its own."""
+    # Zarr 3 and Zarr 2
+    return file_digest(str(folder / "zarr.json")) or file_digest(str(folder / ".zattrs"))
+
+
+def _read_foreign(group: zarr.Group, path: Path, lazy: bool | None) -> Raw:
     attributes: Json = group.attrs.asdict()
     multiscale = attributes.get("ome", attributes)["multiscales"][0]
     dataset = multiscale["datasets"][0]
     array = group[dataset["path"]]
-    pixels = _pixels(array, lazy)
+    pixels = _pixels(array, path, lazy)
     while pixels.ndim > 3 and pixels.shape[0] == 1:
         pixels = pixels[0]
     raw = Raw(pixels)
     axis = multiscale["axes"][-1]
     if axis.get("unit") in ("nanometer", "micrometer", "angstrom"):
-        from napari_tomo4d.io.raw import to_nm
-
         scale = dataset["coordinateTransformations"][0]["scale"][-1]
         raw.pixel_size_nm, raw.pixel_size_from = to_nm(scale, axis["unit"]), "OME header"
     if multiscale["axes"][-3]["name"] == "z":

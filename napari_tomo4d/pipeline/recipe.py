@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,29 +14,21 @@ import tomlkit
 from napari_tomo4d.content import Content, is_content, load, save
 from napari_tomo4d.data import Labels, Table
 from napari_tomo4d.errors import ParameterError, RecipeError, WriteError
-from napari_tomo4d.parameters import Parameters, check_parameters
-from napari_tomo4d.pipeline.slabs import SLAB
+from napari_tomo4d.parameters import AUTOMATIC, Parameters, check_parameters
+from napari_tomo4d.pipeline.entries import (
+    INPUT,
+    OUTPUT,
+    RECONSTRUCTION,
+    STEP,
+    TIME,
+    check_entries,
+)
 from napari_tomo4d.pipeline.steps import get_step
 from napari_tomo4d.provenance import RENAMED, SCHEMA_VERSION, Provenance, jsonable
 from napari_tomo4d.registry import KIND_NAMES, Kind, files_digest
 from napari_tomo4d.seals import provenance_of
 from napari_tomo4d.whole_files import replacing
 
-INPUT_KEYS = (
-    "path",
-    "angles_deg",
-    "start_deg",
-    "step_deg",
-    "pixel_size_nm",
-    "tilt_axis",
-    "times_s",
-    "temperatures_c",
-    "kind",
-    "take_time",
-)
-TIME = "take_time"
-"""Entry of the input or of a step: only this time, from 1, of what it gives goes on."""
-OUTPUT_KEYS = ("path", "report", "overwrite")
 _PATH_KEYS = ("path", "angles_deg")
 _SHA256 = "_sha256"
 """Ends the name of the entry that says what a file that a parameter names has to hold."""
@@ -69,21 +62,14 @@ class Recipe:
     files: tuple[dict[str, str], ...] = ()
 
     def __post_init__(self) -> None:
+        where = "The recipe's [input]"
         if "simulate" not in self.input:
             if "path" not in self.input:
-                raise RecipeError("The recipe's [input] has no path; say which file to read.")
-            unknown = set(self.input) - set(INPUT_KEYS)
-            if unknown:
-                raise RecipeError(
-                    f"The recipe's [input] has the unknown entry {sorted(unknown)[0]!r}; "
-                    f"it may hold {', '.join(INPUT_KEYS)}."
-                )
-        unknown = set(self.output) - set(OUTPUT_KEYS)
-        if unknown:
-            raise RecipeError(
-                f"The recipe's [output] has the unknown entry {sorted(unknown)[0]!r}; "
-                f"it may hold {', '.join(OUTPUT_KEYS)}."
-            )
+                raise RecipeError(f"{where} has no path; say which file to read.")
+            check_entries(where, self.input, INPUT)
+        elif TIME in self.input:
+            check_entries(where, {TIME: self.input[TIME]}, INPUT)
+        check_entries("The recipe's [output]", self.output, OUTPUT)
         data: Kind | None = None
         for number, (name, parameters) in enumerate(self.steps, 1):
             step = get_step(name)
@@ -96,34 +82,42 @@ class Recipe:
                 data = step.gives
             elif data is None:
                 data = step.takes
+            reserved = RECONSTRUCTION if step.reconstructs else STEP
+            own = {k: v for k, v in parameters.items() if k not in reserved}
+            beside = {k: v for k, v in parameters.items() if k in reserved}
+            check_entries(f"Step {number}, {name}", beside, reserved)
             try:
-                reserved = (TIME, SLAB) if step.reconstructs else (TIME,)
-                own = {k: v for k, v in parameters.items() if k not in reserved}
                 check_parameters(step.function, own)
             except ParameterError as error:
                 raise RecipeError(f"Step {number}, {name}: {error}") from error
+            for key in self.files[number - 1] if number <= len(self.files) else {}:
+                if not parameters.get(key):
+                    raise RecipeError(
+                        f"Step {number}, {name}, has {key}{_SHA256} but no {key}; give {key}, or "
+                        f"remove {key}{_SHA256}."
+                    )
         if "report" in self.output and self.steps and data is not Labels:
             raise RecipeError(
                 "A report is about labels; add steps that make labels, or leave it out of [output]."
             )
 
     def resolve(self, path: str) -> str:
-        """Return a path of the recipe as seen from here."""
-        return str(self.folder / path)
+        """Return a path of the recipe as seen from anywhere."""
+        return os.path.abspath(self.folder / path)
 
     def resolved_input(self) -> Parameters:
-        """Return `input` with paths as seen from here."""
+        """Return `input` with paths as seen from anywhere."""
         result = dict(self.input)
         for key in _PATH_KEYS:
             value = result.get(key)
-            if isinstance(value, str):
-                result[key] = self.resolve(value)
+            if isinstance(value, (str, Path)):
+                result[key] = self.resolve(str(value))
             elif key == "path" and isinstance(value, list):
                 result[key] = [self.resolve(v) for v in value]
         return result
 
     def resolved_steps(self) -> list[tuple[str, Parameters]]:
-        """Return `steps` with paths as seen from here."""
+        """Return `steps` with paths as seen from anywhere."""
         result = []
         for name, parameters in self.steps:
             known = get_step(name).parameters
@@ -137,7 +131,8 @@ class Recipe:
         Parameters
         ----------
         times : int, optional
-            Number of time points, each with a file of its own; None for no time series.
+            Number of time points of the input, each with a file of its own; None for no time
+            series.
         """
         for (name, parameters), files in zip(self.resolved_steps(), self.files, strict=False):
             for key, wanted in files.items():
@@ -147,6 +142,8 @@ class Recipe:
                         f"bring it back, or remove {key}{_SHA256} from the recipe to use it as "
                         "it is."
                     )
+            if TIME in parameters:
+                times = None
 
 
 def read_recipe(path: str | Path) -> Recipe:
@@ -226,7 +223,7 @@ def write_recipe(recipe: Recipe, path: str | Path) -> None:
     folder = path.with_name(f"{path.stem}.data")
     for number, (name, parameters) in enumerate(recipe.steps):
         files = recipe.files[number] if number < len(recipe.files) else {}
-        entry = {"step": name, **_without_none(parameters)}
+        entry = {"step": name, **_without_none(_automatic_named(name, parameters))}
         for key, value in parameters.items():
             if isinstance(value, Content):
                 entry[key] = _stored(value, folder)
@@ -312,6 +309,15 @@ def _stored(content: Content, folder: Path) -> Parameters:
     entry = tomlkit.inline_table()
     entry.update({"file": f"{folder.name}/{file.name}", **content.to_dict()})
     return entry
+
+
+def _automatic_named(name: str, parameters: Parameters) -> Parameters:
+    """Return a step's parameters with a word for None where leaving it out says something else."""
+    known = get_step(name).parameters
+    return {
+        k: AUTOMATIC if v is None and k in known and known[k].default is not None else v
+        for k, v in parameters.items()
+    }
 
 
 def _without_none(table: Parameters) -> Parameters:

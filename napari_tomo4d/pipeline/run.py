@@ -7,7 +7,7 @@ import inspect
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import psutil
@@ -17,23 +17,27 @@ from napari_tomo4d.content import Content
 from napari_tomo4d.data import (
     AnyData,
     AnyTiltSeries,
+    AnyTimeSeries,
     Labels,
     Table,
     TiltSeries,
     Volume,
     is_series,
     kind_of,
-    like,
     times_of,
 )
 from napari_tomo4d.errors import MissingExtraError, RecipeError, Tomo4DError
+from napari_tomo4d.immutable import frozen
 from napari_tomo4d.parameters import Parameters, check_names, check_parameters
-from napari_tomo4d.pipeline.recipe import TIME, Recipe, read_recipe
-from napari_tomo4d.pipeline.slabs import SLAB, run_in_slabs
+from napari_tomo4d.pipeline.entries import SLAB, TIME
+from napari_tomo4d.pipeline.recipe import Recipe, read_recipe
+from napari_tomo4d.pipeline.slabs import run_in_slabs
 from napari_tomo4d.pipeline.steps import get_step
 from napari_tomo4d.progress import Progress
+from napari_tomo4d.provenance import made_at_all_times
 from napari_tomo4d.reconstruct import estimate
-from napari_tomo4d.registry import Kind, Step, for_time, time_series_of
+from napari_tomo4d.registry import Kind, Step, checked_arguments, for_time
+from napari_tomo4d.seals import provenance_of, sealed
 
 Steps = Sequence[tuple[str, Parameters]]
 
@@ -96,10 +100,9 @@ def _run_chain(before: list[Any], steps: Steps, progress: Progress | None = None
         for key, value in parameters.items():
             given[key] = None if key in step.also and value is False else value
         part = progress.part(i, len(steps), step.title)
-        item = last_of(results, step.takes)
         time = given.pop(TIME, None)
         run = _slabs_in_memory if SLAB in given else run_step
-        result = run(name, results[-1] if item is None else item, given, part)
+        result = run(name, _data_in(results), given, part)
         results.append(_taken(result, time, name))
     return results
 
@@ -119,8 +122,19 @@ def _slabs_in_memory(
     """Repeat a reconstruction that was made in slabs, on the way to something else."""
     with tempfile.TemporaryDirectory() as folder:
         stored = run_in_slabs(name, item, given, f"{folder}/volume.zarr", progress=progress)
-        volumes = [dataclasses.replace(v, data=np.asarray(v.data)) for v in times_of(stored)]
-    return dataclasses.replace(like(stored, volumes), provenance=stored.provenance)
+        # seals are those of the arrays: these are others than the lazy ones
+        volumes = [_resealed(v, data=frozen(np.asarray(v.data))) for v in times_of(stored)]
+    result: AnyData = _resealed(stored, series=volumes) if is_series(stored) else volumes[0]
+    return result
+
+
+def _resealed(item: Any, **changes: object) -> Any:
+    return sealed(dataclasses.replace(item, **changes), item.provenance)
+
+
+def _data_in(results: Sequence[Any]) -> Any:
+    """Return what the next step works on: the last result that is no table."""
+    return next(r for r in reversed(results) if not isinstance(r, Table))
 
 
 def last_of(results: Sequence[Any], kind: Kind) -> Any:
@@ -160,6 +174,11 @@ def run_recipe(
         If the recipe, an input or a parameter is not usable, or the output exists.
     """
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
+    if scheduler is not None and memory_gb is not None:
+        raise RecipeError(
+            "The memory of a reconstruction can't be given on a cluster, where each worker has its "
+            "own; leave it out, or give the reconstruction slab_slices in the recipe."
+        )
     progress = progress or Progress()
     overwrite = bool(recipe.output.get("overwrite", False))
     output, report = _check_outputs(recipe, overwrite)
@@ -175,9 +194,8 @@ def run_recipe(
             results = _run_chain(results, steps[:-1], progress.part(0, 2))
         rest = progress.part(1, 2) if count > 1 else progress
         if steps:
-            series = last_of(results, TiltSeries)
             stored = _in_slabs(
-                series, steps[-1], output, memory_gb, overwrite=overwrite, progress=rest
+                _data_in(results), steps[-1], output, memory_gb, overwrite=overwrite, progress=rest
             )
             if stored is not None:
                 return stored
@@ -230,6 +248,7 @@ def _memory_for_slabs(item: AnyTiltSeries, step: Step, parameters: Parameters) -
     """Return the memory for a reconstruction in slabs, None if it need not be in slabs."""
     if step.cost is None:
         return None
+    parameters = check_parameters(step.function, parameters)
     times = times_of(item)
     needed = estimate(
         step.cost,
@@ -244,7 +263,7 @@ def _memory_for_slabs(item: AnyTiltSeries, step: Step, parameters: Parameters) -
 
 
 def _in_slabs(
-    item: AnyTiltSeries,
+    item: AnyData,
     chosen: tuple[str, Parameters],
     output: str | None,
     memory_gb: float | None,
@@ -257,16 +276,17 @@ def _in_slabs(
     step = get_step(name)
     if output is None or not output.endswith(".zarr") or not step.reconstructs:
         return None
-    if TIME in parameters:
+    if TIME in parameters or kind_of(item) is not TiltSeries:
         return None
+    series = cast(AnyTiltSeries, item)
     memory = None if memory_gb is None else memory_gb * 1e9
     if memory is None and SLAB not in parameters:
-        memory = _memory_for_slabs(item, step, parameters)
+        memory = _memory_for_slabs(series, step, parameters)
         if memory is None:
             return None
     return run_in_slabs(
         name,
-        item,
+        series,
         parameters,
         output,
         memory_bytes=memory or 0.0,
@@ -327,12 +347,21 @@ def _run_on_cluster(
         except BaseException:
             client.cancel(futures)
             raise
-    if len(results) == 1 and items[0] is item:
-        return results[0] if together else [results[0]]
-    # the chain of steps, told once for the whole series as a local run tells it
-    result: Any = item
-    for name, parameters in steps:
+    if together:
+        everything: list[Any] = results[0]
+        return everything
+    return [_told_once(item, steps, results) if is_series(item) else results[0]]
+
+
+def _told_once(item: AnyTimeSeries, steps: Steps, results: Sequence[Any]) -> AnyTimeSeries:
+    """Return what steps made of each time as a series that tells them as a local run does."""
+    made, title = provenance_of(item), item.name
+    for k, (name, parameters) in enumerate(steps, -len(steps)):
         step = get_step(name)
-        given = check_parameters(step.function, parameters)
-        result = time_series_of(step, result, results, given)
-    return [result]
+        beside = {SLAB: parameters[SLAB]} if SLAB in parameters else {}
+        own = {n: v for n, v in parameters.items() if n not in beside}
+        recorded = checked_arguments(step, item, own)[1] | beside
+        one_by_one = [result.provenance.chain()[k] for result in results]
+        made = made_at_all_times(name, made, one_by_one, recorded)
+        title = step.title_of(title)
+    return item if made is None else sealed(item.with_items(results, title), made)

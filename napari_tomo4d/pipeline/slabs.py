@@ -13,16 +13,14 @@ from napari_tomo4d import io
 from napari_tomo4d.data import AnyTiltSeries, TiltSeries, TimeSeries, Volume, is_series, times_of
 from napari_tomo4d.errors import NotEnoughMemoryError, RecipeError
 from napari_tomo4d.io.slab_store import CHUNK, read_lazily
-from napari_tomo4d.parameters import Function, Parameters, check_parameters
+from napari_tomo4d.parameters import Function, Parameters, check_names
+from napari_tomo4d.pipeline.entries import SLAB
 from napari_tomo4d.pipeline.steps import get_step
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.provenance import Provenance, collect_warnings, software_version, warn
+from napari_tomo4d.provenance import Provenance, collect_warnings, made_by, warn
 from napari_tomo4d.reconstruct import estimate, fullest_slices, slices_of
-from napari_tomo4d.registry import Cost, Step, as_told, time_series_of
-from napari_tomo4d.seals import fingerprint, provenance_of, stamped
-
-SLAB = "slab_slices"
-"""Entry of a reconstruction in provenance and recipe: how many slices were made at a time."""
+from napari_tomo4d.registry import Cost, Step, checked_arguments, time_series_of
+from napari_tomo4d.seals import provenance_of, sealed, stamped
 
 
 def run_in_slabs(
@@ -70,7 +68,8 @@ def run_in_slabs(
         raise RecipeError(f"{name} can't be run in slabs: it does not say what a volume costs.")
     given = dict(parameters)
     slab_slices = given.pop(SLAB, None)
-    given = check_parameters(step.function, given)
+    check_names(step.function, given)
+    given, told = checked_arguments(step, item, given)
     progress = progress or Progress()
     times = item if is_series(item) else None
     series = list(times_of(item))
@@ -79,7 +78,7 @@ def run_in_slabs(
         slab_slices = min(_slab_size(step.cost, g, given, memory_bytes) for g in groups)
     n_y, n_x = series[0].image_shape
     depth = given.get("thickness") or (n_x if series[0].tilt_axis == "y" else n_y)
-    told = {**{n: as_told(v) for n, v in given.items() if v is not None}, SLAB: slab_slices}
+    told[SLAB] = slab_slices
     volumes: list[Volume] = []
     count = None if times is None else len(series)
     with io.slab_store(path, (depth, n_y, n_x), count, overwrite=overwrite) as store:
@@ -89,27 +88,32 @@ def run_in_slabs(
             volumes += run.into(store, k, progress.part(k, len(groups), label))
         described = None
         if times is not None:
-            finished = any(v.provenance.unrepeatable for v in volumes)  # type: ignore[union-attr]
-            described = time_series_of(step, times, volumes, told, finished=finished)
+            described = _described(step, times, volumes)
         store.describe(volumes, described)
     stored = read_lazily(path)
     # what was written is told here with all it was made with, arrays too
     items = [
-        stamped(one, made.provenance)
-        for one, made in zip(times_of(stored), volumes, strict=True)
-        if made.provenance is not None
+        stamped(one, _made(volume)) for one, volume in zip(times_of(stored), volumes, strict=True)
     ]
     if described is None:
         return items[0]
-    result = dataclasses.replace(stored, series=items)
-    made = described.provenance
-    return (
-        result
-        if made is None
-        else dataclasses.replace(
-            result, provenance=dataclasses.replace(made, seals=(fingerprint(result),))
-        )
-    )
+    return sealed(dataclasses.replace(stored, series=items), _made(described))
+
+
+def _described(
+    step: Step, times: TimeSeries[TiltSeries], volumes: list[Volume]
+) -> TimeSeries[Volume]:
+    """Return the volumes as one series, which can be repeated if all were made alike."""
+    made = [_made(volume) for volume in volumes]
+    told = made[0].parameters
+    unlike = any(p.unrepeatable or p.parameters != told for p in made)
+    return time_series_of(step, times, volumes, told, finished=unlike)
+
+
+def _made(item: Volume | TimeSeries[Volume]) -> Provenance:
+    made = item.provenance
+    assert made is not None
+    return made
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,8 @@ class _Run:
         given = self.given | chosen
         volumes: list[Volume] = []
         curves: list[list[np.ndarray]] = []
-        norms, finished_in = [], []
+        norms: list[list[float]] = []
+        finished_in: int | None = None
         said: list[str] = []
         starts = range(0, n_slices, self.slab_slices)
         if halo and len(starts) > 1:
@@ -148,34 +153,34 @@ class _Run:
             low, high = max(0, start - halo), min(n_slices, stop + halo)
             slabs = [slices_of(one, low, high) for one in group]
             part = _Slab(progress, i, len(starts))
+            signal = [float(np.linalg.norm(one.load())) for one in slabs]
+            if not any(signal):
+                # no step takes images without any signal, and what is not written is zero
+                part.report(1, 1, step.title)
+                continue
             volumes = _call(step.function, slabs, self.times, given, part)
             for t, volume in enumerate(volumes):
                 inner = [slice(None)] * 3
                 inner[along + 1] = slice(start - low, stop - low)
                 store.write(first + t, volume.data[tuple(inner)], along + 1, start)
                 said += volume.provenance.warnings  # type: ignore[union-attr]
-            curves.append([volume.residuals for volume in volumes])
-            norms.append([float(np.linalg.norm(one.load())) for one in slabs])
             if part.finish_requested and "iterations" in given:
                 given["iterations"] = max(1, len(volumes[0].residuals))
-                finished_in.append(i)
+                finished_in = len(curves)
+            curves.append([volume.residuals for volume in volumes])
+            norms.append(signal)
         told = self.told
-        if finished_in == [0] or (finished_in and len(starts) == 1):
+        if finished_in == 0:
             told = {**told, **chosen, "iterations": given["iterations"]}
-        late = finished_in and finished_in[0] > 0
         result = []
         for t, volume in enumerate(volumes):
             whole = self.times if step.together and self.times is not None else group[t]
             before = provenance_of(whole)
-            made = Provenance(
-                step.name,
-                told,
-                () if before is None else (before,),
-                tuple(dict.fromkeys(said)),
-                software_version(),
-                notes,
-                unrepeatable=f"was finished early in {step.name}" if late else "",
+            made = made_by(
+                step.name, before, told, warnings=said, notes=notes, finished=bool(finished_in)
             )
+            if whole is self.times:
+                made = dataclasses.replace(made, time=t)
             residuals = _together([c[t] for c in curves], [n[t] for n in norms])
             result.append(dataclasses.replace(volume, residuals=residuals, provenance=made))
         return result

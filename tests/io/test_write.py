@@ -10,10 +10,11 @@ import tifffile
 import zarr
 
 import napari_tomo4d as t4
-from napari_tomo4d.errors import Cancelled, DataError, WriteError
+from napari_tomo4d.errors import Cancelled, DataError, ReadError, WriteError
 from napari_tomo4d.io import read_angles
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import Provenance
+from napari_tomo4d.seals import fingerprint
 
 RNG = np.random.default_rng(0)
 STACK = RNG.random((4, 6, 7), dtype=np.float32)
@@ -206,3 +207,25 @@ def test_labels_survive_mrc_which_has_no_such_type(tmp_path):
     t4.write(t4.Volume(np.full((2, 3, 4), 0.5), 0.5), tmp_path / "v.mrc")
     with pytest.raises(DataError, match="whole numbers"):
         t4.read(tmp_path / "v.mrc", kind="labels")
+
+
+def test_lazy_voxels_are_those_that_were_opened(tmp_path):
+    path = tmp_path / "v.zarr"
+    t4.write(t4.Volume(np.ones((4, 5, 6))), path)
+    old = t4.read(path, lazy=True)
+    assert np.all(np.asarray(old.data) == 1)
+    t4.write(t4.Volume(np.full((4, 5, 6), 2.0)), path, overwrite=True)
+    with pytest.raises(ReadError, match="written anew since it was opened"):
+        np.asarray(old.data)
+    new = t4.read(path, lazy=True)
+    assert np.all(np.asarray(new.data) == 2)
+    assert fingerprint(new) != fingerprint(old)
+
+
+def test_frames_of_several_types_are_stored_in_one_that_holds_all(tmp_path):
+    frames = [np.full((1, 4, 4), 7, np.uint8), np.full((2, 4, 4), 300, np.uint16)]
+    series = t4.TiltSeries(frames, [0, 10])
+    assert series.dtype == np.uint16
+    t4.write(series, tmp_path / "s.zarr")
+    again = t4.read(tmp_path / "s.zarr")
+    assert [again.frames(i).max() for i in range(2)] == [7, 300]
