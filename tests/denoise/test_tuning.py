@@ -108,7 +108,7 @@ def test_what_decided_is_said_in_words():
     frames = np.array([clean + noise.sample(clean.shape, k) for k in range(5)])
     result = D.tune(frames[0], frames[1:], ("white", "g4"))
     assert result.explanation.startswith(
-        f"Best by PSNR: {D.noise_model.kind_in_words(result.best.kind)} noise"
+        f"Best by PSNR: {kind_in_words(result.best.kind)} noise"
     )
     assert "Best Gaussian" in result.explanation
     kinds = set(result.table.kind)
