@@ -19,6 +19,7 @@ from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note
 from napari_tomo4d.registry import step
+from napari_tomo4d.voxels import in_voxels
 
 _MIN_VOXELS = 27
 _ITERATIONS = 12
@@ -77,7 +78,9 @@ def register_volumes(
     Cross-correlation to the voxel, then the movement of every particle by itself (Lucas &
     Kanade 1981, with a factor for brightness), of which the biweight mean counts: particles
     that grow, or approach each other, do not pull the others along as long as most stay.
-    Particles in contact are one here, whose centre sintering does not move.
+    Particles in contact are one here, whose centre sintering does not move. Shifts are in
+    voxels along each axis; other lengths, where voxels are not cubic, in edges of a cube of a
+    voxel's volume.
     """
     progress = progress or Progress()
     items = _checked(volumes)
@@ -87,7 +90,7 @@ def register_volumes(
     smooth = [_smoothed(v, smoothing_px) for v in items]
     for i, (before, after) in enumerate(itertools.pairwise(smooth)):
         start = _coarse(before, after, limit)
-        step, spread, count = _fine(before, after, start)
+        step, spread, count = _fine(before, after, start, np.array(items[0].sampling))
         steps.append(step)
         spreads.append(spread)
         counts.append(count)
@@ -212,7 +215,10 @@ def _checked(volumes: TimeSeries[Volume] | Sequence[Volume]) -> list[Volume]:
 
 def _smoothed(volume: Volume, sigma: float) -> np.ndarray:
     data = np.asarray(volume.data, dtype=np.float32)
-    return ndimage.gaussian_filter(data - np.median(data), sigma) if sigma > 0 else data
+    if sigma > 0:
+        width = in_voxels(sigma, volume.sampling)
+        data = ndimage.gaussian_filter(data - np.median(data), width)
+    return data
 
 
 def _coarse(before: np.ndarray, after: np.ndarray, limit: float) -> np.ndarray:
@@ -230,7 +236,7 @@ def _coarse(before: np.ndarray, after: np.ndarray, limit: float) -> np.ndarray:
 
 
 def _fine(
-    before: np.ndarray, after: np.ndarray, shift: np.ndarray
+    before: np.ndarray, after: np.ndarray, shift: np.ndarray, sampling: np.ndarray
 ) -> tuple[np.ndarray, float, int]:
     """Refine a shift; return it with the spread of the particles and their number."""
     regions = _regions(before)
@@ -241,11 +247,11 @@ def _fine(
         moved = ndimage.shift(spline, shift, order=3, mode="nearest", prefilter=False)
         moves = np.array([_movement(before, moved, slopes, r) for r in regions])
         weights = np.array([r[0].size for r in regions], float)
-        step = _biweight_mean(moves, np.sqrt(weights))
+        step = _biweight_mean(moves * sampling, np.sqrt(weights)) / sampling
         shift = shift + np.clip(step, -1, 1)
         if np.abs(step).max() < 1e-3:
             break
-    spread = float(np.median(np.linalg.norm(moves - step, axis=1)))
+    spread = float(np.median(np.linalg.norm((moves - step) * sampling, axis=1)))
     return shift, spread, len(regions)
 
 

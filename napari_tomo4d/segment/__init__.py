@@ -16,6 +16,7 @@ from napari_tomo4d.segment.particles import (
     separation_depths,
 )
 from napari_tomo4d.segment.preview import GreyLevels, MaskPreview, MaskSettings, noise_change
+from napari_tomo4d.segment.resample import resample
 from napari_tomo4d.segment.threshold_methods import (
     THRESHOLDS,
     ThresholdMethod,
@@ -59,6 +60,7 @@ __all__ = [
     "otsu",
     "particle_events",
     "relabel",
+    "resample",
     "separate_particles",
     "separation_depths",
     "split_by_seeds",

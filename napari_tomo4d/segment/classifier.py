@@ -21,6 +21,7 @@ from napari_tomo4d.progress import Progress
 from napari_tomo4d.registry import step
 from napari_tomo4d.segment.features import feature_names, features, halo
 from napari_tomo4d.segment.forest import Forest
+from napari_tomo4d.voxels import Spacing
 
 SCALES_PX = (1.0, 2.0, 4.0)
 _FORMAT = "napari-tomo4d pixel classifier"
@@ -128,7 +129,7 @@ class PixelClassifier:
         whole = tuple(slice(0, n) for n in data.shape)
         tiles = [box for box in _tiles(whole, _TILE) if chosen[box].any()]
         for i, box in enumerate(tiles):
-            found = _features_of(data, box, scales, offset, scale)
+            found = _features_of(data, box, scales, offset, scale, volume.sampling)
             samples.append(found[:, chosen[box]].T)
             classes.append(np.searchsorted(kinds, marks[box][chosen[box]]))
             progress.report(i + 1, len(tiles) + 1, "Looking at the strokes")
@@ -274,7 +275,9 @@ class PixelClassifier:
         data = np.asarray(volume.data, np.float32)
         tiles = list(_tiles(within, tile))
         for i, box in enumerate(tiles):
-            found = _features_of(data, box, self.scales_px, self.offset, self.scale)
+            found = _features_of(
+                data, box, self.scales_px, self.offset, self.scale, volume.sampling
+            )
             shares = self.forest.predict(found.reshape(len(found), -1))
             yield box, shares.reshape(-1, *found.shape[1:])
             progress.report(i + 1, len(tiles), "Classifying voxels")
@@ -321,15 +324,20 @@ def _tiles(part: tuple[slice, ...], edge: int) -> Iterator[Box]:
 
 
 def _features_of(
-    data: np.ndarray, box: Box, scales_px: tuple[float, ...], offset: float, scale: float
+    data: np.ndarray,
+    box: Box,
+    scales_px: tuple[float, ...],
+    offset: float,
+    scale: float,
+    sampling: Spacing,
 ) -> np.ndarray:
     """Return the features (feature, z, y, x) of a tile as they are in the whole volume."""
-    margin = halo(scales_px)
+    margin = halo(scales_px, sampling)
     outer = tuple(
         slice(max(s.start - margin, 0), min(s.stop + margin, n))
         for s, n in zip(box, data.shape, strict=True)
     )
-    found = features((data[outer] - np.float32(offset)) / np.float32(scale), scales_px)
+    found = features((data[outer] - np.float32(offset)) / np.float32(scale), scales_px, sampling)
     inner = tuple(
         slice(s.start - o.start, s.stop - o.start) for s, o in zip(box, outer, strict=True)
     )

@@ -6,13 +6,16 @@ import numpy as np
 from scipy import ndimage
 
 from napari_tomo4d.segment.distance import squared_distance
+from napari_tomo4d.voxels import CUBIC, Spacing, in_voxels
 
 _REACH = 0.4
 _TOP = 0.85
 _COMPACT = 2.5
 
 
-def straighten_contacts(parts: np.ndarray, depth: np.ndarray) -> np.ndarray:
+def straighten_contacts(
+    parts: np.ndarray, depth: np.ndarray, sampling: Spacing = CUBIC
+) -> np.ndarray:
     """Part compact particles where the balls inside them meet.
 
     Parameters
@@ -21,6 +24,8 @@ def straighten_contacts(parts: np.ndarray, depth: np.ndarray) -> np.ndarray:
         Particles in contact, from 1.
     depth : float32 array (z, y, x)
         Distance to the surface in voxels.
+    sampling : (z, y, x), optional
+        See `Voxels.sampling`.
 
     Returns
     -------
@@ -43,15 +48,15 @@ def straighten_contacts(parts: np.ndarray, depth: np.ndarray) -> np.ndarray:
     for i, (box, ball) in enumerate(zip(boxes, balls, strict=True)):
         if ball is not None:
             own = parts[box] == i + 1
-            power[box][own] = _power(box, *ball)[own]
+            power[box][own] = _power(box, *ball, sampling)[own]
     result = parts.copy()
     for i, (box, ball) in enumerate(zip(boxes, balls, strict=True)):
         if ball is None:
             continue
         reach = _REACH * ball[1]
-        near = _grown(box, int(reach) + 1, parts.shape)
-        where = squared_distance(parts[near] != i + 1) <= reach**2
-        here = _power(near, *ball)
+        near = _grown(box, in_voxels(reach, sampling), parts.shape)
+        where = squared_distance(parts[near] != i + 1, sampling) <= reach**2
+        here = _power(near, *ball, sampling)
         # infinite power marks those that are not compact, and what is outside
         nearer = where & (here < power[near]) & np.isfinite(power[near])
         power[near][nearer] = here[nearer]
@@ -73,18 +78,22 @@ def _ball(
     return centre, radius
 
 
-def _power(box: tuple[slice, ...], centre: np.ndarray, radius: float) -> np.ndarray:
-    z, y, x = np.ogrid[box]
-    squares = (z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2
+def _power(
+    box: tuple[slice, ...], centre: np.ndarray, radius: float, sampling: Spacing
+) -> np.ndarray:
+    z, y, x = (
+        ((side - c) * s) ** 2 for side, c, s in zip(np.ogrid[box], centre, sampling, strict=True)
+    )
+    squares = z + y + x
     result: np.ndarray = (squares - radius**2).astype(np.float32)
     return result
 
 
 def _grown(
-    box: tuple[slice, ...], margin: int, shape: tuple[int, ...]
+    box: tuple[slice, ...], reach: Spacing, shape: tuple[int, ...]
 ) -> tuple[slice, slice, slice]:
     z, y, x = (
-        slice(max(s.start - margin, 0), min(s.stop + margin, n))
-        for s, n in zip(box, shape, strict=True)
+        slice(max(s.start - int(r) - 1, 0), min(s.stop + int(r) + 1, n))
+        for s, r, n in zip(box, reach, shape, strict=True)
     )
     return z, y, x

@@ -6,13 +6,13 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import ndimage
 from skimage.segmentation import watershed
 
 from napari_tomo4d.data import Labels
 from napari_tomo4d.errors import DataError, ParameterError
 from napari_tomo4d.immutable import frozen
 from napari_tomo4d.segment.distance import squared_distance
+from napari_tomo4d.segment.levels import smoothed
 
 
 def split_particle(
@@ -83,7 +83,7 @@ def split_by_seeds(labels: Labels, label: int, seeds: np.ndarray) -> Labels:
     corner = np.maximum(where.min(axis=0) - 1, 0)
     box = tuple(slice(int(a), int(b)) for a, b in zip(corner, where.max(axis=0) + 2, strict=True))
     own = array[box] == label
-    depth = np.sqrt(squared_distance(own))
+    depth = np.sqrt(squared_distance(own, labels.sampling))
     markers = np.zeros(own.shape, np.int32)
     for i, point in enumerate(points):
         place = tuple(np.round(point).astype(int) - corner)
@@ -94,7 +94,7 @@ def split_by_seeds(labels: Labels, label: int, seeds: np.ndarray) -> Labels:
             raise DataError(f"Two points lie in one voxel of particle {label}; move one of them.")
         markers[place] = i + 1
     # from single voxels: the flood would else stop at the nearest step of the distance
-    parts = watershed(-ndimage.gaussian_filter(depth, 1), markers, mask=own)
+    parts = watershed(-smoothed(depth, 1, labels.sampling), markers, mask=own)
     part = parts[tuple((where - corner).T)] - 1
     return _with_numbers(labels, where, _numbers(part, label, int(array.max()) + 1))
 

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from scipy import ndimage
+
+from napari_tomo4d.voxels import CUBIC, Spacing
 
 _FAR = np.int32(2**30)
 
 
-def squared_distance(mask: np.ndarray) -> np.ndarray:
+def squared_distance(mask: np.ndarray, sampling: Spacing = CUBIC) -> np.ndarray:
     """Return the squared distance from each voxel to the nearest one outside the mask.
 
     Parameters
     ----------
     mask : bool array (z, y, x)
+    sampling : (z, y, x), optional
+        Edges of a voxel over that of a cube of its volume, see `Voxels.sampling`.
 
     Returns
     -------
-    int32 array (z, y, x)
+    int32 array (z, y, x), float64 where voxels are not cubic
         In voxels squared, between centres; 0 outside. What lies beyond the edge is not
         background; a mask without any gives 2**30.
 
@@ -27,6 +32,9 @@ def squared_distance(mask: np.ndarray) -> np.ndarray:
     Theory of Computing 8, 415, 2012), in whole numbers, so without rounding.
     """
     result = np.where(np.asarray(mask, dtype=bool), _FAR, np.int32(0))
+    if sampling != CUBIC:
+        # without any background the distances of SciPy mean nothing
+        return result.astype(float) if result.all() else _distance_of_others(result, sampling)
     n_z, n_y = result.shape[:2]
     work = np.empty(max(result.shape), np.int64)
     places = np.empty(max(result.shape), np.int64)
@@ -41,6 +49,11 @@ def squared_distance(mask: np.ndarray) -> np.ndarray:
         _along_last(plane[None], work, places, starts)
         result[:, y] = plane.T
     return result
+
+
+def _distance_of_others(mask: np.ndarray, sampling: Spacing) -> np.ndarray:
+    distance: np.ndarray = ndimage.distance_transform_edt(mask, sampling=sampling)
+    return distance**2
 
 
 @njit(nogil=True, cache=True)

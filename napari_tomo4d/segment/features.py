@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
+from napari_tomo4d.voxels import CUBIC, Spacing, in_voxels
+
 _TRUNCATE = 4.0
 _SECOND = ((2, 0, 0), (1, 1, 0), (1, 0, 1), (0, 2, 0), (0, 1, 1), (0, 0, 2))
 PER_SCALE = ("mean", "gradient", "laplacian", "curvature 1", "curvature 2", "curvature 3")
@@ -19,12 +21,14 @@ def feature_names(scales_px: Sequence[float]) -> list[str]:
     return ["value", *(f"{name} {s:g} px" for s in scales_px for name in PER_SCALE)]
 
 
-def halo(scales_px: Sequence[float]) -> int:
+def halo(scales_px: Sequence[float], sampling: Spacing = CUBIC) -> int:
     """Return how far in voxels a feature sees."""
-    return max((int(_TRUNCATE * s + 0.5) for s in scales_px), default=0)
+    return max((int(_TRUNCATE * s / min(sampling) + 0.5) for s in scales_px), default=0)
 
 
-def features(array: np.ndarray, scales_px: Sequence[float]) -> np.ndarray:
+def features(
+    array: np.ndarray, scales_px: Sequence[float], sampling: Spacing = CUBIC
+) -> np.ndarray:
     """Compute the features of every voxel.
 
     Parameters
@@ -32,6 +36,8 @@ def features(array: np.ndarray, scales_px: Sequence[float]) -> np.ndarray:
     array : float32 array (z, y, x)
     scales_px : sequence of float
         Standard deviations of the Gaussians, in voxels.
+    sampling : (z, y, x), optional
+        See `Voxels.sampling`: features see as far along each axis, and their slopes are by length.
 
     Returns
     -------
@@ -43,20 +49,25 @@ def features(array: np.ndarray, scales_px: Sequence[float]) -> np.ndarray:
     result[0] = array
     for i, scale in enumerate(scales_px):
         out = result[1 + i * len(PER_SCALE) :]
-        out[0] = _derivative(array, scale, (0, 0, 0))
-        slopes = [_derivative(array, scale, o) for o in ((1, 0, 0), (0, 1, 0), (0, 0, 1))]
+        out[0] = _derivative(array, scale, (0, 0, 0), sampling)
+        first = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+        slopes = [_derivative(array, scale, o, sampling) for o in first]
         out[1] = scale * np.sqrt(sum(s**2 for s in slopes))
-        second = {o: scale**2 * _derivative(array, scale, o) for o in _SECOND}
+        second = {o: scale**2 * _derivative(array, scale, o, sampling) for o in _SECOND}
         out[2] = second[2, 0, 0] + second[0, 2, 0] + second[0, 0, 2]
         out[3:6] = _eigenvalues(*(second[o] for o in _SECOND))
     return result
 
 
-def _derivative(array: np.ndarray, scale: float, order: tuple[int, int, int]) -> np.ndarray:
+def _derivative(
+    array: np.ndarray, scale: float, order: tuple[int, int, int], sampling: Spacing
+) -> np.ndarray:
     result: np.ndarray = ndimage.gaussian_filter(
-        array, scale, order, mode="nearest", truncate=_TRUNCATE
+        array, in_voxels(scale, sampling), order, mode="nearest", truncate=_TRUNCATE
     )
-    return result
+    if sampling == CUBIC:
+        return result
+    return result / np.float32(np.prod(np.power(sampling, order)))
 
 
 def _eigenvalues(

@@ -98,13 +98,18 @@ def follow_particles(
     Global assignment (Kuhn 1955, as in Jaqaman et al., Nature Methods 5, 695, 2008) of all
     particles to all that were there before, those missing for a time included. Its cost is
     one minus the overlap over the union, or without overlap one plus the distance over the
-    largest allowed.
+    largest allowed. Where voxels are not cubic, lengths are in edges of a cube of a voxel's
+    volume.
     """
     progress = progress or Progress()
     if not is_series(labels) or kind_of(labels) is not Labels:
         raise DataError("Particles are followed through the labels of several time points.")
     if len({i.data.shape for i in labels}) > 1:
         raise DataError("The labels differ in shape from time to time; all have to be equal.")
+    if len({i.pixel_size_nm for i in labels}) > 1:
+        raise DataError(
+            "The labels differ in voxel size from time to time; resample them to one size first."
+        )
     done = [np.asarray(labels[0].data)]
     events: list[list[Event]] = [[]]
     last_seen = {int(i): 0 for i in np.unique(done[0]) if i}
@@ -112,7 +117,14 @@ def follow_particles(
     for t in range(1, len(labels)):
         given = np.asarray(labels[t].data)
         costs, covers = _compare(
-            done, given, last_seen, t, max_missing, max_shift_px, max_distance_px
+            done,
+            given,
+            last_seen,
+            t,
+            max_missing,
+            max_shift_px,
+            max_distance_px,
+            np.array(labels[0].sampling),
         )
         matches = _assign(costs)
         present = [int(i) for i in np.unique(given) if i]
@@ -220,6 +232,7 @@ def _compare(
     max_missing: int,
     max_shift_px: float,
     max_distance_px: float | None,
+    sampling: np.ndarray,
 ) -> tuple[dict[tuple[int, int], float], dict[tuple[int, int], float]]:
     """Return costs and covered parts of each (number before, label now) that may match.
 
@@ -227,15 +240,15 @@ def _compare(
     """
     costs, covers = {}, {}
     sizes = np.bincount(given.ravel())
-    centres = _centres(given)
+    centres = _centres(given, sampling)
     for seen in range(max(0, t - 1 - max_missing), t):
         numbers = [n for n, s in last_seen.items() if s == seen]
         if not numbers:
             continue
         before = done[seen]
-        old_sizes, old_centres = np.bincount(before.ravel()), _centres(before)
+        old_sizes, old_centres = np.bincount(before.ravel()), _centres(before, sampling)
         shift = sample_shift(old_centres, centres, max_shift_px * (t - seen))
-        overlaps = _overlaps(before, given, np.round(shift).astype(int))
+        overlaps = _overlaps(before, given, np.round(shift / sampling).astype(int))
         for n in numbers:
             for label, centre in centres.items():
                 overlap = overlaps.get((n, label), 0)
@@ -308,10 +321,10 @@ def _event(time: int, event: str, label: int, other: int = 0) -> Event:
     return {"time": time, "event": event, "label": label, "other": other}
 
 
-def _centres(labels: np.ndarray) -> dict[int, np.ndarray]:
+def _centres(labels: np.ndarray, sampling: np.ndarray) -> dict[int, np.ndarray]:
     present = [int(i) for i in np.unique(labels) if i]
     found = ndimage.center_of_mass(labels > 0, labels, present)
-    return {n: np.array(c) for n, c in zip(present, found, strict=True)}
+    return {n: np.array(c) * sampling for n, c in zip(present, found, strict=True)}
 
 
 def _overlaps(

@@ -13,6 +13,7 @@ from skimage.filters import threshold_multiotsu, threshold_otsu
 from napari_tomo4d.data import Volume
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.segment.distance import squared_distance
+from napari_tomo4d.voxels import CUBIC, Spacing, in_voxels
 
 SMOOTHINGS_PX = (0.0, 0.7, 1.0, 1.5, 2.0, 3.0)
 """Blurs that are tried, in voxels."""
@@ -73,9 +74,15 @@ def as_arrays(volumes: Sequence[Volume]) -> list[np.ndarray]:
     return arrays
 
 
-def smoothed(array: np.ndarray, smoothing_px: float) -> np.ndarray:
-    """Return the array blurred by a Gaussian, or itself for 0."""
-    return ndimage.gaussian_filter(array, smoothing_px) if smoothing_px > 0 else array
+def smoothed(array: np.ndarray, smoothing_px: float, sampling: Spacing = CUBIC) -> np.ndarray:
+    """Return the array blurred by a Gaussian, or itself for 0.
+
+    The Gaussian is as wide along each axis where voxels are not cubic, see `Voxels.sampling`.
+    """
+    if smoothing_px <= 0:
+        return array
+    result: np.ndarray = ndimage.gaussian_filter(array, in_voxels(smoothing_px, sampling))
+    return result
 
 
 def otsu_level(arrays: Sequence[np.ndarray]) -> float:
@@ -132,7 +139,7 @@ def plateaus(arrays: Sequence[np.ndarray], level: float | None = None) -> Platea
     return Plateaus(low, high, _spread(below, low), _spread(inside, high))
 
 
-def least_smoothing(arrays: Sequence[np.ndarray]) -> tuple[float, bool]:
+def least_smoothing(arrays: Sequence[np.ndarray], sampling: Spacing = CUBIC) -> tuple[float, bool]:
     """Return the least blur in voxels after which noise seldom crosses the level halfway.
 
     Returns
@@ -144,7 +151,7 @@ def least_smoothing(arrays: Sequence[np.ndarray]) -> tuple[float, bool]:
     """
     windows = [_busiest(a) for a in arrays]
     for smoothing in SMOOTHINGS_PX:
-        if plateaus([smoothed(w, smoothing) for w in windows]).noise <= 0.5 / _CERTAIN:
+        if plateaus([smoothed(w, smoothing, sampling) for w in windows]).noise <= 0.5 / _CERTAIN:
             return smoothing, True
     return SMOOTHINGS_PX[-1], False
 

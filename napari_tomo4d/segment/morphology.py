@@ -15,6 +15,7 @@ from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import warn
 from napari_tomo4d.registry import step
 from napari_tomo4d.segment.distance import squared_distance
+from napari_tomo4d.voxels import CUBIC, Spacing
 
 
 @step("segment.clean_mask", title="Clean the mask", takes=Labels, gives=Labels)
@@ -86,13 +87,14 @@ def clean_mask(
 
     Notes
     -----
-    A ball of radius r holds all voxels whose centres are up to r from its own, so radii
+    Where voxels are not cubic, lengths are in edges of a cube of a voxel's volume. A ball of
+    radius r holds all voxels whose centres are up to r from its own, so radii
     below 1 change nothing. What lies beyond the edge of the volume counts neither as
     particle nor as background.
     """
     progress = progress or Progress()
     progress.report(0, 4, "Cleaning the mask")
-    data = smoothed_mask(np.asarray(mask.data) > 0, opening_px, closing_px)
+    data = smoothed_mask(np.asarray(mask.data) > 0, opening_px, closing_px, mask.sampling)
     progress.report(2, 4, "Cleaning the mask")
     if fill_holes:
         data = without_holes(data, max_hole_px)
@@ -105,15 +107,17 @@ def clean_mask(
     return dataclasses.replace(mask, data=frozen(data.astype(np.int32)))
 
 
-def smoothed_mask(mask: np.ndarray, opening_px: float, closing_px: float) -> np.ndarray:
+def smoothed_mask(
+    mask: np.ndarray, opening_px: float, closing_px: float, sampling: Spacing = CUBIC
+) -> np.ndarray:
     """Return a bool array (z, y, x) after an opening and a closing, radii in voxels.
 
     A voxel of the result depends on those up to twice the sum of both radii away.
     """
     if opening_px:
-        mask = _dilated(_eroded(mask, opening_px), opening_px)
+        mask = _dilated(_eroded(mask, opening_px, sampling), opening_px, sampling)
     if closing_px:
-        mask = _eroded(_dilated(mask, closing_px), closing_px)
+        mask = _eroded(_dilated(mask, closing_px, sampling), closing_px, sampling)
     return mask
 
 
@@ -137,12 +141,12 @@ def sphere_voxels(diameter_px: float) -> float:
     return float(np.pi / 6 * diameter_px**3)
 
 
-def _eroded(mask: np.ndarray, radius: float) -> np.ndarray:
-    return squared_distance(mask) > radius**2
+def _eroded(mask: np.ndarray, radius: float, sampling: Spacing) -> np.ndarray:
+    return squared_distance(mask, sampling) > radius**2
 
 
-def _dilated(mask: np.ndarray, radius: float) -> np.ndarray:
-    return squared_distance(~mask) <= radius**2
+def _dilated(mask: np.ndarray, radius: float, sampling: Spacing) -> np.ndarray:
+    return squared_distance(~mask, sampling) <= radius**2
 
 
 def _without_specks(mask: np.ndarray, diameter: float) -> np.ndarray:

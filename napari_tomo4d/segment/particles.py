@@ -17,7 +17,9 @@ from napari_tomo4d.registry import step
 from napari_tomo4d.segment.contacts import straighten_contacts
 from napari_tomo4d.segment.distance import squared_distance
 from napari_tomo4d.segment.flooding import flood
+from napari_tomo4d.segment.levels import smoothed
 from napari_tomo4d.segment.morphology import sphere_voxels, without_holes
+from napari_tomo4d.voxels import Spacing
 
 _MIN_DIP_PX = 0.5
 _SPECK = 0.25
@@ -90,6 +92,7 @@ def separate_particles(
 
     Notes
     -----
+    Where voxels are not cubic, lengths are in edges of a cube of a voxel's volume.
     Watershed of the exact distance to the surface, from maxima of sufficient height over
     the saddle to a deeper one; see `flood`. Contacts of compact particles are then made
     plane, see `straighten_contacts`. Holes count as filled for the distance. Dips of
@@ -104,7 +107,7 @@ def separate_particles(
     for i, box in enumerate(boxes):
         grown = _grown(box, where.shape)
         piece = labels[grown] == i + 1
-        parts = _parts(piece, neck_depth, smoothing_px, smallest)
+        parts = _parts(piece, neck_depth, smoothing_px, smallest, mask.sampling)
         target = result[grown]
         target[piece] = parts[piece] + found
         found += int(parts.max())
@@ -168,7 +171,7 @@ def separation_depths(
     found = [np.empty(0)]
     for i, box in enumerate(ndimage.find_objects(labels)):
         piece = labels[_grown(box, small.shape)] == i + 1
-        _, peaks, dips = flood(_depth(piece, smoothing_px / step), 0.0, 0.0)
+        _, peaks, dips = flood(_depth(piece, smoothing_px / step, mask.sampling), 0.0, 0.0)
         whole = dips == peaks
         clear = (dips >= _MIN_DIP_PX / step) & (peaks >= least)
         depths = np.where(whole, 1, dips / peaks)
@@ -205,20 +208,24 @@ def _pieces(
     return labels, sizes[keep], smallest
 
 
-def _depth(piece: np.ndarray, smoothing_px: float) -> np.ndarray:
+def _depth(piece: np.ndarray, smoothing_px: float, sampling: Spacing) -> np.ndarray:
     """Return the distance to the surface of one piece, without its holes and roughness."""
     smooth = without_holes(piece)
     if smoothing_px > 0:
-        blurred = ndimage.gaussian_filter(smooth.astype(np.float32), smoothing_px) > 0.5
+        blurred = smoothed(smooth.astype(np.float32), smoothing_px, sampling) > 0.5
         smooth = blurred if blurred.any() else smooth
-    return np.sqrt(squared_distance(smooth).astype(np.float32))
+    return np.sqrt(squared_distance(smooth, sampling).astype(np.float32))
 
 
 def _parts(
-    piece: np.ndarray, neck_depth: float, smoothing_px: float, smallest: float
+    piece: np.ndarray,
+    neck_depth: float,
+    smoothing_px: float,
+    smallest: float,
+    sampling: Spacing,
 ) -> np.ndarray:
     """Return the particles of one piece, from 1."""
-    depth = _depth(piece, smoothing_px)
+    depth = _depth(piece, smoothing_px, sampling)
     parts, _, _ = flood(depth, neck_depth, _MIN_DIP_PX)
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0
@@ -227,18 +234,18 @@ def _parts(
     parts = (np.cumsum(keep).astype(np.int32) * keep)[parts]
     if keep.sum() == 1:
         return piece.astype(np.int32)
-    parts = _fill(parts, depth > 0)
-    result: np.ndarray = _fill(straighten_contacts(parts, depth), piece) * piece
+    parts = straighten_contacts(_fill(parts, depth > 0, sampling), depth, sampling)
+    result: np.ndarray = _fill(parts, piece, sampling) * piece
     return result
 
 
-def _fill(parts: np.ndarray, where: np.ndarray) -> np.ndarray:
+def _fill(parts: np.ndarray, where: np.ndarray, sampling: Spacing) -> np.ndarray:
     """Return the parts grown over all of `where`, each voxel to the nearest."""
     rest = where & (parts == 0)
     if not rest.any():
         return parts
     nearest = ndimage.distance_transform_edt(
-        parts == 0, return_distances=False, return_indices=True
+        parts == 0, sampling, return_distances=False, return_indices=True
     )
     return np.where(rest, parts[tuple(nearest)], parts)
 

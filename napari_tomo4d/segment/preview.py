@@ -158,10 +158,13 @@ class MaskPreview:
         key = self._key(settings, time)
         progress = progress or Progress()
         progress.report(0, 1, "Counting grey values", lambda: self.histogram(time))
-        arrays = as_arrays(self.volumes if key[0] < 0 else [self.volumes[time]])
-        smoothing_px, enough = blur_for(arrays, settings.smoothing_px)
+        volumes = self.volumes if key[0] < 0 else (self.volumes[time],)
+        arrays = as_arrays(volumes)
+        smoothing_px, enough = blur_for(arrays, settings.smoothing_px, volumes[0].sampling)
         progress.check()
-        arrays = [smoothed(a, smoothing_px) for a in arrays]
+        arrays = [
+            smoothed(a, smoothing_px, v.sampling) for a, v in zip(arrays, volumes, strict=True)
+        ]
         progress.check()
         if settings.by_hand:
             levels = [plateaus(arrays).middle]
@@ -218,7 +221,7 @@ class MaskPreview:
         progress = progress or Progress()
         volume, cleaning = self.volumes[time], settings.cleaning or {}
         opening, closing = cleaning.get("opening_px", 0), cleaning.get("closing_px", 0)
-        margin = int(np.ceil(2 * (opening + closing))) + 1
+        margin = int(np.ceil(2 * (opening + closing) / volume.sampling[axis])) + 1
         box, middle = _slab(volume.data.shape, axis, index, margin)
         if settings.method == CLASSIFIER:
             if classifier is None:
@@ -229,7 +232,8 @@ class MaskPreview:
         else:
             mask = self._thresholded(settings, time, axis, index, margin, progress)
         if settings.cleaning is not None:
-            mask = smoothed_mask(mask > 0, opening, closing).astype(np.int32)
+            mask = smoothed_mask(mask > 0, opening, closing, volume.sampling)
+            mask = mask.astype(np.int32)
         return np.asarray(mask.take(middle, axis))
 
     def _key(self, settings: MaskSettings, time: int) -> tuple[Any, ...]:
@@ -256,14 +260,15 @@ class MaskPreview:
         levels: tuple[float, ...] = found.levels
         if settings.by_hand:
             levels = tuple(find_levels([], method, settings.level, settings.seed_level))
-        data, blur = self.volumes[time].data, found.smoothing_px
+        volume, blur = self.volumes[time], found.smoothing_px
+        data = volume.data
         box, _ = _slab(data.shape, axis, index, margin)
         if not THRESHOLDS[method].local:
             # seeds may be anywhere in the volume
             return apply_levels(self._whole(time, blur), method, levels)[box]
-        reach = int(np.ceil(4 * blur)) + 1
+        reach = int(np.ceil(4 * blur / volume.sampling[axis])) + 1
         wide, _ = _slab(data.shape, axis, index, margin + reach)
-        part = smoothed(np.asarray(data[wide], np.float32), blur)
+        part = smoothed(np.asarray(data[wide], np.float32), blur, volume.sampling)
         first = box[axis].start - wide[axis].start
         keep = [slice(None)] * 3
         keep[axis] = slice(first, first + box[axis].stop - box[axis].start)
@@ -272,8 +277,9 @@ class MaskPreview:
     def _whole(self, time: int, smoothing_px: float) -> np.ndarray:
         known, key = self._blurred, (time, smoothing_px)
         if known is None or known[0] != key:
-            array = np.asarray(self.volumes[time].data, np.float32)
-            self._blurred = known = (key, smoothed(array, smoothing_px))
+            volume = self.volumes[time]
+            array = smoothed(np.asarray(volume.data, np.float32), smoothing_px, volume.sampling)
+            self._blurred = known = (key, array)
         return known[1]
 
 
@@ -301,7 +307,7 @@ def noise_change(volume: Volume, mask: Labels, level: float) -> tuple[float, flo
     """
     low, high = threshold_noise(volume, mask, level)
     blur = float(mask.metadata.get("smoothing_px", 0) or 0)
-    data = smoothed(np.asarray(volume.data, np.float32), blur)
+    data = smoothed(np.asarray(volume.data, np.float32), blur, volume.sampling)
     whole = np.count_nonzero(data > level)
     if not whole:
         return 0.0, 0.0

@@ -30,6 +30,7 @@ from napari_tomo4d.segment.levels import (
     smoothed,
 )
 from napari_tomo4d.segment.threshold_methods import THRESHOLDS
+from napari_tomo4d.voxels import CUBIC, Spacing
 
 
 def otsu(volume: Volume) -> Labels:
@@ -188,7 +189,7 @@ def threshold_noise(
         )
     if where.all() or not where.any():
         raise DataError("The mask is empty or full, so it tells no noise of either side.")
-    data = smoothed(data, float(mask.metadata.get("smoothing_px", 0.0)))
+    data = smoothed(data, float(mask.metadata.get("smoothing_px", 0.0)), volume.sampling)
     found = plateaus([data], float(data[where].mean() + data[~where].mean()) / 2)
     if level is None:
         noted = mask.metadata.get("level")
@@ -305,7 +306,7 @@ def _threshold(
     progress = progress or Progress()
     arrays = as_arrays(volumes)
     chosen = smoothing_px is None
-    smoothing_px, enough = blur_for(arrays, smoothing_px)
+    smoothing_px, enough = blur_for(arrays, smoothing_px, volumes[0].sampling)
     if not enough:
         warn(
             f"Even blurred by {smoothing_px:g} voxels, noise in the volume reaches the "
@@ -314,7 +315,7 @@ def _threshold(
     elif chosen and smoothing_px:
         note(f"Volumes were blurred by {smoothing_px:g} voxels, as little as the noise allows.")
     progress.report(1, len(arrays) + 2, "Threshold")
-    arrays = [smoothed(a, smoothing_px) for a in arrays]
+    arrays = [smoothed(a, smoothing_px, v.sampling) for a, v in zip(arrays, volumes, strict=True)]
     levels = find_levels(arrays, method, level, seed_level, classes)
     used = ", ".join(f"{v:.5g}" for v in levels)
     note(f"Threshold: {used} ({method}).")
@@ -333,7 +334,9 @@ def _threshold(
     return result
 
 
-def blur_for(arrays: Sequence[np.ndarray], smoothing_px: float | None = None) -> tuple[float, bool]:
+def blur_for(
+    arrays: Sequence[np.ndarray], smoothing_px: float | None = None, sampling: Spacing = CUBIC
+) -> tuple[float, bool]:
     """Return the blur of volumes that share one, and whether it is enough for their noise.
 
     Parameters
@@ -342,10 +345,12 @@ def blur_for(arrays: Sequence[np.ndarray], smoothing_px: float | None = None) ->
     smoothing_px : float, optional
         A blur in voxels that is given, which is always enough; by default the least that the
         noise of the first and the last volume allows.
+    sampling : (z, y, x), optional
+        Of the volumes, see `Voxels.sampling`.
     """
     if smoothing_px is not None:
         return smoothing_px, True
-    return least_smoothing([arrays[0], arrays[-1]][: len(arrays)])
+    return least_smoothing([arrays[0], arrays[-1]][: len(arrays)], sampling)
 
 
 def apply_levels(array: np.ndarray, method: str, levels: Sequence[float]) -> np.ndarray:

@@ -107,9 +107,7 @@ def test_what_decided_is_said_in_words():
     clean, noise = spheres(), NoiseModel("g4", 0.02)
     frames = np.array([clean + noise.sample(clean.shape, k) for k in range(5)])
     result = D.tune(frames[0], frames[1:], ("white", "g4"))
-    assert result.explanation.startswith(
-        f"Best by PSNR: {kind_in_words(result.best.kind)} noise"
-    )
+    assert result.explanation.startswith(f"Best by PSNR: {kind_in_words(result.best.kind)} noise")
     assert "Best Gaussian" in result.explanation
     kinds = set(result.table.kind)
     assert {"none", "gaussian", "white", "g4"} <= kinds

@@ -30,15 +30,6 @@ def test_spheres_and_ellipsoids_have_their_sizes():
     assert not table.at_border.any() and (table.coordination == 0).all()
 
 
-def test_voxels_need_not_be_cubes():
-    spacing = (2.0, 1.0, 0.8)
-    mask = ellipsoid((30, 50, 60), (29, 25, 24), (18, 18, 18), spacing)
-    row = particle_table(mask.astype(np.int32), spacing).iloc[0]
-    assert row.equivalent_diameter_nm == pytest.approx(36, rel=0.005)
-    assert row.surface_nm2 == pytest.approx(4 * np.pi * 18**2, rel=0.02)
-    assert row.axis_3_nm == pytest.approx(36, rel=0.01)
-
-
 def test_contacts_and_borders():
     labels = np.zeros((20, 20, 30), np.int32)
     labels[5:10, 5:10, 0:5], labels[5:10, 5:10, 5:10], labels[10:15, 10:15, 10:15] = 1, 2, 3
