@@ -74,6 +74,10 @@ def numbers(values: Any, what: str) -> np.ndarray:
     return private(frozen(result))
 
 
+SMALLEST_NM, LARGEST_NM = 1e-4, 1e6
+"""Sizes of pixels that can be true."""
+
+
 def positive(value: Any, what: str, unit: str) -> float | None:
     """Return a positive number, or None for None."""
     if value is None:
@@ -87,6 +91,23 @@ def positive(value: Any, what: str, unit: str) -> float | None:
             f"The {what} is {number:g} {unit}; it has to be positive, or None if unknown."
         )
     return number
+
+
+def pixel_size(value: Any, what: str = "pixel size") -> float | None:
+    """Return the size of a pixel in nm if it can be true, or None for None.
+
+    Raises
+    ------
+    DataError
+        If it is no number, or smaller than a nucleus or larger than any specimen.
+    """
+    size = positive(value, what, "nm")
+    if size is not None and not SMALLEST_NM <= size <= LARGEST_NM:
+        raise DataError(
+            f"The {what} is {size:g} nm, which can't be true; it is between {SMALLEST_NM:g} and "
+            f"{LARGEST_NM:g} nm. Give the right one."
+        )
+    return size
 
 
 def require_memory(n_bytes: float, what: str) -> None:

@@ -27,6 +27,7 @@ from napari_tomo4d.checks import (
     check_volume,
     kept,
     numbers,
+    pixel_size,
     positive,
     require_memory,
     stack_frames,
@@ -107,7 +108,7 @@ class TiltSeries(Immutable):
                 "degrees; check the unit of the angles."
             )
         object.__setattr__(self, "angles_deg", angles)
-        object.__setattr__(self, "pixel_size_nm", positive(self.pixel_size_nm, "pixel size", "nm"))
+        object.__setattr__(self, "pixel_size_nm", pixel_size(self.pixel_size_nm))
         object.__setattr__(self, "dose_e_per_nm2", positive(self.dose_e_per_nm2, "dose", "e/nm2"))
         shift = numbers(self.axis_shift_px, "The position of the tilt axis")
         object.__setattr__(self, "axis_shift_px", float(shift))

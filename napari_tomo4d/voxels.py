@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_tomo4d.checks import positive
+from napari_tomo4d.checks import pixel_size
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.immutable import Immutable
 
@@ -30,12 +30,12 @@ def as_voxel_size(value: Any) -> VoxelSize | None:
         If it is neither one number nor three, or one is not positive.
     """
     if value is None or np.ndim(value) == 0:
-        return positive(value, "voxel size", "nm")
+        return pixel_size(value, "voxel size")
     if np.shape(value) != (3,):
         raise DataError(
             f"The voxel size is {value!r}; give one number for cubic voxels, or three (z, y, x)."
         )
-    edges = [positive(v, f"voxel size along {a}", "nm") for v, a in zip(value, "zyx", strict=True)]
+    edges = [pixel_size(v, f"voxel size along {a}") for v, a in zip(value, "zyx", strict=True)]
     z, y, x = (float(e) for e in edges if e is not None)
     return x if z == y == x else (z, y, x)
 

@@ -1,4 +1,4 @@
-"""MATLAB files, version 5 (SciPy) and 7.3 (HDF5)."""
+"""MATLAB files, versions 4 and 5, and 7.3 (HDF5)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from typing import Any
 
 import h5py
 import numpy as np
-import scipy.io
 
+from napari_tomo4d.boundary import reading
 from napari_tomo4d.checks import Pixels
 from napari_tomo4d.errors import ReadError
+from napari_tomo4d.io.hdf5 import check_hdf5
+from napari_tomo4d.io.matlab5 import read_matlab5
 from napari_tomo4d.io.raw import Raw
 
 _ANGLES = ("angles", "angle", "angles_deg", "tilt_angles", "tilts", "theta")
+_DEEPEST = 20
 _PIXEL = ("pix_sz", "pixel_size_nm")
 
 
@@ -38,13 +41,15 @@ def read_matlab(path: Path, lazy: bool | None = None) -> Raw:
     raw.metadata["variable"] = name
     lower = {k.lower(): v for k, v in variables.items()}
     for key in _ANGLES:
-        if key in lower and np.size(lower[key]) == len(raw.data):
-            raw.angles_deg = np.ravel(lower[key]).astype(float)
+        found = np.asarray(lower.get(key, 0))
+        if found.dtype.kind in "iuf" and found.size == len(raw.data):
+            raw.angles_deg = np.ravel(found).astype(float)
             raw.angles_from = "MATLAB file"
             break
     for key in _PIXEL:
-        if key in lower and np.size(lower[key]) == 1 and float(np.squeeze(lower[key])) > 0:
-            raw.pixel_size_nm = float(np.squeeze(lower[key]))
+        size = np.asarray(lower.get(key, 0))
+        if size.size == 1 and size.dtype.kind in "iuf" and size.item() > 0:
+            raw.pixel_size_nm = float(size.item())
             raw.pixel_size_from = "MATLAB file"
             if key == "pix_sz":
                 raw.notes.append(f"{path.name}: its pixel size was taken to be in nanometres.")
@@ -54,18 +59,25 @@ def read_matlab(path: Path, lazy: bool | None = None) -> Raw:
 
 def matlab_variables(path: Path) -> dict[str, Pixels]:
     """Return the variables of a MATLAB file in MATLAB's order of axes; structures as dicts."""
-    try:
-        if h5py.is_hdf5(path):
-            with h5py.File(path, "r") as file:
-                return {k: _from_hdf5(v) for k, v in file.items() if not k.startswith("#")}
-        content = scipy.io.loadmat(path, simplify_cells=True)
-    except Exception as error:
-        # a damaged file can fail anywhere in the parsers
-        raise ReadError(f"{path} can't be read as a MATLAB file: {error}.") from error
-    return {k: v for k, v in content.items() if not k.startswith("__")}
+    with reading(path, "a MATLAB file"):
+        if not h5py.is_hdf5(path):
+            return read_matlab5(path)
+        check_hdf5(path)
+        with h5py.File(path, "r") as file:
+            return _from_hdf5(file, path)
 
 
-def _from_hdf5(node: Any) -> Any:
-    if isinstance(node, h5py.Group):
-        return {k: _from_hdf5(v) for k, v in node.items()}
-    return np.asarray(node).T
+def _from_hdf5(group: h5py.Group, path: Path, depth: int = 0) -> Any:
+    if depth > _DEEPEST:
+        raise ReadError(f"{path} nests structures deeper than {_DEEPEST}; it is damaged.")
+    result: dict[str, Any] = {}
+    for name in group:
+        # MATLAB keeps what cells refer to below names with #, and links nothing softly
+        if name.startswith("#") or not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            continue
+        node = group[name]
+        if isinstance(node, h5py.Group):
+            result[name] = _from_hdf5(node, path, depth + 1)
+        elif node.dtype.kind in "biufc":
+            result[name] = np.asarray(node).T
+    return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import importlib
 import logging
 from pathlib import Path
@@ -13,7 +14,9 @@ import numpy as np
 from napari_tomo4d.checks import Pixels
 from napari_tomo4d.content import Json
 from napari_tomo4d.errors import ReadError
+from napari_tomo4d.io.hdf5 import check_hdf5
 from napari_tomo4d.io.raw import Raw, to_nm, use_lazy
+from napari_tomo4d.io.ser import check_ser
 
 _PLUGINS = {
     ".dm3": "digitalmicrograph",
@@ -27,7 +30,15 @@ _PLUGINS = {
 
 def read_microscope(path: Path, lazy: bool | None = None) -> Raw:
     """Read the first image or stack of a microscope's file."""
-    plugin = importlib.import_module(f"rsciio.{_PLUGINS[path.suffix.lower()]}")
+    suffix = path.suffix.lower()
+    if suffix in (".emd", ".hspy"):
+        check_hdf5(path)
+    elif suffix == ".ser":
+        check_ser(path)
+    elif suffix == ".emi":
+        for beside in path.parent.glob(f"{glob.escape(path.stem)}_[0-9].ser"):
+            check_ser(beside)
+    plugin = importlib.import_module(f"rsciio.{_PLUGINS[suffix]}")
     as_lazy = use_lazy(lazy, path.stat().st_size)
     log = logging.getLogger("rsciio")
     level = log.level
