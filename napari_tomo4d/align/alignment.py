@@ -15,6 +15,7 @@ from napari_tomo4d.align.transforms import (
     apply_transforms,
     image_transforms,
 )
+from napari_tomo4d.boundary import reading
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import ReadError
 from napari_tomo4d.parameters import Param
@@ -191,18 +192,11 @@ def read_alignment(path: str | Path) -> Alignment:
         If the file is missing or not such a table.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ReadError(f"The alignment {path} can't be read: {error}.") from error
-    try:
+    with reading(path, "an alignment (shifts dy, dx in pixels for each tilt)"):
         if path.suffix.lower() == ".json":
             return exchange.read_json(path).alignment
+        text = path.read_text(encoding="utf-8-sig")
         return Alignment(np.array(_shift_columns(text, path)))
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise ReadError(
-            f"The alignment {path} does not hold shifts dy, dx in pixels for each tilt: {error}."
-        ) from error
 
 
 def _shift_columns(text: str, path: Path) -> list[list[float]]:
@@ -216,7 +210,7 @@ def _shift_columns(text: str, path: Path) -> list[list[float]]:
         columns.append(named[0] if named else -1)
     if -1 in columns:
         if len(rows[0]) != 2:
-            raise ValueError("no columns named dy and dx")
+            raise ReadError(f"{path} has no columns named dy and dx, in pixels.")
         warn(f"{path.name} does not name its columns; they were taken as dy, dx.")
         columns = [0, 1]
     return [[float(r[c]) for c in columns] for r in rows]

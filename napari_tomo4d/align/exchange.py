@@ -26,9 +26,10 @@ from napari_tomo4d.align.transforms import (
     apply_transforms,
     image_transforms,
 )
+from napari_tomo4d.boundary import reading
 from napari_tomo4d.content import Json
 from napari_tomo4d.data import TiltSeries
-from napari_tomo4d.errors import DataError, ReadError
+from napari_tomo4d.errors import DataError, ReadError, readable
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import warn
 from napari_tomo4d.whole_files import replacing
@@ -186,6 +187,11 @@ def write_json(stored: StoredAlignment, path: str | Path) -> None:
     _write(path, json.dumps(content, indent=1))
 
 
+def _axis_of(stored: Json) -> TiltAxis:
+    numbers: Json = {name: float(stored[name]) for name in _AXIS_NUMBERS if name in stored}
+    return TiltAxis(**numbers, method=readable(str(stored.get("method", "by hand"))))
+
+
 _TURNED = ("rotations_deg", "magnifications")
 _AXIS_NUMBERS = (
     "shift_px",
@@ -204,7 +210,7 @@ def read_json(path: str | Path) -> StoredAlignment:
         If the file is missing, of a newer schema, or holds no alignment.
     """
     path = Path(path)
-    try:
+    with reading(path, "an alignment (shifts dy, dx in pixels for each tilt)"):
         content = json.loads(_read(path))
         version = content.get("schema_version", SCHEMA_VERSION)
         if version > SCHEMA_VERSION:
@@ -216,17 +222,11 @@ def read_json(path: str | Path) -> StoredAlignment:
         angles = content.get("angles_deg")
         return StoredAlignment(
             Alignment(content["shifts_px"], *(content.get(name) for name in _TURNED)),
-            None if axis is None else TiltAxis(**axis),
+            None if axis is None else _axis_of(axis),
             None if shape is None else (int(shape[0]), int(shape[1])),
             content.get("tilt_axis"),
             None if angles is None else np.array(angles, dtype=np.float64),
         )
-    except ReadError:
-        raise
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        raise ReadError(
-            f"The alignment {path} does not hold shifts dy, dx in pixels for each tilt: {error}."
-        ) from error
 
 
 def write_xf(transforms: ImageTransforms, path: str | Path) -> None:
@@ -251,10 +251,8 @@ def read_xf(path: str | Path) -> ImageTransforms:
     matrices = np.empty((len(rows), 2, 2))
     matrices[:, 1, 1], matrices[:, 1, 0] = rows[:, 0], rows[:, 1]
     matrices[:, 0, 1], matrices[:, 0, 0] = rows[:, 2], rows[:, 3]
-    try:
+    with reading(path, "transforms of images (.xf)"):
         return ImageTransforms(matrices, rows[:, [5, 4]])
-    except DataError as error:
-        raise ReadError(f"{path} is not usable: {error}") from error
 
 
 def write_tlt(angles_deg: np.ndarray, path: str | Path) -> None:
@@ -264,21 +262,17 @@ def write_tlt(angles_deg: np.ndarray, path: str | Path) -> None:
 
 def _numbers(path: str | Path, count: int, what: str) -> np.ndarray:
     path = Path(path)
-    rows = [line.split() for line in _read(path).splitlines() if line.strip()]
-    try:
+    with reading(path, "a table of numbers"):
+        rows = [line.split() for line in _read(path).splitlines() if line.strip()]
         values = np.array(rows, dtype=np.float64)
-    except ValueError as error:
-        raise ReadError(f"{path} is not a table of numbers: {error}.") from error
     if values.ndim != 2 or values.shape[1] != count or not np.isfinite(values).all():
         raise ReadError(f"{path} does not hold {what} in each line.")
     return values
 
 
 def _read(path: str | Path) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ReadError(f"The alignment {path} can't be read: {error}.") from error
+    with reading(path, "an alignment"):
+        return Path(path).read_text(encoding="utf-8-sig")
 
 
 def _write(path: str | Path, text: str) -> None:

@@ -13,6 +13,9 @@ from napari_tomo4d.immutable import frozen
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note
 
+LARGEST_SHIFT_PX = 2**20
+"""As wide as an image can be."""
+
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
@@ -37,6 +40,8 @@ class Alignment:
         shifts = np.array(self.shifts_px, dtype=np.float64)
         if shifts.ndim != 2 or shifts.shape[1] != 2 or not np.isfinite(shifts).all():
             raise DataError("An alignment needs two finite numbers (dy, dx) in pixels per tilt.")
+        if np.abs(shifts).max(initial=0) > LARGEST_SHIFT_PX:
+            raise DataError(f"An alignment moves images by more than {LARGEST_SHIFT_PX} pixels.")
         for name in ("rotations_deg", "magnifications"):
             if getattr(self, name) is not None:
                 values = np.array(getattr(self, name), dtype=np.float64)
@@ -44,8 +49,9 @@ class Alignment:
                     raise DataError(f"The {name} of an alignment need one finite number per tilt.")
                 values.setflags(write=False)
                 object.__setattr__(self, name, values)
-        if self.magnifications is not None and not (self.magnifications > 0).all():
-            raise DataError("The magnifications of an alignment have to be larger than 0.")
+        factors = self.magnifications
+        if factors is not None and not ((factors > 0.01) & (factors < 100)).all():
+            raise DataError("The magnifications of an alignment are between 0.01 and 100.")
         shifts.setflags(write=False)
         object.__setattr__(self, "shifts_px", shifts)
 
@@ -105,6 +111,11 @@ class TiltAxis:
     def __post_init__(self) -> None:
         if not np.isfinite([self.shift_px, self.rotation_deg]).all():
             raise DataError("The tilt axis needs a finite shift in pixels and rotation in degrees.")
+        if abs(self.shift_px) > LARGEST_SHIFT_PX or abs(self.rotation_deg) > 360:
+            raise DataError(
+                f"A tilt axis at {self.shift_px:g} px, turned by {self.rotation_deg:g} deg, can't "
+                "be true."
+            )
 
 
 @dataclass(frozen=True, eq=False)

@@ -67,7 +67,7 @@ def matlab_variables(path: Path) -> dict[str, Pixels]:
             return _from_hdf5(file, path)
 
 
-def _from_hdf5(group: h5py.Group, path: Path, depth: int = 0) -> Any:
+def _from_hdf5(group: h5py.Group, path: Path, depth: int = 0) -> dict[str, Any]:
     if depth > _DEEPEST:
         raise ReadError(f"{path} nests structures deeper than {_DEEPEST}; it is damaged.")
     result: dict[str, Any] = {}

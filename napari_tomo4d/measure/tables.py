@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_tomo4d.errors import DataError, ReadError
+from napari_tomo4d.boundary import reading
+from napari_tomo4d.errors import DataError
 from napari_tomo4d.measure.necks.follow import VALUES
 from napari_tomo4d.whole_files import write_whole
 
@@ -179,19 +180,16 @@ def read_table(path: str | Path) -> pd.DataFrame:
     ReadError
         If the file is missing or not such a table.
     """
-    try:
+    with reading(path, "a table"):
         # an empty remark is an empty text, an empty number is missing
         cells = pd.read_csv(path, encoding="utf-8-sig", dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ReadError(f"{path} can't be read as a table: {reason}.") from error
-    own = {text.translate(_PLAIN): name for name, text in headers().items()}
-    own |= {text: name for name, text in headers().items()} | _FORMER
-    columns = {own.get(c, c): _values(own.get(c, c), cells[c]) for c in cells.columns}
-    table = pd.DataFrame(columns, columns=list(columns))
-    if "time" in table and _TIME_FROM_0 not in cells:
-        table["time"] -= 1
-    return table
+        own = {text.translate(_PLAIN): name for name, text in headers().items()}
+        own |= {text: name for name, text in headers().items()} | _FORMER
+        columns = {own.get(c, c): _values(own.get(c, c), cells[c]) for c in cells.columns}
+        table = pd.DataFrame(columns, columns=list(columns))
+        if "time" in table and _TIME_FROM_0 not in cells:
+            table["time"] -= 1
+        return table
 
 
 def _values(name: str, cells: pd.Series) -> Any:

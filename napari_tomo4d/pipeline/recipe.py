@@ -11,6 +11,7 @@ from typing import Any
 
 import tomlkit
 
+from napari_tomo4d.boundary import reading
 from napari_tomo4d.content import Content, is_content, load, save
 from napari_tomo4d.data import Labels, Table
 from napari_tomo4d.errors import ParameterError, RecipeError, WriteError
@@ -155,12 +156,16 @@ def read_recipe(path: str | Path) -> Recipe:
         If the file can't be read or names something that does not exist.
     """
     path = Path(path)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"The recipe {path} can't be read: {error}.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"The recipe {path} is not valid TOML: {error}.") from error
+    with reading(path, "a recipe", RecipeError):
+        try:
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
+        except tomllib.TOMLDecodeError as error:
+            # says in which line
+            raise RecipeError(f"The recipe {path} is not valid TOML: {error}.") from error
+        return _recipe_of(content, path)
+
+
+def _recipe_of(content: Parameters, path: Path) -> Recipe:
     version = content.pop("schema_version", 1)
     if not isinstance(version, int) or version > SCHEMA_VERSION:
         raise RecipeError(

@@ -81,7 +81,7 @@ def test_what_does_not_fit_is_refused():
         t4.align.Alignment([(0, np.nan)])
     with pytest.raises(DataError, match="rotations_deg of an alignment need one finite number"):
         t4.align.Alignment([(0, 0)], [1, 2])
-    with pytest.raises(DataError, match="larger than 0"):
+    with pytest.raises(DataError, match="between 0.01 and 100"):
         t4.align.Alignment([(0, 0)], None, [0])
 
 

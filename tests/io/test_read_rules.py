@@ -147,7 +147,7 @@ def test_text_renamed(tmp_path):
         (".mrc", "is not an MRC file"),
         (".dm3", "can't be read as DigitalMicrograph"),
         (".tif", "can't be read as a TIFF file"),
-        (".mat", "can't be read as .*MATLAB"),
+        (".mat", "is not a MATLAB file"),
         (".npy", "no NumPy array"),
         (".emd", r"can't be read as EMD \(Velox, NCEM\)"),
     ):
