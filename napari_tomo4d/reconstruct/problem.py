@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from napari_tomo4d.data import TiltSeries, Volume
+from napari_tomo4d.data import Labels, TiltSeries, Volume
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.immutable import frozen
 from napari_tomo4d.parameters import Parameters
@@ -18,6 +18,7 @@ from napari_tomo4d.reconstruct.geometry import make_projector
 from napari_tomo4d.reconstruct.options import Conditions, Support
 from napari_tomo4d.reconstruct.projector import Projector
 from napari_tomo4d.registry import get_step
+from napari_tomo4d.voxels import size_text
 
 Part = tuple[int, slice]
 """Index of some rows of one block of a volume or of images."""
@@ -98,11 +99,23 @@ class Problem:
         if initial is None:
             self.volume = projector.new_volume()
         else:
+            self._check_voxels(initial, "volume to start from")
             self.volume = projector.volume_to_blocks(initial.data)
             self.limit(self.volume)
             self.project()
 
+    def _check_voxels(self, given: Volume | Labels, what: str) -> None:
+        """Raise `DataError` if voxels have another size than the pixels of the images."""
+        edges, pixel = given.voxel_size_nm, self.series.pixel_size_nm
+        if edges and pixel and not np.allclose(edges, pixel, rtol=1e-3, atol=0):
+            raise DataError(
+                f"The {what} has voxels of {size_text(edges)}, but the images have pixels of "
+                f"{pixel:g} nm; bring it to cubic voxels of that edge first (segment.resample)."
+            )
+
     def _support_blocks(self, support: Support) -> np.ndarray:
+        if not isinstance(support, np.ndarray):
+            self._check_voxels(support, "support")
         data = support if isinstance(support, np.ndarray) else np.asarray(support.data)
         if data.shape != self.projector.volume_shape:
             raise DataError(

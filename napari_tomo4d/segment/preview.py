@@ -25,6 +25,8 @@ from napari_tomo4d.segment.thresholds import (
 THRESHOLD, CLASSIFY = "segment.threshold_volumes", "segment.classify_voxels"
 CLEAN = "segment.clean_mask"
 """The steps that make a mask."""
+RESAMPLE = "segment.resample"
+"""The step that makes voxels cubic."""
 CLASSIFIER = "classifier"
 """The method that is no threshold."""
 

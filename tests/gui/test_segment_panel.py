@@ -314,3 +314,16 @@ def test_brush_strokes_train_a_classifier(
 
 def _deep(where, depth):
     return ndimage.distance_transform_edt(np.pad(where, 1))[1:-1, 1:-1] > depth
+
+
+def test_voxels_are_made_cubic_on_request(qtbot, empty, volumes):
+    layer = empty.session.add(t4.Volume(volumes[0].data[::2], (4.0, 2.0, 2.0), name="tall"))
+    assert tuple(layer.scale) == (4.0, 2.0, 2.0)
+    wait_outline(qtbot, empty)
+    assert "4 x 2 x 2 nm (z, y, x)" in empty.hint.text() and empty.cubic_button.isVisible()
+    click(empty.cubic_button)
+    wait_idle(qtbot, empty.run_bar)
+    found = item_of(empty.picker.layer)
+    assert found.pixel_size_nm == 2.0 and found.data.shape == (47, 64, 64)
+    assert found.provenance.step == "segment.resample" and not empty.cubic_button.isVisible()
+    wait_outline(qtbot, empty)

@@ -23,7 +23,7 @@ from napari_tomo4d.segment import (
     PixelClassifier,
     noise_change,
 )
-from napari_tomo4d.segment.preview import CLASSIFIER, CLASSIFY, CLEAN, THRESHOLD
+from napari_tomo4d.segment.preview import CLASSIFIER, CLASSIFY, CLEAN, RESAMPLE, THRESHOLD
 from napari_tomo4d.voxels import size_text
 
 Place = tuple[int, int, int]
@@ -113,6 +113,11 @@ class SegmentModel:
         text = " x ".join(map(str, volumes[0].data.shape)) + " voxels (z, y, x)"
         text += f" of {size_text(size, 4)}" if size else ""
         return text + (f", {len(volumes)} time points" if is_series(self.item) else "")
+
+    @property
+    def can_be_made_cubic(self) -> bool:
+        """Whether the voxels have a size along each axis that differs."""
+        return self.item is not None and isinstance(times_of(self.item)[0].pixel_size_nm, tuple)
 
     def problem(self) -> str:
         """Return why no mask can be made, empty if nothing is missing."""
@@ -319,6 +324,12 @@ def settings_from(done: dict[str, Parameters]) -> MaskSettings | None:
     known = {f.name for f in dataclasses.fields(MaskSettings)} - {"cleaning", "classifier"}
     given = {name: value for name, value in done[THRESHOLD].items() if name in known}
     return MaskSettings(**given, cleaning=cleaning)
+
+
+def make_cubic(item: AnyVolume, progress: Progress) -> AnyVolume:
+    """Return the volumes on a grid of cubic voxels."""
+    cubic: AnyVolume = run_steps(item, [(RESAMPLE, {})], progress)
+    return dataclasses.replace(cubic, name=f"{item.name} cubic")
 
 
 def make_mask(

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QGroupBox, QLabel, QVBoxLayout
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QGroupBox, QLabel, QPushButton, QVBoxLayout
 
-from napari_tomo4d.data import Volume, is_series, name_of_time, times_of
+from napari_tomo4d.data import TimeSeries, Volume, is_series, name_of_time, times_of
 from napari_tomo4d.errors import Tomo4DError
 from napari_tomo4d.gui.canvas.layer_picker import LayerPicker
 from napari_tomo4d.gui.canvas.layers import item_of
@@ -21,6 +21,7 @@ from napari_tomo4d.gui.panels.segment.model import (
     Found,
     Place,
     SegmentModel,
+    make_cubic,
     make_mask,
     methods,
     settings_from,
@@ -96,8 +97,15 @@ class SegmentPanel(Panel):
         form.addRow("Volume", self.picker)
         self.hint = QLabel()
         self.hint.setWordWrap(True)
+        self.cubic_button = QPushButton("Make voxels cubic")
+        self.cubic_button.setToolTip(
+            "Adds the volume on a grid of the shortest edge. Not needed to measure: lengths are "
+            "taken along each axis as long as it is."
+        )
+        self.cubic_button.clicked.connect(self._make_cubic)
         self.body.addLayout(form)
         self.body.addWidget(self.hint)
+        self.body.addWidget(self.cubic_button)
 
     def _build_boxes(self) -> None:
         self.threshold_box = ThresholdBox(methods())
@@ -131,6 +139,7 @@ class SegmentPanel(Panel):
     def _input_changed(self) -> None:
         changed = self.model.set_item(self.picker.item)
         self.hint.setText(self.model.describe())
+        self.cubic_button.setVisible(self.model.can_be_made_cubic)
         ready = self.model.item is not None
         for box in (self.threshold_box, self.classifier_box, self.cleaning_box, self.histogram):
             box.setEnabled(ready)
@@ -330,7 +339,18 @@ class SegmentPanel(Panel):
 
         self.run_bar.start(work)
 
+    def _make_cubic(self) -> None:
+        item = self.model.item
+        if item is not None and not self.run_bar.runner.running:
+            self.live.drop()
+            self.run_bar.start(lambda progress: make_cubic(item, progress))
+
     def _finished(self, result: Any, seconds: float) -> None:
+        if isinstance(result, (Volume, TimeSeries)):
+            layer = self.add_result(result)
+            self.picker.choose(layer)
+            self.run_bar.say(f"“{layer.name}” in {format_seconds(seconds)}; it is worked on now.")
+            return
         if isinstance(result, PixelClassifier):
             self.run_bar.say(f"Trained in {format_seconds(seconds)}; look at several slices.")
             self.model.trained(result)
