@@ -25,7 +25,9 @@ def test_still_particles_stay_while_others_sinter():
     assert np.linalg.norm(found.shifts_px + drift, axis=1).max() < 0.3
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize(
+    "seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)]
+)
 def test_single_particles_stay_in_reconstructions_at_low_dose(seed):
     rng = np.random.default_rng(seed)
     drift = np.vstack([np.zeros(3), rng.uniform(-3, 3, (5, 3))])

@@ -43,7 +43,14 @@ def full_grid(tuning, kinds):
     }
 
 
-@pytest.mark.parametrize("kind", ["g4", "g2", "white"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "g4",
+        pytest.param("g2", marks=pytest.mark.slow),
+        pytest.param("white", marks=pytest.mark.slow),
+    ],
+)
 def test_the_search_is_as_good_as_the_full_grid_for_a_quarter_of_the_work(kind):
     clean, noise = spheres(), NoiseModel(kind, 0.02)
     noisy = clean + noise.sample(clean.shape, 1)

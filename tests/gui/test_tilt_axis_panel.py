@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 from by_hand import click, press, type_into, wait_idle
@@ -22,6 +24,7 @@ from napari_tomo4d.reconstruct.preview import SlicePreview, without_background
 SHIFT, ROTATION = 4.0, 1.5
 
 
+@functools.cache
 def sintered(axis="y", n_times=1):
     experiment, _ = t4.simulate.sintering(
         n_times=n_times,
@@ -279,6 +282,7 @@ def test_the_line_is_dragged_and_turned(qtbot, empty, viewer, axis, picture):
     drag(qtbot, viewer, layer, yx(30, middle), yx(33, middle + 6))
     assert panel.place.shift_px == pytest.approx(6, abs=0.4)
     assert panel.place.rotation_deg == 0
+    wait_slices(qtbot, panel)
     end = yx(2, middle + panel.place.shift_px)
     drag(qtbot, viewer, layer, end, yx(2, middle + 6 - 4))
     turned = np.rad2deg(np.arctan2(4, middle - 2))

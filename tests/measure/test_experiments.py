@@ -28,9 +28,20 @@ def same_names(labels, truth, thickness):
 
 
 @pytest.mark.timeout(600)
-def test_sintering_at_the_dose_and_wedge_of_the_paper():
+@pytest.mark.parametrize(
+    "every_weight",
+    [
+        False,
+        # to look for the weight at each time, as a user's run does, is most of the work
+        pytest.param(True, marks=pytest.mark.slow),
+    ],
+)
+def test_sintering_at_the_dose_and_wedge_of_the_paper(every_weight):
     experiment, truth = t4.simulate.sintering(n_times=4, many_body=True)
-    volumes = experiment.with_items([reconstruct.tv(s) for s in experiment])
+    first = reconstruct.tv(experiment[0])
+    weight = None if every_weight else first.metadata["chosen"]["weight"]
+    later = [reconstruct.tv(s, weight=weight) for s in experiment[1:]]
+    volumes = experiment.with_items([first, *later])
     labels = labelled(volumes)
     names = same_names(labels, truth, 96)
     assert (names == names[0]).all() and len(set(names[0])) == len(names[0])

@@ -102,7 +102,7 @@ def test_other_labels_begin_anew(model, series):
 def test_tables_go_with_their_labels(model):
     measured(model)
     # another object at the place of one that is gone is not taken for it
-    for size in range(1, 30):
+    for size in range(1, 9):
         data = np.zeros((9, 9, 9), np.int32)
         data[2 : 3 + size % 6, 2:5, 2:5] = 1
         model.show(Labels(data, 1.0), 0)

@@ -119,7 +119,7 @@ def test_noise_is_measured_where_there_are_particles():
 
 def test_both_solvers_of_tv_reach_the_same_volume(sample):
     experiment, _, truths = sample
-    part = R.slices_of(experiment[0], 55, 61)
+    part = R.slices_of(experiment[0], 57, 60)
     options = {"weight": 0.03, "thickness": len(truths[0])}
     slow = R.tv(part, 300, solver="fista", **options).data
     fast = R.tv(part, 600, **options).data
