@@ -19,13 +19,14 @@ from napari_tomo4d.denoise.engines import (
 )
 from napari_tomo4d.denoise.measure_noise import CountingNoise
 from napari_tomo4d.denoise.noise_model import KIND_TITLES, KINDS, NoiseModel
-from napari_tomo4d.errors import DataError, ParameterError
+from napari_tomo4d.errors import ParameterError
 from napari_tomo4d.immutable import frozen
 from napari_tomo4d.parallel import usable_threads
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note, warn
 from napari_tomo4d.registry import step
+from napari_tomo4d.tilts import frames_recorded
 
 _SLAB = 12
 _OVERLAP = 2
@@ -155,12 +156,7 @@ def denoise_series(
     progress = progress or Progress()
     images = series.load()
     unit = _unit_model(noise, path)
-    frames = series.metadata.get("frames_averaged", [1] * len(series))
-    if len(frames) != len(series):
-        raise DataError(
-            f"{series.name!r} says how many frames were averaged for {len(frames)} tilts, but has "
-            f"{len(series)}; leave tilts out by align.leave_out, which keeps both together."
-        )
+    frames = frames_recorded(series)
     models = []
     prepared = images
     counting = [CountingNoise(gain / n, offset, read_noise / np.sqrt(n)) for n in frames]

@@ -16,6 +16,7 @@ from napari_tomo4d.denoise import KINDS, CountingNoise, Diagnosis, NoiseModel, T
 from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline.run import run_step
 from napari_tomo4d.progress import Progress
+from napari_tomo4d.tilts import metadata_of_tilts
 
 _PREVIEW_PX = 320
 _TILTS_MEASURED = 6
@@ -85,13 +86,10 @@ def around_middle(series: TiltSeries, tilt: int, size_px: int = _PREVIEW_PX) -> 
     starts = [max(0, (n - size_px) // 2) for n in series.image_shape]
     rows, columns = (slice(start, start + size_px) for start in starts)
     frames = series.frames(tilt)[:, rows, columns]
-    metadata = dict(series.metadata)
-    if "frames_averaged" in metadata:
-        metadata["frames_averaged"] = [metadata["frames_averaged"][tilt]]
     return series.replace(
         images=frames if len(frames) == 1 else frames[None],
         angles_deg=series.angles_deg[tilt : tilt + 1],
-        metadata=metadata,
+        metadata=metadata_of_tilts(series.metadata, np.arange(len(series)) == tilt),
     )
 
 

@@ -16,6 +16,7 @@ from napari_tomo4d.errors import DataError, ParameterError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.provenance import warn
 from napari_tomo4d.registry import step
+from napari_tomo4d.tilts import frames_recorded
 
 _FEWEST_PERIODS = 4
 """Along the longer edge of the image; slower waves are shape, not lattice."""
@@ -117,12 +118,13 @@ def _lattice_spots(image: np.ndarray) -> np.ndarray:
     peaks = searched & (power == ndimage.maximum_filter(power, 5))
     candidates = np.argwhere(peaks)
     heights = power[peaks]
+    unseen = "No lattice is visible in this image: no spot of its Fourier transform stands out."
+    if not len(heights):
+        raise DataError(unseen)
     best = candidates[np.argmax(heights)]
     around = power[searched & (np.abs(radius - radius[tuple(best)]) < 3)]
     if heights.max() < _STANDS_OUT * np.median(around):
-        raise DataError(
-            "No lattice is visible in this image: no spot of its Fourier transform stands out."
-        )
+        raise DataError(unseen)
     same = np.abs(radius[peaks] / radius[tuple(best)] - 1) < _SAME_SPACING
     strong = same & (heights > 0.25 * heights.max())
     return np.array([_refined(power, p) for p in candidates[strong]])
@@ -190,10 +192,9 @@ def dose_per_tilt(
     ParameterError
         If a value is not positive.
     """
-    frames = series.metadata.get("frames_averaged", series.frames_per_tilt)
     step_nm = pixel_size_nm / series.metadata.get("binning", 1)
     one = dose_e_per_nm2(probe_current_pa, dwell_time_ns, step_nm)
-    return [one * n for n in frames]
+    return [one * n for n in frames_recorded(series)]
 
 
 @step("preprocess.set_dose", title="Compute dose", takes=TiltSeries, gives=TiltSeries)

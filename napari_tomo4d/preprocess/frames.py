@@ -16,6 +16,7 @@ from napari_tomo4d.preprocess.registration import Smoothing, register_frames
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import warn
 from napari_tomo4d.registry import step
+from napari_tomo4d.tilts import frames_recorded, of_tilts
 
 _WHOLE_PIXEL = 0.1
 """Pixels from a whole number within which interpolating would cost more than it gains."""
@@ -52,7 +53,8 @@ def average_frames(
     TiltSeries
         One float32 image per tilt. ``metadata["frame_shifts_px"]`` lists, for each tilt
         and frame, the (dy, dx) that was added to the frame's content;
-        ``metadata["frames_averaged"]`` the number of frames of each tilt.
+        ``metadata["frames_averaged"]`` the number of frames of each tilt that were recorded,
+        also where what is averaged are means themselves.
 
     Notes
     -----
@@ -74,7 +76,7 @@ def average_frames(
         **series.metadata,
         "frame_shifts_px": all_shifts,
         # the noise of a mean depends on it
-        "frames_averaged": list(series.frames_per_tilt),
+        "frames_averaged": list(frames_recorded(series)),
     }
     return dataclasses.replace(series, images=frozen(images), metadata=metadata)
 
@@ -121,17 +123,19 @@ def select_frame(
     DataError
         If no tilt has that many frames.
     """
-    keep = [i for i, n in enumerate(series.frames_per_tilt) if n >= frame]
-    if not keep:
+    keep = np.array(series.frames_per_tilt) >= frame
+    if not keep.any():
         raise DataError(
             f"No tilt of {series.name!r} has {frame} frames; the most is "
             f"{max(series.frames_per_tilt)}."
         )
-    if len(keep) < len(series):
-        missing = [f"{a:g}" for i, a in enumerate(series.angles_deg) if i not in keep]
-        warn(f"Tilts without frame {frame} were left out: {', '.join(missing)} deg.")
-    images = np.stack([series.frames(i)[frame - 1] for i in keep])
-    return dataclasses.replace(series, images=frozen(images), angles_deg=series.angles_deg[keep])
+    if not keep.all():
+        missing = ", ".join(f"{a:g}" for a in series.angles_deg[~keep])
+        warn(f"Tilts without frame {frame} were left out: {missing} deg.")
+    left = of_tilts(series, keep)
+    return left.replace(
+        images=frozen(np.stack([left.frames(i)[frame - 1] for i in range(len(left))]))
+    )
 
 
 @step("preprocess.align_frames", title="Align frames", takes=TiltSeries, gives=TiltSeries)

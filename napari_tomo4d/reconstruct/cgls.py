@@ -65,7 +65,8 @@ def cgls(
     limits, voxels that a step would push beyond them rest, and the direction forgets its past
     as far as they do (Polak & Ribiere's formula).
     """
-    conditions = Conditions(**options, non_negative=non_negative, maximum=maximum)
+    given = Conditions(**options, non_negative=non_negative, maximum=maximum)
+    series, conditions = given.in_use(series)
     if iterations is None:
         iterations = choose_iterations(series, _solve, conditions)
     problem = Problem(series, "reconstruct.cgls", conditions)

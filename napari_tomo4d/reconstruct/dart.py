@@ -107,7 +107,7 @@ def dart(
     """
     if any(b <= a for a, b in zip((0.0, *densities), densities, strict=False)):
         raise ParameterError("densities have to be above 0 and increase.")
-    conditions = Conditions(**options)
+    series, conditions = Conditions(**options).in_use(series)
     problem = Problem(series, "reconstruct.dart", conditions)
     generator = np.random.default_rng(seed)
     if noise is None:

@@ -85,7 +85,7 @@ def iser(
     standard deviations of what back-projected noise adds to a voxel, so that no weight has to
     be found.
     """
-    conditions = Conditions(**options)
+    series, conditions = Conditions(**options).in_use(series)
     problem = Problem(series, "reconstruct.iser", conditions)
     if noise is None:
         noise = noise_level(series)

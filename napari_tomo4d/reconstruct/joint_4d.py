@@ -96,7 +96,7 @@ def joint_4d(
     if isinstance(experiment, TiltSeries):
         experiment = TimeSeries([experiment], name=experiment.name)
     _check(experiment, initial, tilt_weights)
-    conditions = [
+    in_use = [
         Conditions(
             **options,
             non_negative=non_negative,
@@ -104,19 +104,18 @@ def joint_4d(
             min_improvement=min_improvement,
             initial=None if initial is None else initial[i],
             tilt_weights=None if tilt_weights is None else tilt_weights[i],
-        )
-        for i in range(len(experiment))
+        ).in_use(series)
+        for i, series in enumerate(experiment)
     ]
+    times, conditions = [s for s, _ in in_use], [c for _, c in in_use]
     intervals = _per_interval(experiment, temporal)
     if scale is None:
-        scale = float(
-            np.mean([density_scale(s, c) for s, c in zip(experiment, conditions, strict=True)])
-        )
+        scale = float(np.mean([density_scale(s, c) for s, c in in_use]))
     if weight is None:
-        weight = choose_weight(experiment, choose_weight_by, conditions, scale, intervals)
+        weight = choose_weight(times, choose_weight_by, conditions, scale, intervals)
     problems = [
-        Problem(series, "reconstruct.joint_4d", conditions[i], times=len(experiment))
-        for i, series in enumerate(experiment)
+        Problem(series, "reconstruct.joint_4d", condition, times=len(times))
+        for series, condition in in_use
     ]
     problems[0].chosen = {"weight": weight, "scale": scale}
     primal_dual(problems, weight * scale, iterations, min_improvement, intervals)

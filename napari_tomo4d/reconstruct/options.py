@@ -13,7 +13,8 @@ from typing import TypedDict
 
 import numpy as np
 
-from napari_tomo4d.data import Labels, Volume
+from napari_tomo4d.data import Labels, TiltSeries, Volume
+from napari_tomo4d.errors import DataError
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.reconstruct.parameters import (
     AxisShift,
@@ -22,6 +23,7 @@ from napari_tomo4d.reconstruct.parameters import (
     NonNegative,
     Thickness,
 )
+from napari_tomo4d.tilts import of_tilts
 
 Support = Volume | Labels | np.ndarray
 TiltWeights = Sequence[float] | np.ndarray
@@ -110,6 +112,31 @@ class Conditions:
     support: Support | None = None
     tilt_weights: TiltWeights | None = None
     progress: Progress | None = None
+
+    def in_use(self, series: TiltSeries) -> tuple[TiltSeries, Conditions]:
+        """Return the series without the tilts of weight 0, and the conditions of what is left.
+
+        Nothing of the others then counts: neither their images in what is found from images,
+        nor the angle that they would stand for.
+
+        Raises
+        ------
+        DataError
+            If there is not one finite weight of 0 or more for each tilt, or all are 0.
+        """
+        if self.tilt_weights is None:
+            return series, self
+        weights = np.asarray(self.tilt_weights, dtype=np.float32)
+        if weights.shape != (len(series),):
+            raise DataError(
+                f"There are {len(series)} tilts but {weights.size} weights; give one each."
+            )
+        if not np.isfinite(weights).all() or weights.min() < 0 or weights.max() == 0:
+            raise DataError("Weights of tilts have to be 0 or more, and not all 0.")
+        keep = weights > 0
+        if not keep.all():
+            series = of_tilts(series, keep)
+        return series, dataclasses.replace(self, tilt_weights=weights[keep])
 
     def for_trial(self) -> Conditions:
         """Return the conditions of a trial on some slices: as quiet, and from nothing."""

@@ -39,7 +39,7 @@ class Problem:
     Parameters
     ----------
     series : TiltSeries
-        Aligned, one image per tilt.
+        Aligned, one image per tilt; with `conditions` from `Conditions.in_use`.
     step : str
         Name of the method's step, whose cost and short title are used.
     conditions : Conditions
@@ -70,7 +70,10 @@ class Problem:
         self.high = maximum
         if maximum is not None and non_negative and maximum <= 0:
             raise DataError(f"A maximum of {maximum:g} leaves nothing for a non-negative volume.")
-        self.tilt_weights = _tilt_weights(conditions.tilt_weights, len(series))
+        weights = conditions.tilt_weights
+        self.tilt_weights = np.ones(len(series), np.float32)
+        if weights is not None:
+            self.tilt_weights = np.asarray(weights, np.float32)
         self.held_out, self.held_out_residuals = held_out, list[float]()
         if held_out is not None:
             self.tilt_weights = np.where(held_out, np.float32(0), self.tilt_weights)
@@ -405,17 +408,6 @@ def iterate(
                 return
         if any(p.overfitted for p in problems):
             return
-
-
-def _tilt_weights(weights: Sequence[float] | np.ndarray | None, n_tilts: int) -> np.ndarray:
-    if weights is None:
-        return np.ones(n_tilts, np.float32)
-    result = np.asarray(weights, dtype=np.float32)
-    if result.shape != (n_tilts,):
-        raise DataError(f"There are {n_tilts} tilts but {result.size} weights; give one each.")
-    if not np.isfinite(result).all() or result.min() < 0 or result.max() == 0:
-        raise DataError("Weights of tilts have to be 0 or more, and not all 0.")
-    return result
 
 
 def _square(array: np.ndarray) -> float:

@@ -57,7 +57,7 @@ def sirt(
     ``v <- v + r C A^T R (b - A v)`` with R and C the inverse row and column sums of A
     (Gregor & Benson 2008, IEEE Trans. Med. Imaging 27, 918).
     """
-    conditions = Conditions(**options)
+    series, conditions = Conditions(**options).in_use(series)
 
     def solve(problem: Problem, count: int, stop: float = 0.0) -> None:
         errors = problem.new_images()
@@ -128,7 +128,7 @@ def os_sart(
     Andersen & Kak 1984, Ultrason. Imaging 6, 81; Wang & Jiang 2004, J. X-Ray Sci. Technol.
     12, 169. A subset holds every `subsets`-th tilt in the order of angles.
     """
-    conditions = Conditions(**options)
+    series, conditions = Conditions(**options).in_use(series)
 
     def solve(problem: Problem, count: int, stop: float = 0.0) -> None:
         generator = np.random.default_rng(seed)

@@ -91,7 +91,7 @@ def tv(
     Volume
         Density in image intensity per pixel of path, and residuals as in `sirt`.
     """
-    conditions = Conditions(**options)
+    series, conditions = Conditions(**options).in_use(series)
     if scale is None:
         scale = density_scale(series, conditions)
     if weight is None:

@@ -73,7 +73,8 @@ def wbp(
     each tilt counts by the angle to its neighbours, so uneven steps are allowed. The filter
     "sirt-like" is that of the Landweber iteration (Zeng 2012, Phys. Med. Biol. 57, 603).
     """
-    conditions = Conditions(**options, non_negative=non_negative, maximum=maximum)
+    given = Conditions(**options, non_negative=non_negative, maximum=maximum)
+    series, conditions = given.in_use(series)
     problem = Problem(series, "reconstruct.wbp", conditions)
     projector, images = problem.projector, problem.measured
     response = filter_response(projector.layout.width, filter, sirt_iterations)[None, :, None]

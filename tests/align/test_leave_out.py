@@ -37,3 +37,7 @@ def test_too_many_or_unknown_tilts_are_refused():
         run_step("align.leave_out", series, {"tilts": [0, 1]})
     with pytest.raises(DataError, match="counted from 0 to 2; 7"):
         run_step("align.leave_out", series, {"tilts": [7]})
+    with pytest.raises(DataError, match="counted from 0 to 2; -1"):
+        run_step("align.leave_out", series, {"tilts": [-1, 2]})
+    with pytest.warns(Tomo4DWarning, match="the tilt at 1 deg"):
+        run_step("align.leave_out", series, {"tilts": [1, 1]})

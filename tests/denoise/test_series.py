@@ -8,7 +8,7 @@ import pytest
 import napari_tomo4d as t4
 from napari_tomo4d.denoise import NoiseModel, denoise_series, measured_noise
 from napari_tomo4d.denoise.cache import ResultCache, content_key
-from napari_tomo4d.errors import DataError, ParameterError, ReadError, Tomo4DWarning
+from napari_tomo4d.errors import DataError, ParameterError, ReadError, Tomo4DWarning, WriteError
 
 D = t4.denoise
 
@@ -72,9 +72,20 @@ def test_a_measured_spectrum_goes_through_a_file(clean, tmp_path):
         denoise_series(series, noise="measured")
     with pytest.raises(ReadError, match="can't be read as a noise model"):
         NoiseModel.load(tmp_path / "missing.npz")
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez(path, **{**arrays, "schema_version": 2})
+    with pytest.raises(ReadError, match="written by a newer version"):
+        NoiseModel.load(path)
+    np.savez(path, **{**arrays, "kind": "odd"})
+    with pytest.raises(ReadError, match="can't be read as a noise model"):
+        NoiseModel.load(path)
     path.write_text("no noise")
     with pytest.raises(ReadError, match="can't be read as a noise model"):
         NoiseModel.load(path)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(WriteError, match="is a folder"):
+        measured.save(tmp_path / "folder")
 
 
 def test_a_stack_is_denoised_together(clean):

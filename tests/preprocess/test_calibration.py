@@ -60,6 +60,9 @@ def test_what_is_no_lattice_is_refused():
     rng = np.random.default_rng(0)
     with pytest.raises(DataError, match="No lattice"):
         pixel_size_from_lattice(rng.poisson(5, (256, 256)), 0.3)
+    y, x = np.mgrid[-16:16, -16:16]
+    with pytest.raises(DataError, match="No lattice"):
+        pixel_size_from_lattice(np.exp(-(y**2 + x**2) / 2), 0.3)
     with pytest.raises(DataError, match="constant"):
         pixel_size_from_lattice(np.ones((64, 64)), 0.3)
     with pytest.raises(DataError, match="32 pixels"):

@@ -49,6 +49,24 @@ def test_average_of_frames_that_do_not_move_is_their_mean():
         np.testing.assert_allclose(image, frames.mean(axis=0), rtol=1e-6)
 
 
+def test_averaging_means_of_frames_counts_all_that_were_recorded():
+    frames = np.random.default_rng(0).random((2, 8, 6, 5), dtype=np.float32)
+    once = t4.preprocess.average_frames(t4.TiltSeries(frames, [0, 10], 1.0), register=False)
+    twice = t4.preprocess.average_frames(once, register=False)
+    assert twice.metadata["frames_averaged"] == [8, 8]
+    dosed = [t4.preprocess.set_dose(s, 1, 1000).dose_e_per_nm2 for s in (once, twice)]
+    assert dosed[1] == dosed[0]
+
+
+def test_metadata_of_tilts_without_the_frame_go_with_them():
+    parts = [np.ones((n, 4, 5), np.float32) for n in (1, 2, 2)]
+    metadata = {"dose_e_per_nm2_per_tilt": [1.0, 2.0, 3.0]}
+    series = t4.TiltSeries(parts, [0, 10, 20], metadata=metadata)
+    with pytest.warns(Tomo4DWarning, match="left out: 0 deg"):
+        second = t4.preprocess.select_frame(series, 2)
+    assert second.metadata["dose_e_per_nm2_per_tilt"] == [2.0, 3.0]
+
+
 def test_one_frame_can_be_taken_and_missing_ones_are_named():
     parts = [np.full((n, 4, 5), n, np.float32) + np.arange(n)[:, None, None] for n in (1, 3, 2)]
     series = t4.TiltSeries(parts, [0, 10, 20])

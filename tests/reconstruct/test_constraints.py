@@ -87,6 +87,27 @@ def test_a_tilt_of_weight_zero_does_not_count(method, problem):
     np.testing.assert_allclose(got.residuals, clean.residuals, rtol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        (R.wbp, {}),
+        (R.sirt, {"iterations": None}),
+        (R.tv, {"iterations": 10, "choose_weight_by": "discrepancy"}),
+        (R.iser, {"iterations": 10}),
+    ],
+)
+def test_a_tilt_of_weight_zero_is_as_good_as_left_out(method, options, problem):
+    _, series = problem
+    spoilt = series.images.copy()
+    spoilt[7] = 50 * np.random.default_rng(1).random(spoilt[7].shape)
+    weights = np.ones(len(ANGLES))
+    weights[7] = 0
+    got = method(series.replace(images=spoilt), tilt_weights=weights, **options)
+    others = t4.TiltSeries(np.delete(series.images, 7, axis=0), np.delete(ANGLES, 7), 1.0)
+    left = method(others, **options)
+    np.testing.assert_array_equal(got.data, left.data)
+
+
 @every
 def test_starting_from_the_truth_starts_with_a_small_residual(method, problem):
     truth, series = problem
