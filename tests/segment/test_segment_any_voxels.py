@@ -15,7 +15,6 @@ from napari_tomo4d.segment import (
     PixelClassifier,
     clean_mask,
     follow_particles,
-    otsu,
     resample,
     separate_particles,
     split_by_seeds,
@@ -79,7 +78,8 @@ def test_balls_that_open_and_close_are_balls(spacing):
     opened = clean_mask(Labels(mask.astype(int), spacing), opening_px=6 / unit)
     assert volume_nm3(opened.data, spacing) == pytest.approx(4 / 3 * np.pi * 14**3, rel=0.06)
     reach = np.abs(points[opened.data > 0] - [24, 24, 36]).max(axis=0)
-    assert (np.abs(reach - 14) < np.maximum(spacing, 2)).all()
+    # the rod is gone, and the ball ends within a voxel of where it was
+    assert (np.abs(reach - 14) <= spacing).all()
     pierced = mask & ~ball(points, (24, 24, 36), 3)
     closed = clean_mask(
         Labels(pierced.astype(int), spacing), closing_px=4.5 / unit, fill_holes=False
@@ -91,9 +91,8 @@ def test_balls_that_open_and_close_are_balls(spacing):
 def test_thresholds_and_classifiers_find_the_same_volume(spacing):
     volume = blurred(spacing, noise=0.1)
     expected = 4 / 3 * np.pi * (12**3 + 10**3)
-    assert volume_nm3(otsu(volume).data, spacing) == pytest.approx(expected, rel=0.05)
     mask = t4.segment.threshold_volumes(volume)
-    assert volume_nm3(mask.data, spacing) == pytest.approx(expected, rel=0.05)
+    assert volume_nm3(mask.data, spacing) == pytest.approx(expected, rel=0.01)
     assert mask.voxel_size_nm == spacing
     strokes = np.zeros(volume.data.shape, int)
     points = grid(spacing)
