@@ -122,6 +122,21 @@ def test_two_clicks_are_a_pair_and_others_say_why_not(model):
     assert model.forget_first() and not model.forget_first()
 
 
+def test_a_circle_is_as_wide_as_the_particle_where_voxels_are_not_cubic(layer):
+    z, y, x = np.ogrid[:12, :16, :40]
+    ball = ((z - 6) * 2) ** 2 + ((y - 8) * 1.5) ** 2 + ((x - 20) * 0.75) ** 2 < 9**2
+    model = PairsModel()
+    model.set_labels(layer, t4.Labels(ball, (2.0, 1.5, 0.75)))
+    model.click(Clicked(1, 0, np.array([6, 8, 20])))
+    found = [model.circle()]
+    model.set_suggestions(suggest_pairs(model.items, 0.0, Progress()))
+    found.append(model.circle())
+    for centre, radius in found:
+        np.testing.assert_allclose(centre, [6, 8, 20], atol=0.01)
+        # in edges along x, by which napari scales points
+        assert radius * 0.75 == pytest.approx(9, rel=0.03)
+
+
 def test_a_circle_is_drawn_before_all_particles_are_known(labels, layer):
     model = PairsModel()
     model.set_labels(layer, labels)

@@ -143,3 +143,17 @@ def test_a_file_has_voxels_where_no_size_is_known(series):
     # a time without particles has no rows, and the others keep theirs
     deleted = correct(series, [Delete(1, 1), Delete(1, 2)])
     assert whole_table(deleted, Progress())["time"].tolist() == [0, 0, 2, 2]
+
+
+def test_the_ring_is_around_the_particle_where_voxels_are_not_cubic():
+    data = np.zeros((12, 16, 20), np.int32)
+    data[2:6, 3:9, 4:12] = 1
+    result = ParticlesModel()
+    result.show(Labels(data, (2.0, 1.5, 0.5)), 0)
+    measured(result)
+    result.select(1)
+    centre, diameter = result.ring_px
+    assert centre.tolist() == pytest.approx([3.5, 5.5, 7.5])
+    # of a sphere of its 288 nm3, in edges along x, by which napari scales points
+    assert diameter == pytest.approx((6 / np.pi * 288) ** (1 / 3) / 0.5, rel=1e-3)
+    assert result.title == "1 particle" and result.has_size
