@@ -319,6 +319,17 @@ def test_pixel_size_and_dose(qtbot, panel, viewer, picture, window_picture):
     click(qtbot, dialog.run_bar.run_button)
     wait_idle(qtbot, dialog)
     window_picture(dialog, "c12-lattice")
+    # a result for what the form said before is not offered when it arrives
+    spacing = dialog.spacing.value()
+    click(qtbot, dialog.run_bar.run_button)
+    dialog.spacing.setValue(0.2)
+    dialog.run_bar.runner.wait()
+    qtbot.wait(50)
+    assert not dialog.use_button.isEnabled()
+    assert dialog.run_bar.status.text() == "Choose, then measure."
+    dialog.spacing.setValue(spacing)
+    click(qtbot, dialog.run_bar.run_button)
+    wait_idle(qtbot, dialog)
     said = dialog.run_bar.status.text()
     assert " ± " in said and said.endswith("nm, from 2 pairs of spots.")
     click(qtbot, dialog.use_button)
@@ -408,10 +419,16 @@ def test_cancel_changes_nothing(qtbot, panel, viewer, picture):
     qtbot.waitUntil(lambda: "drift" in panel.run_bar.detail.text(), timeout=20000)
     qtbot.wait(100)
     picture("c15-running")
+    # another tilt, looked at while it runs, is seen at its end
+    viewer.dims.set_current_step(0, 0)
+    qtbot.waitUntil(lambda: not panel.live.busy)
+    assert panel.run_bar.runner.running
     click(qtbot, panel.run_bar.cancel_button)
     wait_idle(qtbot, panel)
     assert panel.run_bar.status.text() == "Cancelled; nothing was changed."
     assert len(viewer.layers) == n_layers
+    wait_preview(qtbot, panel)
+    assert panel.view.shown.text().startswith("Tilt -60.0°")
 
 
 def test_the_screen_stays_alive_while_it_cleans(qtbot, panel, viewer):

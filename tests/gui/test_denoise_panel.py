@@ -45,6 +45,9 @@ def panel(qtbot, dock, framed):
 def test_tune_click_apply_compare(qtbot, panel, viewer, framed, picture):
     series, clean = framed
     picture("d1-denoise-start")
+    assert not panel.toggle_button.isEnabled()
+    assert panel.toggle_button.toolTip() == "Press Denoise first."
+    assert panel.pair.numbers.text().endswith("(grey values).")
     click(qtbot, panel.tuning_box.measure_button)
     wait_idle(qtbot, panel)
     assert "looks like pink (g4)" in panel.run_bar.status.text()
@@ -105,6 +108,13 @@ def test_tune_click_apply_compare(qtbot, panel, viewer, framed, picture):
     click(qtbot, panel.toggle_button)
     assert layer.visible and not viewer.layers["spheres"].visible
 
+    # what was tuned is below the canvas while the panel is in front
+    panel.parentWidget().hide()
+    qtbot.waitUntil(lambda: not panel.in_front)
+    assert not panel.view.isVisible()
+    panel.bring_to_front()
+    qtbot.waitUntil(panel.view.isVisible)
+
 
 def test_measured_noise_is_saved_and_used(qtbot, panel, monkeypatch, tmp_path):
     click(qtbot, panel.tuning_box.measure_button)
@@ -148,9 +158,16 @@ def test_licence_shows_where_the_package_is_chosen_and_cancel_changes_nothing(qt
     assert not panel.licence.isHidden()
     panel.form.set_values({"method": "non-local means"})
     n_layers = len(viewer.layers)
+    wait_preview(qtbot, panel)
     click(qtbot, panel.tuning_box.tune_button)
+    # another tilt, looked at while it runs, is seen at its end
+    viewer.dims.set_current_step(0, 0)
+    qtbot.waitUntil(lambda: not panel.live.busy)
+    assert panel.run_bar.runner.running
     click(qtbot, panel.run_bar.cancel_button)
     wait_idle(qtbot, panel)
+    wait_preview(qtbot, panel)
+    assert panel.pair.shown.text() == "tilt -4.0°"
     assert panel.run_bar.status.text() == "Cancelled; nothing was changed."
     assert len(viewer.layers) == n_layers
     assert item_of(viewer.layers[-1]) is not None

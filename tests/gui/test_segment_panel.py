@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 from by_hand import click, type_into, wait_idle
@@ -13,8 +15,9 @@ from scipy import ndimage
 
 import napari_tomo4d as t4
 from napari_tomo4d.gui.canvas.layers import item_of
+from napari_tomo4d.gui.panels.segment import panel as segment_panel
 from napari_tomo4d.gui.panels.segment.mask_outline import PREVIEW_LAYER
-from napari_tomo4d.gui.panels.segment.model import methods
+from napari_tomo4d.gui.panels.segment.model import make_mask, methods
 from napari_tomo4d.gui.panels.segment.panel import SegmentPanel
 from napari_tomo4d.gui.panels.segment.strokes import STROKES_LAYER
 from napari_tomo4d.pipeline import run_steps
@@ -286,6 +289,16 @@ def test_brush_strokes_train_a_classifier(
     assert set(np.unique(marks)) == {0, 1, 2}
     assert not solid[marks == 1].any() and solid[marks == 2].mean() > 0.9
     picture("s7-strokes")
+    # strokes belong to one time: at another they are away, and can't be painted on
+    viewer.dims.set_current_step(0, 1)
+    assert not layer.visible
+    click(qtbot, box.strokes_button)
+    assert panel.run_bar.status.text().startswith("Strokes are on sintered at ")
+    assert viewer.dims.current_step[0] == 0 and layer.visible and layer.mode == "paint"
+    viewer.dims.set_current_step(0, 1)
+    click(qtbot, box.particle_button)
+    assert viewer.dims.current_step[0] == 0 and layer.visible and layer.mode == "paint"
+    np.testing.assert_array_equal(np.asarray(layer.data)[z], marks)
     click(qtbot, box.train_button)
     wait_idle(qtbot, panel)
     wait_outline(qtbot, panel)
@@ -310,6 +323,30 @@ def test_brush_strokes_train_a_classifier(
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path) + ".npz", ""))
     click(qtbot, box.load_button)
     assert box.text.text() == "In use: spheres.npz."
+
+
+def test_volumes_chosen_during_a_run_are_outlined_by_themselves(
+    qtbot, panel, viewer, volumes, monkeypatch
+):
+    go_on = threading.Event()
+
+    def slow_mask(*given):
+        assert go_on.wait(30)
+        return make_mask(*given)
+
+    monkeypatch.setattr(segment_panel, "make_mask", slow_mask)
+    click(qtbot, panel.run_bar.run_button)
+    panel.session.add(volumes[1], "other")
+    qtbot.waitUntil(lambda: not panel.live.busy)
+    go_on.set()
+    wait_idle(qtbot, panel)
+    assert panel.picker.currentText() == "other" and "sintered mask" in viewer.layers
+    # its mask is not the one that was made
+    viewer.layers["other"].visible = True
+    viewer.dims.set_current_step(1, viewer.dims.current_step[1] + 1)
+    wait_outline(qtbot, panel)
+    assert PREVIEW_LAYER in viewer.layers
+    assert panel.note.text().startswith("The outline is the mask in this slice")
 
 
 def _deep(where, depth):
