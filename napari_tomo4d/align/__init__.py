@@ -9,6 +9,7 @@ from napari_tomo4d.align.alignment import (
     write_alignment,
 )
 from napari_tomo4d.align.leave_out import leave_out
+from napari_tomo4d.align.neighbours import shift_between_neighbours
 from napari_tomo4d.align.shift_files import (
     FoundShifts,
     files_of_times,
@@ -47,6 +48,7 @@ __all__ = [
     "read_shifts",
     "register_volumes",
     "set_tilt_axis",
+    "shift_between_neighbours",
     "shift_volumes",
     "tilt_axis",
     "translations",

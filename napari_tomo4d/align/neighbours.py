@@ -20,6 +20,38 @@ _PASSES = 2
 _MOST_STRETCH = 1.5
 
 
+def shift_between_neighbours(
+    shifts_px: np.ndarray, angles_deg: np.ndarray, tilt: int, unreliable: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the shift of an image as its neighbours in angle have it.
+
+    Parameters
+    ----------
+    shifts_px : array (tilt, 2)
+        (dy, dx) of every image.
+    angles_deg : array (tilt,)
+    tilt : int
+        Which image.
+    unreliable : bool array (tilt,), optional
+        Images that are no measure for others; where all are, all others count.
+
+    Returns
+    -------
+    array (2,)
+        (dy, dx) in pixels, linear in angle between the nearest on either side; beyond the last,
+        that of the last. An image without others stays where it is.
+    """
+    good = np.ones(len(angles_deg), bool) if unreliable is None else ~unreliable
+    good[tilt] = False
+    if not good.any():
+        good = np.arange(len(angles_deg)) != tilt
+    if not good.any():
+        return np.array(shifts_px[tilt], dtype=np.float64)
+    order = np.argsort(angles_deg[good], kind="stable")
+    angles, known = angles_deg[good][order], shifts_px[good][order]
+    return np.array([np.interp(angles_deg[tilt], angles, known[:, k]) for k in range(2)])
+
+
 def from_neighbours(
     tilts: TiltImages,
     screening: Screening,

@@ -39,6 +39,7 @@ def estimate(
     *,
     iterations: int = 50,
     times: int = 1,
+    kept_times: int = 0,
 ) -> Estimate:
     """Estimate memory and work of a reconstruction without running it.
 
@@ -55,7 +56,9 @@ def estimate(
     iterations : int
         Ignored by direct methods.
     times : int
-        Time points in memory at once.
+        Time points reconstructed at once.
+    kept_times : int
+        Finished volumes of other time points that stay in memory.
     """
     width = image_shape[1] if tilt_axis == "y" else image_shape[0]
     n_z = thickness or width
@@ -63,7 +66,9 @@ def estimate(
     pixels = n_tilts * image_shape[0] * image_shape[1]
     passes = cost.passes * (1 if cost.once else iterations)
     return Estimate(
-        memory_bytes=int(4 * times * (cost.volumes * voxels + cost.images * pixels)),
+        memory_bytes=int(
+            4 * times * (cost.volumes * voxels + cost.images * pixels) + 4 * kept_times * voxels
+        ),
         ray_sums=passes * times * voxels * n_tilts,
     )
 

@@ -17,6 +17,17 @@ from napari_tomo4d.parameters import parameters_of
 from napari_tomo4d.progress import Progress
 
 
+def test_an_image_goes_where_its_reliable_neighbours_in_angle_have_it():
+    between = t4.align.shift_between_neighbours
+    angles, shifts = np.array([0.0, 4, 1, 2]), np.array([[0.0, 0], [4, 8], [9, 9], [7, 7]])
+    np.testing.assert_allclose(between(shifts, angles, 2), (3.5, 3.5))
+    unreliable = np.array([False, False, False, True])
+    np.testing.assert_allclose(between(shifts, angles, 2, unreliable), (1, 2))
+    # where none is reliable, all others count
+    np.testing.assert_allclose(between(shifts, angles, 2, np.ones(4, bool)), (3.5, 3.5))
+    np.testing.assert_allclose(between(shifts[:1], angles[:1], 0), shifts[0])
+
+
 def low_dose(tilt_axis="y", max_tilt_deg=40.0, seed=0, axis_shift_px=0.0, drift_px=2.0):
     """Return a small series at the paper's dose and the shifts that undo its drift."""
     shape = (48, 89, 74) if tilt_axis == "y" else (48, 74, 89)

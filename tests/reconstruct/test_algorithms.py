@@ -168,7 +168,11 @@ def test_a_volume_too_large_for_memory_is_refused_at_once():
     with pytest.raises(NotEnoughMemoryError, match="4000 x 4000 x 4000 voxels"):
         t4.reconstruct.sirt(series)
     cost = get_step("reconstruct.sirt").cost
-    assert estimate(cost, 3, (4000, 4000)).memory_bytes > 5e11
+    needed = estimate(cost, 3, (4000, 4000)).memory_bytes
+    assert needed > 5e11
+    # volumes of other times, finished before, are beside it
+    kept = estimate(cost, 3, (4000, 4000), kept_times=2).memory_bytes
+    assert kept - needed == 2 * 4 * 4000**3
 
 
 def test_metallic_glass(reference_data):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_tomo4d.align import FoundShifts, read_shifts
+from napari_tomo4d.align import FoundShifts, read_shifts, shift_between_neighbours
 from napari_tomo4d.align.shift_files import TIME
 from napari_tomo4d.data import AnyTiltSeries, TiltSeries, at_time, name_of_time, times_of
 from napari_tomo4d.errors import DataError
@@ -103,14 +103,8 @@ class Shifts:
     def between_neighbours(self, angles_deg: np.ndarray, place: Place) -> Shifts:
         """Return shifts with one tilt where its neighbours in angle would put it."""
         time, tilt = place
-        good = ~self.unreliable(time)
-        good[tilt] = False
-        if not good.any():
-            good = np.arange(len(angles_deg)) != tilt
-        order = np.argsort(angles_deg[good], kind="stable")
-        angles, known = angles_deg[good][order], self.at(time)[good][order]
-        wanted = [np.interp(angles_deg[tilt], angles, known[:, k]) for k in range(2)]
-        return self.moved(place, wanted)
+        shifts, unreliable = self.at(time), self.unreliable(time)
+        return self.moved(place, shift_between_neighbours(shifts, angles_deg, tilt, unreliable))
 
     def with_left_out(self, tilt: int, left_out: bool) -> Shifts:
         """Return shifts with one tilt left out, or taken in again."""

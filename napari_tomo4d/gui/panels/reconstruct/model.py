@@ -156,14 +156,12 @@ class ReconstructModel:
             first.tilt_axis,
             iterations=parameters.get("iterations") or _ITERATIONS,
             times=len(times) if step.together else 1,
+            kept_times=0 if step.together else len(times) - 1,
         )
-        needed: float = cost.memory_bytes
-        if not step.together:
-            # finished volumes of a time series stay in memory
-            depth = thickness or image_shape[1 if first.tilt_axis == "y" else 0]
-            needed += 4 * (len(times) - 1) * depth * image_shape[0] * image_shape[1]
         runs = 1 if step.together else len(times)
-        return Expected(needed, runs * cost.ray_sums / self._speed if self._speed else None)
+        return Expected(
+            cost.memory_bytes, runs * cost.ray_sums / self._speed if self._speed else None
+        )
 
     def look(
         self, time: int, before: list[Chosen], method: Chosen, index: int, first: int = 0
