@@ -215,10 +215,9 @@ def _checked(volumes: TimeSeries[Volume] | Sequence[Volume]) -> list[Volume]:
 
 def _smoothed(volume: Volume, sigma: float) -> np.ndarray:
     data = np.asarray(volume.data, dtype=np.float32)
-    if sigma > 0:
-        width = in_voxels(sigma, volume.sampling)
-        data = ndimage.gaussian_filter(data - np.median(data), width)
-    return data
+    # the correlation takes what is beyond the edges for 0
+    data = data - np.median(data)
+    return ndimage.gaussian_filter(data, in_voxels(sigma, volume.sampling)) if sigma > 0 else data
 
 
 def _coarse(before: np.ndarray, after: np.ndarray, limit: float) -> np.ndarray:

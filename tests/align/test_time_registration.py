@@ -75,6 +75,10 @@ def test_the_step_moves_all_times_and_says_by_how_much():
     np.testing.assert_allclose(done[1].data, done[0].data, atol=0.1)
     assert done[1].metadata["time_shift_px"] == pytest.approx([0, -1, -2], abs=0.1)
     assert done.provenance.step == "align.align_times"
+    # a level that all voxels share moves nothing, whatever the smoothing
+    raised = volumes.with_items([t4.Volume(v.data + 100) for v in volumes])
+    sharp = run_step("align.align_times", raised, {"smoothing_px": 0})
+    assert sharp[1].metadata["time_shift_px"] == pytest.approx([0, -1, -2], abs=0.1)
     with pytest.raises(DataError, match="several time points"):
         run_step("align.align_times", volumes[0], {})
 

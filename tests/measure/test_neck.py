@@ -146,6 +146,9 @@ def test_errors_follow_surface_and_voxel_size():
     assert large.errors["neck_radius_nm"] == pytest.approx(1.0, rel=0.01)
     assert large.errors["distance_nm"] > 4 * small.errors["distance_nm"]
     assert scaled.errors["distance_nm"] == pytest.approx(0.1 * scaled.distance_nm, rel=0.02)
+    for part in ("distance_xy_nm", "distance_z_nm", "distance_3d_nm"):
+        own = np.hypot(small.errors[part], 0.1 * getattr(scaled, part))
+        assert scaled.errors[part] == pytest.approx(own)
     # what the voxel size does to both cancels in their ratio
     assert scaled.errors["neck_ratio"] == pytest.approx(small.errors["neck_ratio"])
 

@@ -66,6 +66,19 @@ def test_a_volume_without_contrast_is_said_and_half_a_voxel_taken(data):
         measure_pairs(labels, volumes=flat)
 
 
+def test_a_poor_volume_leaves_the_surface_as_unsure_as_it_is(data):
+    labels = data[0][0]
+    noise = np.random.default_rng(0).normal(0, 1, labels.data.shape).astype(np.float32)
+    known = surface_uncertainty(t4.Volume(0.2 * (labels.data > 0) + noise), labels)
+    # a step of 0.2 between voxels whose centres are 1.4 apart, noise of 1
+    assert known == pytest.approx(2.0 * 1.4 / 0.2, rel=0.1)
+    bare = t4.Labels(labels.data)
+    in_voxels, in_nm = (
+        surface_uncertainty(t4.Volume(data[1][0].data, size), bare) for size in (None, 2.0)
+    )
+    assert in_nm == pytest.approx(2 * in_voxels)
+
+
 def test_chosen_pairs_keep_their_names_when_rows_are_left_out(data):
     labels = data[0]
     whole = follow_pairs(labels, pairs=[(2, 3), (1, 2)])

@@ -67,18 +67,17 @@ def neck_errors(
     radius = total(value.radius_nm, radius_alone)
     neck_error = total(value.neck_radius_nm, digitisation, surface)
     neck_3d = total(value.neck_radius_3d_nm, digitisation, surface)
-    distance = total(value.distance_nm, moved)
     # in ratios the voxel size cancels
     neck_part = np.hypot(np.hypot(digitisation, surface), value.neck_ratio * radius_alone)
     distance_part = np.hypot(moved, 2 * value.distance_ratio * radius_alone)
     return {
         "neck_radius_nm": neck_error,
-        "distance_nm": distance,
-        "distance_xy_nm": distance,
-        "distance_z_nm": distance,
+        "distance_nm": total(value.distance_nm, moved),
+        "distance_xy_nm": total(value.distance_xy_nm, moved),
+        "distance_z_nm": total(value.distance_z_nm, moved),
         "radius_nm": radius,
         "neck_radius_3d_nm": neck_3d,
-        "distance_3d_nm": distance,
+        "distance_3d_nm": total(value.distance_3d_nm, moved),
         "neck_area_nm2": 2 * np.pi * value.neck_radius_3d_nm * neck_3d,
         "neck_ratio": float(neck_part / value.radius_nm),
         "distance_ratio": float(distance_part / (2 * value.radius_nm)),

@@ -32,8 +32,8 @@ def surface_uncertainty(volume: Volume, labels: Labels) -> float:
     Returns
     -------
     float
-        Standard uncertainty of the position of the surface, in nm (in voxels if the voxel size
-        is not known).
+        Standard uncertainty of the position of the surface, in nm; in voxels if the size of
+        neither's voxels is known.
 
     Raises
     ------
@@ -67,10 +67,10 @@ def surface_uncertainty(volume: Volume, labels: Labels) -> float:
     spread = float(np.std(means, ddof=1)) if len(means) > 1 else 0.0
     level_error = float(np.hypot(spread / 2, noise))
     slope = _surface_slope(volume.data, depth_in, depth_out)
-    unit = float(np.cbrt(np.prod(labels.voxel_size_nm or CUBIC)))
+    unit = float(np.cbrt(np.prod(labels.voxel_size_nm or volume.voxel_size_nm or CUBIC)))
     if slope <= 0 or plateau <= ground:
         raise DataError("The particles are not brighter than their surroundings.")
-    return float(min(np.hypot(level_error / slope, _LEAST_PX), 3.0) * unit)
+    return float(np.hypot(level_error / slope, _LEAST_PX) * unit)
 
 
 class Surfaces:
