@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from napari_tomo4d.errors import Cancelled, Tomo4DError
+from napari_tomo4d.errors import Cancelled, DataError, Tomo4DError
 from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.progress import Preview, Progress
 from napari_tomo4d.provenance import warnings_only_kept
@@ -115,11 +115,25 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("-o", "--output", metavar="HTML", required=True, help="the report's file")
     sub.add_argument("--title", metavar="TEXT", help="heading of the report")
     sub.add_argument(
-        "--pixel-size", metavar="NM", type=float, help="voxel size, instead of the file's"
+        "--pixel-size",
+        metavar="NM",
+        type=_voxel_size,
+        help="voxel size, instead of the file's; Z,Y,X where voxels are not cubic",
     )
     sub.add_argument("--overwrite", action="store_true", help="replace a report that exists")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     return parser
+
+
+def _voxel_size(text: str) -> Any:
+    """Return a voxel size from "2" or "2,1,1"."""
+    from napari_tomo4d.voxels import as_voxel_size
+
+    parts = text.split(",")
+    try:
+        return as_voxel_size(parts if len(parts) > 1 else text)
+    except DataError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _open(options: argparse.Namespace) -> int:

@@ -195,6 +195,8 @@ class PairMarks(QObject):
         self._make_pair(count)
         self._lines.data = lines[..., -count:] / spacing
         self._centres.data = section.centres_nm[:, -count:] / spacing
+        # sizes of points are in edges along x
+        self._centres.size = 2 * spacing.prod() ** (1 / count) / spacing[-1]
         names = [str(label) for label in found.key]
         if list(self._centres.features["name"]) != names:
             self._centres.features = {"name": names}
