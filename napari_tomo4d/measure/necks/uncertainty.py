@@ -13,7 +13,7 @@ from scipy import ndimage
 from napari_tomo4d.data import Labels, Volume
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.voxels import CUBIC
+from napari_tomo4d.voxels import edges_of, sampling_of
 
 _INNER_PX = 2
 _LEAST_PX = 0.5
@@ -51,8 +51,10 @@ def surface_uncertainty(volume: Volume, labels: Labels) -> float:
     inside = labels.data > 0
     if volume.data.shape != labels.data.shape:
         raise DataError("Volume and labels differ in shape; use the labels of this volume.")
+    size = labels.pixel_size_nm or volume.pixel_size_nm
     depth_in, depth_out = (
-        ndimage.distance_transform_edt(side, sampling=labels.sampling) for side in (inside, ~inside)
+        ndimage.distance_transform_edt(side, sampling=sampling_of(size))
+        for side in (inside, ~inside)
     )
     core, outer = (
         side & (depth > _INNER_PX) for side, depth in ((inside, depth_in), (~inside, depth_out))
@@ -67,7 +69,7 @@ def surface_uncertainty(volume: Volume, labels: Labels) -> float:
     spread = float(np.std(means, ddof=1)) if len(means) > 1 else 0.0
     level_error = float(np.hypot(spread / 2, noise))
     slope = _surface_slope(volume.data, depth_in, depth_out)
-    unit = float(np.cbrt(np.prod(labels.voxel_size_nm or volume.voxel_size_nm or CUBIC)))
+    unit = float(np.cbrt(np.prod(edges_of(size or 1.0))))
     if slope <= 0 or plateau <= ground:
         raise DataError("The particles are not brighter than their surroundings.")
     return float(np.hypot(level_error / slope, _LEAST_PX) * unit)
