@@ -71,3 +71,12 @@ def test_frames_and_unequal_time_points_can_be_looked_at():
 def test_no_scale_is_not_shown_as_nanometres():
     _, options, _ = to_layers(t4.Volume(np.ones((2, 2, 2))))[0]
     assert options["units"] == ("pixel",) * 3
+
+
+def test_every_axis_has_its_scale(tmp_path):
+    item = t4.Labels(np.ones((4, 5, 6), int), (2.0, 1.0, 1.5))
+    data, options, _ = to_layers(t4.TimeSeries([item, item]))[0]
+    assert (data.shape, options["scale"]) == ((2, 4, 5, 6), [1.0, 2.0, 1.0, 1.5])
+    foreign = {"scale": (20.0, 10.0, 15.0), "units": ("angstrom",) * 3}
+    write_layer(str(tmp_path / "l.ome.zarr"), np.ones((4, 5, 6), int), foreign)
+    assert t4.read(tmp_path / "l.ome.zarr").pixel_size_nm == (2.0, 1.0, 1.5)

@@ -85,11 +85,13 @@ class ParticlePicks(QObject):
             return
         centre, diameter = self._marked[0].copy(), 1.1 * self._marked[1] + 3
         dims = self.viewer.dims
-        place = self._voxel(dims.point)
+        place, scale = self._voxel(dims.point), self.layer.scale[-3:]
         for axis in dims.not_displayed:
             own = axis - dims.ndim + 3
             if own >= 0:
-                off, centre[own] = place[own] - centre[own], place[own]
+                # in edges along x, as the diameter
+                off = (place[own] - centre[own]) * scale[own] / scale[-1]
+                centre[own] = place[own]
                 # a little ring stays where the particle is above or below
                 diameter = 2 * np.sqrt(max((diameter / 2) ** 2 - off**2, 1.0))
         if self._ring is not None and self._ring in self.viewer.layers:
