@@ -206,7 +206,9 @@ def _checked(volumes: TimeSeries[Volume] | Sequence[Volume]) -> list[Volume]:
         raise DataError(f"The volumes differ in shape, {sorted(shapes)}; all have to be equal.")
     sizes = {v.pixel_size_nm for v in items}
     if len(sizes) > 1:
-        raise DataError("The volumes differ in voxel size; bin or resample them to one size first.")
+        raise DataError(
+            "The volumes differ in voxel size; bring them to one first (segment.resample)."
+        )
     for i, volume in enumerate(items):
         if np.ptp(volume.data) == 0:
             raise DataError(f"The volume of time point {i + 1} is empty: all voxels are equal.")

@@ -108,7 +108,8 @@ def follow_particles(
         raise DataError("The labels differ in shape from time to time; all have to be equal.")
     if len({i.pixel_size_nm for i in labels}) > 1:
         raise DataError(
-            "The labels differ in voxel size from time to time; resample them to one size first."
+            "The labels differ in voxel size from time to time; bring the volumes to one size "
+            "first (segment.resample)."
         )
     done = [np.asarray(labels[0].data)]
     events: list[list[Event]] = [[]]

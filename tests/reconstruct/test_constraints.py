@@ -226,6 +226,10 @@ def test_bad_input_is_explained(problem):
     _, series = problem
     with pytest.raises(DataError, match="support has shape"):
         R.sirt(series, 1, thickness=32, support=np.ones((2, 2, 2)))
+    other = t4.Volume(np.ones(SHAPE), (2.0, 1.0, 1.0))
+    for given in ({"support": other}, {"initial": other}):
+        with pytest.raises(DataError, match=r"voxels of 2 x 1 x 1 nm .*pixels of 1 nm"):
+            R.sirt(series, 1, thickness=32, **given)
     with pytest.raises(DataError, match="support is empty"):
         R.sirt(series, 1, thickness=32, support=np.zeros(SHAPE))
     with pytest.raises(DataError, match="29 tilts but 3 weights"):
