@@ -244,12 +244,18 @@ def with_screen(command, display):
 
 
 def start(arguments):
-    """Open the application; without a display save a picture of it."""
+    """Open the application, without a display save a picture of it; or run another command."""
+    arguments = arguments or ["demo"]
     display = has_display() or not sys.platform.startswith("linux")
-    prepare_system(display)
+    # other commands open no window, and run on machines without a screen
+    window = arguments[0] in ("demo", "open")
+    if window:
+        prepare_system(display)
     install(["all"])
-    command = [venv_python(), "-m", "napari_tomo4d.cli"] + (arguments or ["demo"])
-    if not display and (arguments or ["demo"])[0] in ("demo", "open"):
+    command = [venv_python(), "-m", "napari_tomo4d.cli"] + arguments
+    if not window:
+        return subprocess.call(command)
+    if not display:
         folder = os.path.join(ROOT, "screenshots")
         os.makedirs(folder, exist_ok=True)
         picture = os.path.join(folder, "napari-tomo4d.png")

@@ -78,6 +78,17 @@ SMALLEST_NM, LARGEST_NM = 1e-4, 1e6
 """Sizes of pixels that can be true."""
 
 
+def one_number(value: Any, what: str) -> float:
+    """Return a finite number."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{what} is {value!r}; it has to be one number.") from error
+    if not np.isfinite(number):
+        raise DataError(f"{what} is {number:g}; it has to be a finite number.")
+    return number
+
+
 def positive(value: Any, what: str, unit: str) -> float | None:
     """Return a positive number, or None for None."""
     if value is None:

@@ -51,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # a result carries these; they are printed once, at the end
         with warnings_only_kept():
             return int(options.command(options))
-    except (Cancelled, KeyboardInterrupt):
-        print("Cancelled; nothing was written.", file=sys.stderr)
+    except (Cancelled, KeyboardInterrupt) as stop:
+        print(str(stop) or "Cancelled; nothing half written is left.", file=sys.stderr)
         return EXIT_CANCELLED
     except Tomo4DError as error:
         print(f"napari-tomo4d: {error}", file=sys.stderr)
@@ -186,15 +186,17 @@ def _run(options: argparse.Namespace) -> int:
     if options.overwrite:
         changes["output"] = {**changes.get("output", recipe.output), "overwrite": True}
     recipe = dataclasses.replace(recipe, **changes)
-    if "path" not in recipe.output:
+    written = [recipe.resolve(recipe.output[k]) for k in ("path", "report") if k in recipe.output]
+    if not written:
         raise Tomo4DError(
-            "The recipe does not say where the result goes; add [output] path, or use --output."
+            "The recipe does not say where the result goes; add [output] path or report, or use "
+            "--output."
         )
     with _Bar(disable=options.quiet) as progress:
         result = run_recipe(
             recipe, scheduler=options.scheduler, progress=progress, memory_gb=options.memory
         )
-    print(f"{result!r} -> {recipe.resolve(recipe.output['path'])}")
+    print(f"{result!r} -> {', '.join(written)}")
     residuals: Any = getattr(result, "residuals", ())
     if len(residuals):
         print(f"relative residual {residuals[-1]:.4f} after {len(residuals)} iterations")

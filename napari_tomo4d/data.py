@@ -27,6 +27,7 @@ from napari_tomo4d.checks import (
     check_volume,
     kept,
     numbers,
+    one_number,
     pixel_size,
     positive,
     require_memory,
@@ -110,8 +111,8 @@ class TiltSeries(Immutable):
         object.__setattr__(self, "angles_deg", angles)
         object.__setattr__(self, "pixel_size_nm", pixel_size(self.pixel_size_nm))
         object.__setattr__(self, "dose_e_per_nm2", positive(self.dose_e_per_nm2, "dose", "e/nm2"))
-        shift = numbers(self.axis_shift_px, "The position of the tilt axis")
-        object.__setattr__(self, "axis_shift_px", float(shift))
+        shift = one_number(self.axis_shift_px, "The position of the tilt axis")
+        object.__setattr__(self, "axis_shift_px", shift)
         if self.tilt_axis not in ("y", "x"):
             raise DataError(f"tilt_axis is {self.tilt_axis!r}; it has to be 'y' or 'x'.")
 
@@ -156,7 +157,13 @@ class TiltSeries(Immutable):
         return np.result_type(*(part.dtype for part in parts))
 
     def frames(self, tilt: int) -> np.ndarray:
-        """Return the frames (frame, y, x) of one tilt in memory as float32, read-only."""
+        """Return the frames (frame, y, x) of one tilt in memory as float32, read-only.
+
+        Raises
+        ------
+        DataError
+            If there are NaN or infinite values.
+        """
         part = self.images[tilt]
         part = part if part.ndim == 3 else part[None]
         result = read_only(np.asarray(part, dtype=np.float32))

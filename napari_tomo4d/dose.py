@@ -40,6 +40,11 @@ def dose_e_per_nm2(
         Edge of a pixel in nanometres, positive.
     n_images : int
         Number of images, all frames of all tilts.
+
+    Raises
+    ------
+    ParameterError
+        If a value is not positive.
     """
     _require_positive("pixel size", pixel_size_nm, "nm")
     _require_positive("number of images", n_images, "")

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, NoReturn, TypeVar
+from weakref import WeakValueDictionary
 
 import numpy as np
 
 Array = TypeVar("Array")
+
+_FROZEN: WeakValueDictionary[int, np.ndarray] = WeakValueDictionary()
+"""Arrays that `frozen` made read-only and that hold their memory, by ``id``.
+
+Whether an array is read-only does not tell: an older view of it may be writable.
+"""
 
 
 def frozen(array: Array) -> Array:
@@ -26,6 +33,8 @@ def frozen(array: Array) -> Array:
     part: Any = array
     while isinstance(part, np.ndarray):
         part.setflags(write=False)
+        if not isinstance(part.base, np.ndarray):
+            _FROZEN[id(part)] = part
         part = part.base
     return array
 
@@ -55,15 +64,17 @@ def read_only(array: np.ndarray) -> np.ndarray:
 
 def _is_frozen(array: np.ndarray) -> bool:
     part: Any = array
-    while isinstance(part, np.ndarray):
+    while True:
         if part.flags.writeable:
             return False
+        if not isinstance(part.base, np.ndarray):
+            break
         part = part.base
     # memory that a compiled function allocated is held by its arrays only
-    if part is None or type(part).__name__ == "_MemInfo":
-        return True
+    if part.base is None or type(part.base).__name__ == "_MemInfo":
+        return _FROZEN.get(id(part)) is part
     try:
-        return memoryview(part).readonly
+        return memoryview(part.base).readonly
     except TypeError:
         return False
 

@@ -58,23 +58,34 @@ def with_error(value: float, error: float | None = None, unit: str = "") -> str:
         return MISSING
     if error is None or not math.isfinite(error) or error <= 0:
         return _with_unit(number(value), unit)
-    decimals = _decimals(error)
-    if decimals <= _MOST_DECIMALS:
-        return _with_unit(f"{value:.{decimals}f} ± {error:.{decimals}f}", unit)
-    power = math.floor(math.log10(max(abs(value), error)))
-    decimals = _decimals(error / 10.0**power)
-    both = f"{value / 10.0**power:.{decimals}f} ± {error / 10.0**power:.{decimals}f}"
-    return _with_unit(f"({both}) × {_power_of_ten(power)}", unit)
+    known, doubt, power = _rounded(value, error)
+    both = f"{known} ± {doubt}"
+    return _with_unit(f"({both}){power}" if power else both, unit)
 
 
 def as_known(value: float, error: float | None = None) -> str:
     """Return a value with the digits that `with_error` gives it, without the uncertainty."""
-    return with_error(value, error).split(" ± ")[0].lstrip("(")
+    if error is None or not math.isfinite(value) or not math.isfinite(error) or error <= 0:
+        return with_error(value)
+    known, _, power = _rounded(value, error)
+    return f"{known}{power}"
+
+
+def _rounded(value: float, error: float) -> tuple[str, str, str]:
+    """Return a value, its uncertainty, and the power of ten of both, empty where there is none."""
+    decimals = _decimals(error)
+    if decimals <= _MOST_DECIMALS:
+        return f"{value:.{decimals}f}", f"{error:.{decimals}f}", ""
+    power = math.floor(math.log10(max(abs(value), error)))
+    value, error = value / 10.0**power, error / 10.0**power
+    decimals = _decimals(error)
+    return f"{value:.{decimals}f}", f"{error:.{decimals}f}", f" × {_power_of_ten(power)}"
 
 
 def _decimals(error: float) -> int:
     """Return the decimals that give an uncertainty two significant digits, 0 at least."""
-    return max(0, 1 - math.floor(math.log10(error)))
+    # of the rounded one: 9.96 is 10, and has no decimals
+    return max(0, 1 - math.floor(math.log10(float(f"{error:.1e}"))))
 
 
 def _power_of_ten(power: int) -> str:

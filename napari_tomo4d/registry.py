@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import numpy as np
+
 from napari_tomo4d.content import Content, content_of, digest_of_digests, file_digest, is_plain
 from napari_tomo4d.data import (
     AnyData,
@@ -407,11 +409,13 @@ _BEFORE: dict[tuple[Kind, Kind], str] = {
 def _check_kind(entry: Step, item: AnyData) -> None:
     kind = kind_of(item)
     if not issubclass(kind, entry.takes):
-        advice = _BEFORE.get((kind, entry.takes), f"choose {KIND_NAMES[entry.takes]}")
-        raise DataError(
-            f"{entry.title} works on {KIND_NAMES[entry.takes]}, not on "
-            f"{KIND_NAMES.get(kind, kind.__name__)}; {advice}."
-        )
+        wanted = KIND_NAMES[entry.takes]
+        if kind in KIND_NAMES:
+            other, advice = KIND_NAMES[kind], _BEFORE.get((kind, entry.takes), f"choose {wanted}")
+        else:
+            other = "a bare array" if isinstance(item, np.ndarray) else "other objects"
+            advice = f"make {entry.takes.__name__} of it first"
+        raise DataError(f"{entry.title} works on {wanted}, not on {other}; {advice}.")
 
 
 def _place(function: Function) -> str:

@@ -92,12 +92,13 @@ def _fields_of(value: Any) -> Iterator[bytes]:
 
 
 def _array_marks(array: np.ndarray) -> Iterator[bytes]:
-    base: Any = array
-    while isinstance(base, np.ndarray) and not isinstance(base, np.memmap):
-        base = base.base
-    if isinstance(base, np.memmap):
-        # of a file mapped into memory, only which it is: it may be larger than memory
-        yield f"{base.filename} {base.offset} {array.strides}".encode()
+    whole: Any = array
+    while isinstance(whole.base, np.ndarray):
+        whole = whole.base
+    if isinstance(whole, np.memmap):
+        # of a file mapped into memory, only which part it is: it may be larger than memory
+        start = whole.offset + array.ctypes.data - whole.ctypes.data
+        yield f"{whole.filename} {start} {array.strides}".encode()
         return
     if array.dtype.hasobject:
         yield repr(array.tolist()).encode()

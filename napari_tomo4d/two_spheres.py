@@ -81,6 +81,11 @@ def two_sphere_curve_as_measured(x: Number) -> tuple[Number, Number]:
     neck_ratio, distance_ratio : float or array
         Both particles are cut at the neck and seen across their axis; r is the radius of a circle
         as large as a particle's outline, d the distance of the centres of mass.
+
+    Raises
+    ------
+    ParameterError
+        If a value is outside 0 to 1.
     """
     s = _half_height(x)
     distance = (2 / 3) * (1 + s + s**2) / (1 + s)

@@ -138,6 +138,27 @@ def test_report(capsys, tmp_path):
     assert not (tmp_path / "v.html").exists()
 
 
+def test_a_recipe_may_give_a_report_only(capsys, tmp_path, monkeypatch):
+    ball = np.linalg.norm(np.mgrid[:16, :16, :16] - 7.5, axis=0) < 6
+    t4.write(t4.Labels(ball, 2.5), tmp_path / "labels.zarr")
+    recipe = tmp_path / "r.toml"
+    recipe.write_text('[input]\npath = "labels.zarr"\n[output]\nreport = "r.html"\n')
+    assert main(["run", str(recipe), "--quiet"]) == 0
+    assert f"-> {tmp_path / 'r.html'}" in capsys.readouterr().out
+
+    def interrupted(*_args, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("napari_tomo4d.measure.write_report", interrupted)
+    words = ["run", str(recipe), "--quiet", "--overwrite"]
+    assert main(words) == 130
+    assert capsys.readouterr().err == "Cancelled; nothing half written is left.\n"
+    out = tmp_path / "out.zarr"
+    assert main([*words, "--output", str(out)]) == 130
+    assert capsys.readouterr().err == f"The report was cancelled; {out} was written before.\n"
+    assert out.exists()
+
+
 def test_n6_from_a_terminal_is_the_same_as_from_python(reference_data, tmp_path):
     path = reference_data("nanoparticles_n6", "N6_liquid_sample_stack.mat")
     recipe = tmp_path / "n6.toml"

@@ -124,3 +124,14 @@ def test_every_result_says_how_it_was_made():
 def test_labels_too_large_are_refused():
     with pytest.raises(DataError, match="number 4294967295, and can hold 2147483647"):
         t4.Labels(np.full((2, 2, 2), 2**32 - 1, np.uint32))
+
+
+@pytest.mark.parametrize("shift", [None, [1.0, 2.0], "left"])
+def test_the_tilt_axis_has_one_position(shift):
+    with pytest.raises(DataError, match="position of the tilt axis is .*; it has to be one number"):
+        t4.TiltSeries(images(2, 4, 4), [0, 10], axis_shift_px=shift)
+
+
+def test_a_bare_array_is_no_tilt_series():
+    with pytest.raises(DataError, match="not on a bare array; make TiltSeries of it first"):
+        t4.reconstruct.sirt(images(2, 4, 4))

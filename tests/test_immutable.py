@@ -18,6 +18,7 @@ from napari_tomo4d.data import Labels, Table, TiltSeries, Volume, at_time, kind_
 from napari_tomo4d.errors import NotEnoughMemoryError
 from napari_tomo4d.immutable import frozen
 from napari_tomo4d.preprocess import CorrectionMap
+from napari_tomo4d.seals import fingerprint
 from napari_tomo4d.segment.edits import Merge, Paint
 
 ANGLES = np.arange(-60.0, 61, 15)
@@ -336,3 +337,22 @@ def test_one_thing_and_several_are_asked_in_the_same_way():
     assert like(volumes[0], masks[:1]) is masks[0]
     with pytest.raises(ValueError, match="too many"):
         like(volumes[0], masks)
+
+
+def test_a_view_that_is_still_writable_is_not_shared():
+    """Whether an array is read-only says nothing of older views of it."""
+    array = np.ones((3, 4, 5), np.float32)
+    view = array[:]
+    array.setflags(write=False)
+    volume = Volume(array)
+    view[0, 0, 0] = 9
+    assert volume.data[0, 0, 0] == 1
+
+
+def test_parts_of_one_mapped_file_have_seals_of_their_own(tmp_path):
+    np.save(tmp_path / "v.npy", random(8, 4, 5))
+    mapped = np.load(tmp_path / "v.npy", mmap_mode="r")
+    first, second = Volume(mapped[:4]), Volume(mapped[4:])
+    assert np.shares_memory(first.data, mapped)
+    assert fingerprint(first) != fingerprint(second)
+    assert fingerprint(first) == fingerprint(Volume(mapped[:4]))

@@ -23,6 +23,8 @@ from napari_tomo4d.quantities import (
         (0.72394, 0.0104, "0.724 ± 0.010"),
         (7103.54, 622.3, "7104 ± 622"),
         (27.5, 12.34, "28 ± 12"),
+        (55.6, 9.96, "56 ± 10"),
+        (1.2346, 0.0996, "1.23 ± 0.10"),
         (1.2e-9, 3.4e-11, "(1.200 ± 0.034) × 10⁻⁹"),
         (1.0164, None, "1.016"),
         (1.0164, float("nan"), "1.016"),
@@ -32,7 +34,9 @@ from napari_tomo4d.quantities import (
 )
 def test_uncertainties_have_two_digits_and_values_as_many_decimals(value, error, text):
     assert with_error(value, error) == text
-    assert as_known(value, error) == text.split(" ± ")[0].lstrip("(")
+    known, _, rest = text.partition(" ± ")
+    power = rest.partition(")")[2]
+    assert as_known(value, error) == known.lstrip("(") + power
 
 
 def test_units_stand_behind_a_space_but_degrees_do_not():

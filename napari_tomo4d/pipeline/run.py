@@ -26,7 +26,7 @@ from napari_tomo4d.data import (
     kind_of,
     times_of,
 )
-from napari_tomo4d.errors import MissingExtraError, RecipeError, Tomo4DError
+from napari_tomo4d.errors import Cancelled, MissingExtraError, RecipeError, Tomo4DError
 from napari_tomo4d.immutable import frozen
 from napari_tomo4d.parameters import Parameters, check_names, check_parameters
 from napari_tomo4d.pipeline.entries import SLAB, TIME
@@ -61,7 +61,17 @@ def run_step(
 
     Returns
     -------
-    What the step gives; a TimeSeries for a TimeSeries.
+    TiltSeries, Volume, Labels, TimeSeries of those, or Table
+        What the step gives; a TimeSeries for a TimeSeries.
+
+    Raises
+    ------
+    RecipeError
+        If there is no such step.
+    ParameterError
+        If a parameter is unknown, missing or not usable.
+    DataError
+        If the step works on something else.
     """
     function = get_step(name).function
     check_names(function, parameters)
@@ -85,7 +95,13 @@ def run_steps(item: AnyData, steps: Steps, progress: Progress | None = None) -> 
 
     Returns
     -------
-    What the last step gives.
+    TiltSeries, Volume, Labels, TimeSeries of those, or Table
+        What the last step gives.
+
+    Raises
+    ------
+    RecipeError, ParameterError, DataError
+        As `run_step`.
     """
     return _run_chain([item], steps, progress)[-1]
 
@@ -206,7 +222,12 @@ def run_recipe(
     elif output is not None:
         io.write(result, output, overwrite=overwrite, progress=progress)
     if report is not None:
-        _write_report(results, report, overwrite, progress)
+        try:
+            _write_report(results, report, overwrite, progress)
+        except (Cancelled, KeyboardInterrupt) as stop:
+            if output is None:
+                raise
+            raise Cancelled(f"The report was cancelled; {output} was written before.") from stop
     return result
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +32,7 @@ class Tuned:
     result : TuneResult
         The best noise model, and the score of everything tried.
     image : array (y, x)
-        What was denoised: one frame, its counts made even if it holds counts.
+        What was denoised: one frame, counts as they are.
     tuning : Tuning, optional
         With which other noise types and strengths can be tried; None if blind.
     diagnosis : Diagnosis, optional
@@ -59,11 +60,21 @@ class Tuned:
 
         A measured noise needs the file of its spectrum besides, see `NoiseModel.save`.
         """
-        best = self.result.best
-        return {
+        best, counting = self.result.best, self.result.counting
+        found: Parameters = {
+            "method": self.result.method,
             "noise": best.kind,
             "sigma": float(f"{best.sigma:.4g}"),
             "profile": self.result.profile,
+            "counts": counting is not None,
+        }
+        if counting is None:
+            return found
+        return {
+            **found,
+            "gain": counting.gain,
+            "offset": counting.offset,
+            "read_noise": counting.read,
         }
 
 
@@ -164,6 +175,10 @@ def tune_on_frames(
         If the images count electrons.
     progress : Progress, optional
 
+    Returns
+    -------
+    Tuned
+
     Raises
     ------
     DataError
@@ -203,8 +218,19 @@ def tune_blindly(
     counting : CountingNoise, optional
         If the image counts electrons.
     progress : Progress, optional
+
+    Returns
+    -------
+    Tuned
+
+    Raises
+    ------
+    DataError
+        If the image is constant or has no noise, or the kind is "measured" and nothing is.
     """
-    if counting is not None:
-        image = denoise.stabilise(image, counting).astype(np.float32)
-    result = denoise.tune_blind(image, kind, measured, profile, method, progress)
-    return Tuned(result, image)
+    if counting is None:
+        return Tuned(denoise.tune_blind(image, kind, measured, profile, method, progress), image)
+    even = denoise.stabilise(image, counting).astype(np.float32)
+    result = denoise.tune_blind(even, kind, measured, profile, method, progress)
+    denoised = denoise.unstabilise(result.denoised, counting).astype(np.float32)
+    return Tuned(dataclasses.replace(result, denoised=denoised, counting=counting), image)

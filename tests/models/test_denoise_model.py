@@ -105,6 +105,20 @@ def test_blind_tuning_needs_a_type_of_noise(model, framed, values):
     assert model.words().endswith("The noise type itself can't be tuned blindly.")
 
 
+def test_the_step_is_given_all_that_was_tuned_with(model, framed, values):
+    single = t4.preprocess.select_frame(framed, 1)
+    single = single.replace(images=40 + 20 * single.images)
+    model.set_item(single)
+    model.set_framed(single)
+    chosen = {"method": "fast bm3d", "counts": True, "gain": 2.0, "offset": 1.0, "read_noise": 0.5}
+    tuned = do(model, model.tune(0, 1, 2, {**values, **chosen}))
+    found = tuned.parameters
+    assert {name: found[name] for name in chosen} == chosen
+    made = run_steps(single, [(DENOISE, found)]).image(1)
+    np.testing.assert_array_equal(tuned.image, single.image(1))
+    assert np.std(made - tuned.result.denoised) < 0.05 * np.std(tuned.image - made)
+
+
 def test_what_is_missing_is_said(model, values):
     measured = {**values, "noise": "measured"}
     assert model.problem(measured).endswith("press Save noise.")

@@ -155,6 +155,20 @@ def test_venv_module_missing(machine, monkeypatch):
         run.install(["all"])
 
 
+def test_commands_without_a_window_need_no_screen(machine, monkeypatch):
+    calls, started = machine[0], []
+    monkeypatch.setattr(run, "has_display", lambda: False)
+    monkeypatch.setattr(run.sys, "platform", "linux")
+    monkeypatch.setattr(run, "missing_packages", lambda: ["libgl1"])
+    monkeypatch.setattr(run.subprocess, "call", lambda c, **_: started.append(c) or 0)
+    monkeypatch.setattr(run, "can_apt", lambda: True)
+    assert run.start(["info", "a.mrc"]) == 0
+    assert started == [[run.venv_python(), "-m", "napari_tomo4d.cli", "info", "a.mrc"]]
+    assert not [c for c in calls if c[0] == "apt-get"]
+    assert run.start(["open", "a.mrc"]) == 0
+    assert [c for c in calls if c[0] == "apt-get"] and started[1][0] == "xvfb-run"
+
+
 def test_screens():
     assert run.has_display({"DISPLAY": ":0"})
     assert not run.has_display({"DISPLAY": ""})

@@ -244,7 +244,8 @@ class DenoisePanel(Panel):
     def _show_tuned(self, tuned: Tuned) -> None:
         self.model.take(tuned)
         self.view.show_tuned(tuned)
-        self._fill(tuned.parameters)
+        # methods that take long are tuned with a quick one; the choice stays the person's
+        self._fill({k: v for k, v in tuned.parameters.items() if k != "method"})
         self._show_tuning_state()
         self.run_bar.say(self.model.words())
 
