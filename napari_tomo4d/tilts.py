@@ -74,7 +74,8 @@ def frames_recorded(series: TiltSeries) -> tuple[int, ...]:
     if len(averaged) != len(series):
         raise DataError(
             f"{series.name!r} says how many frames were averaged for {len(averaged)} tilts, but "
-            f"has {len(series)}; leave tilts out by align.leave_out, which keeps both together."
+            f"has {len(series)}; leave tilts out by the step Leave tilts out, which keeps both "
+            "together."
         )
     return tuple(n * int(m) for n, m in zip(series.frames_per_tilt, averaged, strict=True))
 

@@ -14,7 +14,7 @@ from napari_tomo4d.align import exchange
 from napari_tomo4d.align.alignment import read_alignment
 from napari_tomo4d.align.transforms import Alignment, TiltAxis
 from napari_tomo4d.data import TiltSeries
-from napari_tomo4d.errors import DataError, ReadError
+from napari_tomo4d.errors import ReadError
 from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.provenance import collect_warnings
 
@@ -168,15 +168,14 @@ def write_shifts(
     Raises
     ------
     DataError
-        If a file can't be written, or shifts do not fit the images.
+        If shifts do not fit the images.
+    WriteError
+        If a file can't be written.
     """
     if len(shifts_px) > 1:
         path = f"{re.sub(r'_time[0-9]+$', '', path.removesuffix('.json'))}_time{TIME}.json"
     files = files_of_times(path, len(shifts_px))
     axes = axes or (None,) * len(files)
     for file, series, shifts, axis in zip(files, times, shifts_px, axes, strict=False):
-        try:
-            exchange.write_json(exchange.StoredAlignment.of(series, Alignment(shifts), axis), file)
-        except OSError as error:
-            raise DataError(f"The alignment can't be written to {file}: {error}.") from error
+        exchange.write_json(exchange.StoredAlignment.of(series, Alignment(shifts), axis), file)
     return path

@@ -16,6 +16,7 @@ from napari_tomo4d.denoise.bm3d_multiscale import fast_bm3d
 from napari_tomo4d.denoise.cache import ResultCache, content_key
 from napari_tomo4d.denoise.noise_model import NoiseModel
 from napari_tomo4d.errors import DataError, MissingExtraError, ParameterError
+from napari_tomo4d.progress import Progress
 
 PROFILES = ("lc", "np", "refilter", "vn", "high")
 """Profiles of BM3D: fast, normal, filtered twice, very noisy, high quality."""
@@ -26,7 +27,10 @@ _SMALLEST = 16
 Engine = Callable[..., np.ndarray]
 
 ENGINES: dict[str, Engine] = {}
-"""Methods for single images, by name: ``engine(image, noise)``, perhaps with a `profile`."""
+"""Methods for single images, by name: ``engine(image, noise)``.
+
+Perhaps also with a `profile`, and with `cancelled` to be asked whether to stop.
+"""
 
 STACK_ENGINES: dict[str, Engine] = {}
 """Methods for neighbouring tilts together, by name: ``engine(stack, noise)``."""
@@ -65,11 +69,13 @@ def denoiser(
 
 
 @denoiser("fast bm3d", own_threads=True)
-def fast(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
+def fast(
+    image: np.ndarray, noise: NoiseModel, *, cancelled: Callable[[], bool] | None = None
+) -> np.ndarray:
     """Denoise by this project's own BM3D, see `fast_bm3d`; it is free for any use."""
     image = _checked(image)
     _check_size(image)
-    return fast_bm3d(image, noise)
+    return fast_bm3d(image, noise, cancelled=cancelled)
 
 
 @denoiser("bm3d", own_threads=True)
@@ -91,6 +97,8 @@ def bm3d(image: np.ndarray, noise: NoiseModel | float, profile: str = "lc") -> n
     ------
     MissingExtraError
         If the extra is not installed. It is free for non-commercial use only.
+    DataError
+        If the images are no such array, smaller than 16 pixels, or not finite.
 
     Notes
     -----
@@ -149,6 +157,8 @@ def bm4d(stack: np.ndarray, noise: NoiseModel) -> np.ndarray:
     ------
     MissingExtraError
         If the extra is not installed. It is free for non-commercial use only.
+    DataError
+        If the images are no such array, smaller than 16 pixels, or not finite.
 
     Notes
     -----
@@ -285,7 +295,12 @@ _results = ResultCache()
 
 
 def denoise_image(
-    image: np.ndarray, method: str, noise: NoiseModel, profile: str = "lc"
+    image: np.ndarray,
+    method: str,
+    noise: NoiseModel,
+    profile: str = "lc",
+    *,
+    progress: Progress | None = None,
 ) -> np.ndarray:
     """Denoise an image by any method; what was computed before is remembered.
 
@@ -297,18 +312,34 @@ def denoise_image(
     noise : NoiseModel
     profile : str
         Of the package's BM3D; other methods have none.
+    progress : Progress, optional
+        Cancel is heard within the image by the built-in BM3D.
 
     Returns
     -------
     array (y, x), float32
         Read-only.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such method or profile.
+    DataError
+        If this is no image, too small for the method, or not finite.
+    MissingExtraError
+        If the method's package is not installed.
+    Cancelled
+        If the user asked to.
     """
     if method not in ENGINES:
         raise ParameterError(f"There is no method {method!r}; choose one of {', '.join(ENGINES)}.")
-    takes_profile = "profile" in inspect.signature(ENGINES[method]).parameters
-    options = (profile,) if takes_profile else ()
+    takes = inspect.signature(ENGINES[method]).parameters
+    options = (profile,) if "profile" in takes else ()
+    hears: dict[str, Any] = {}
+    if progress is not None and "cancelled" in takes:
+        hears = {"cancelled": lambda: progress.cancel_requested}
     key = content_key(image, method, noise.kind, noise.variance, noise.spectrum, options)
-    return _results.get(key, lambda: ENGINES[method](image, noise, *options))
+    return _results.get(key, lambda: ENGINES[method](image, noise, *options, **hears))
 
 
 def _checked(image: np.ndarray) -> np.ndarray:

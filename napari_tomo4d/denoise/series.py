@@ -92,8 +92,8 @@ def denoise_series(
         bool,
         Param(
             "Grey values are numbers of electrons, so that noise grows with brightness: it is made "
-            "even first (Anscombe). A noise level is then that of the evened image, 1 for pure "
-            "counts.",
+            "even first (Anscombe). A noise level is then that of the stabilised image, 1 for "
+            "pure counts.",
             label="Electron counts",
         ),
     ] = False,
@@ -146,12 +146,26 @@ def denoise_series(
     path : str
         Written by `NoiseModel.save`.
     progress : Progress, optional
-        Cancel is heard between images, with BM4D between groups of them.
+        Cancel is heard between images, by the built-in BM3D also within one, with BM4D between
+        groups of them.
 
     Returns
     -------
     TiltSeries
         ``metadata["noise_sigma"]`` lists the standard deviation used for each image.
+
+    Raises
+    ------
+    DataError
+        If there are frames, or images are too small for the method or not finite.
+    ParameterError
+        If measured noise has no file.
+    ReadError
+        If its file can't be read.
+    MissingExtraError
+        If the method's package is not installed.
+    Cancelled
+        If the user asked to.
     """
     progress = progress or Progress()
     images = series.load()
@@ -169,7 +183,7 @@ def denoise_series(
         if sigma is None:
             model = _estimated(image, unit)
         else:
-            # evened noise has variance 1 however many frames there are
+            # stabilised noise has variance 1 however many frames there are
             model = unit.scaled(sigma**2 / (1 if counts else n))
         models.append(model)
     sigmas = [float(m.sigma) for m in models]
@@ -204,8 +218,8 @@ def _unit_model(noise: str, path: str) -> NoiseModel:
         return NoiseModel(noise)
     if not path:
         raise ParameterError(
-            "Measured noise needs the file of its spectrum; save one in the Denoise panel, or by "
-            "NoiseModel.save."
+            "Measured noise needs the file of its spectrum; measure it and save one in the panel "
+            "Denoise."
         )
     return NoiseModel.load(path).with_variance(1.0)
 
@@ -219,7 +233,7 @@ def _one_by_one(
 ) -> np.ndarray:
     def one(index: int) -> np.ndarray:
         progress.check()
-        return denoise_image(images[index], method, models[index], profile)
+        return denoise_image(images[index], method, models[index], profile, progress=progress)
 
     done = []
     workers = 1 if method in OWN_THREADS else usable_threads()

@@ -54,7 +54,7 @@ class TuneResult:
     blind : bool
         Whether there was no reference.
     counting : CountingNoise, optional
-        The evening that `best` goes with.
+        The stabilisation that `best` goes with.
     """
 
     best: NoiseModel
@@ -149,8 +149,8 @@ class Tuning:
     method : str
         One of `ENGINES`.
     counting : CountingNoise, optional
-        Makes noise even before denoising, and undoes it after; noise models and variances
-        are then those of the evened images.
+        Stabilises the variance before denoising, and undoes it after; noise models and variances
+        are then those of the stabilised images.
     """
 
     def __init__(
@@ -171,7 +171,7 @@ class Tuning:
                 "The image is as near to the reference as noise allows; nothing to tune."
             )
         if counting is not None:
-            # that is what evening is for
+            # that is what stabilising is for
             self.variance = 1.0
         self.measured = measured
         self._rows: dict[tuple[str, float, str, str], dict[str, Any]] = {}
@@ -241,8 +241,8 @@ class Tuning:
         """
         if self.counting is None:
             return denoise_image(image, self.method, model, profile)
-        even = stabilise(image, self.counting).astype(np.float32)
-        result = denoise_image(even, self.method, model, profile)
+        stable = stabilise(image, self.counting).astype(np.float32)
+        result = denoise_image(stable, self.method, model, profile)
         return unstabilise(result, self.counting).astype(np.float32)
 
     def add_plain(self) -> tuple[float, float]:
@@ -304,7 +304,8 @@ def tune(
     method : str
         One of `ENGINES` that knows noise models.
     counting : CountingNoise, optional
-        Of counted electrons, see `Tuning`; a measured spectrum is then that of the evened frames.
+        Of counted electrons, see `Tuning`; a measured spectrum is then that of the stabilised
+        frames.
     progress : Progress, optional
 
     Returns
@@ -428,8 +429,8 @@ def search(
     best = by_profile[profile]
     if gaussian > best - _NO_WORSE_DB:
         warn(
-            f"A plain Gaussian blur does as well ({gaussian:.2f} dB) as the best BM3D "
-            f"({best:.2f} dB): compare the Fourier ring correlations, too."
+            f"A plain Gaussian blur does as well ({gaussian:.2f} dB) as the method at "
+            f"its best ({best:.2f} dB): compare the Fourier ring correlations, too."
         )
     return TuneResult(
         tuning.model(kind, strength),

@@ -74,7 +74,8 @@ def _steps_below(boundary: float, base: float, slope: float, r0: int, r1: int) -
     elif slope < 0:
         crossing = math.floor((boundary - base) / slope) + 1.0
     else:
-        crossing = np.inf if base < boundary else -np.inf
+        # no infinity: these kernels are compiled as if there were none
+        crossing = float(r1) if base < boundary else float(r0)
     return int(min(max(crossing, r0), r1))
 
 

@@ -83,20 +83,6 @@ class Variation:
 
         self._each(work)
 
-    def total(self, volume: np.ndarray) -> float:
-        """Return the total variation: the sum of the lengths of all gradients."""
-        layout = self._layout
-        sums = np.zeros((layout.n_blocks, self._n_rows))
-
-        def work(at: tuple[int, slice]) -> None:
-            b, rows = at
-            following = volume[min(b + 1, layout.n_blocks - 1)]
-            left = layout.n_slices - b * layout.size
-            sums[b, rows.start] = _total(rows.start, rows.stop, volume[b], following, left)
-
-        self._each(work)
-        return float(sums.sum())
-
     def denoise(
         self,
         volume: np.ndarray,
@@ -236,22 +222,3 @@ def _add_divergence(
             if x > 0:
                 for i in range(size):
                     volume[z, x, i] -= factor * px[z, x - 1, i]
-
-
-@njit(nogil=True, cache=True, fastmath=True)
-def _total(
-    z_start: int, z_stop: int, volume: np.ndarray, following: np.ndarray, n_left: int
-) -> float:
-    n_z, n_x, size = volume.shape
-    gs = np.empty(size, np.float32)
-    total = 0.0
-    for z in range(z_start, z_stop):
-        z1 = min(z + 1, n_z - 1)
-        for x in range(n_x):
-            x1 = min(x + 1, n_x - 1)
-            _slice_gradient(volume[z, x], following[z, x], n_left, gs)
-            for i in range(size):
-                here = volume[z, x, i]
-                a, b = volume[z1, x, i] - here, volume[z, x1, i] - here
-                total += np.sqrt(a * a + b * b + gs[i] * gs[i])
-    return total

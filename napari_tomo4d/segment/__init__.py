@@ -1,14 +1,8 @@
 """Particles in reconstructed volumes: thresholds, labels, and identity through time."""
 
 from napari_tomo4d.segment.classifier import PixelClassifier, classify_voxels
-from napari_tomo4d.segment.corrections import (
-    delete_particle,
-    merge_particles,
-    split_by_seeds,
-    split_particle,
-)
 from napari_tomo4d.segment.edits import Delete, Edits, Merge, Paint, Renumber, Split, correct
-from napari_tomo4d.segment.follow import EVENTS, follow_particles, particle_events, relabel
+from napari_tomo4d.segment.follow import EVENTS, follow_particles, particle_events
 from napari_tomo4d.segment.morphology import clean_mask
 from napari_tomo4d.segment.particles import (
     count_particles,
@@ -50,21 +44,16 @@ __all__ = [
     "clean_mask",
     "correct",
     "count_particles",
-    "delete_particle",
     "follow_particles",
     "half_density",
     "hysteresis",
-    "merge_particles",
     "multi_otsu",
     "noise_change",
     "otsu",
     "particle_events",
-    "relabel",
     "resample",
     "separate_particles",
     "separation_depths",
-    "split_by_seeds",
-    "split_particle",
     "threshold",
     "threshold_method",
     "threshold_noise",

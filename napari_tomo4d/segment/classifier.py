@@ -175,47 +175,6 @@ class PixelClassifier:
             frozen(result), volume.pixel_size_nm, f"{volume.name} particles", dict(volume.metadata)
         )
 
-    def probability(
-        self,
-        volume: Volume,
-        stroke: int,
-        *,
-        tile: int = _TILE,
-        progress: Progress | None = None,
-    ) -> Volume:
-        """Return the probability that each voxel belongs to the class of a stroke.
-
-        Parameters
-        ----------
-        volume : Volume
-        stroke : int
-            Number of the stroke, as it was trained.
-        tile : int
-            As in `predict`.
-        progress : Progress, optional
-
-        Returns
-        -------
-        Volume
-            0 to 1.
-
-        Raises
-        ------
-        DataError
-            If it was not trained on such a stroke.
-        """
-        if stroke not in self.strokes:
-            raise DataError(
-                f"There was no stroke {stroke}; this classifier knows "
-                f"{', '.join(map(str, self.strokes))}."
-            )
-        result = np.zeros(volume.data.shape, np.float32)
-        index = self.strokes.index(stroke)
-        whole = tuple(slice(0, n) for n in volume.data.shape)
-        for box, shares in self._shares(volume, whole, tile, progress):
-            result[box] = shares[index]
-        return Volume(frozen(result), volume.pixel_size_nm, name=f"{volume.name} probability")
-
     def save(self, path: str | Path) -> None:
         """Write the classifier to an ``.npz`` file, whole or not at all.
 

@@ -103,7 +103,7 @@ class Split(Edit):
     def changes(self, arrays: Sequence[Pixels]) -> list[Change]:
         """Return the voxels of the smaller part."""
         array = np.asarray(arrays[self.time])
-        free = 1 + max(int(np.asarray(a).max()) for a in arrays)
+        free = 1 + max(int(a.max()) for a in arrays)
         where, numbers = cut_voxels(array, self.label, self.line, self.view, free)
         return [change(self.time, array, where, numbers)]
 
@@ -312,7 +312,8 @@ def correct(
     Returns
     -------
     Labels, or TimeSeries of Labels
-        Times without a correction keep their voxels as they are, read or not.
+        Times without a correction keep their voxels as they are, read or not; a division looks
+        through all times for a number that is free, in pieces where they were not read.
 
     Raises
     ------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Annotated
 
 import numpy as np
@@ -12,11 +11,12 @@ from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 
 from napari_tomo4d.data import Labels, TimeSeries, is_series, kind_of
-from napari_tomo4d.errors import DataError, ParameterError
+from napari_tomo4d.errors import DataError
 from napari_tomo4d.immutable import frozen
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note, warn
+from napari_tomo4d.quantities import plural
 from napari_tomo4d.registry import step
 from napari_tomo4d.segment.sample_shift import sample_shift
 
@@ -141,11 +141,11 @@ def follow_particles(
         done.append(frozen(numbers[given]))
         progress.report(t, len(labels) - 1, "Following particles")
     count = sum(map(len, events))
-    note(f"{next_number - 1} particles were followed through {len(labels)} times.")
+    note(f"{len(last_seen)} particles were followed through {len(labels)} times.")
     if count:
         warn(
-            f"{count} particles appeared, were lost, split or merged; look at the list of events "
-            "and correct the labels where needed."
+            f"{plural(count, 'time')} a particle appeared, was lost, returned, split or merged; "
+            "look at the list of events and correct the labels where needed."
         )
     return labels.with_items(
         [
@@ -173,56 +173,6 @@ def particle_events(labels: TimeSeries[Labels]) -> pd.DataFrame:
     """
     rows = [row for item in labels for row in item.metadata.get("events", ())]
     return pd.DataFrame(rows, columns=list(_COLUMNS))
-
-
-def relabel(
-    labels: TimeSeries[Labels], time: int, numbers: Mapping[int, int], onward: bool = True
-) -> TimeSeries[Labels]:
-    """Change numbers of particles by hand.
-
-    Parameters
-    ----------
-    labels : TimeSeries of Labels
-    time : int
-        Index of the time from which on to change.
-    numbers : dict
-        New number for an old one, all at once: ``{2: 3, 3: 2}`` swaps two particles.
-    onward : bool
-        Change all later times too, or this one only.
-
-    Returns
-    -------
-    TimeSeries of Labels
-
-    Raises
-    ------
-    DataError
-        If an old number is not there at `time`, or two particles would have one number.
-    ParameterError
-        If there is no such time, or a number is not positive.
-    """
-    if not 0 <= time < len(labels):
-        raise ParameterError(f"There is no time {time}; there are 0 to {len(labels) - 1}.")
-    if any(n <= 0 for n in [*numbers, *numbers.values()]):
-        raise ParameterError("Numbers of particles are positive; 0 is background.")
-    items = list(labels)
-    for t in range(time, len(items) if onward else time + 1):
-        data = np.asarray(items[t].data)
-        present = [int(i) for i in np.unique(data) if i]
-        missing = [n for n in numbers if n not in present]
-        if t == time and missing:
-            raise DataError(f"There is no particle {missing[0]} at {labels.label(t)}.")
-        changed = [numbers.get(n, n) for n in present]
-        if len(set(changed)) < len(changed):
-            twice = next(n for n in changed if changed.count(n) > 1)
-            raise DataError(
-                f"Two particles would have number {twice} at {labels.label(t)}; give the other one "
-                "a new number too, or merge them."
-            )
-        table = np.zeros(max(present, default=0) + 1, np.int32)
-        table[present] = changed
-        items[t] = dataclasses.replace(items[t], data=frozen(table[data]))
-    return labels.with_items(items)
 
 
 def _compare(

@@ -26,7 +26,8 @@ def above(array: np.ndarray, levels: Sequence[float]) -> np.ndarray:
 
 
 def _connected(array: np.ndarray, levels: Sequence[float]) -> np.ndarray:
-    low, high = levels
+    # in the precision of the voxels, as `above` compares
+    low, high = map(np.float32, levels)
     return np.asarray(apply_hysteresis_threshold(array, low, high)).astype(np.int32)
 
 

@@ -179,6 +179,19 @@ def test_a_series_is_denoised_image_by_image(phantom):
         D.denoise_series(series, "wiener", progress=Hasty())
 
 
+def test_cancel_is_heard_within_an_image(phantom):
+    class Late(Progress):
+        asked = 0
+
+        @property
+        def cancel_requested(self):
+            self.asked += 1
+            return self.asked > 2
+
+    with pytest.raises(Cancelled):
+        D.denoise_image(phantom, "fast bm3d", NoiseModel(variance=0.0123), progress=Late())
+
+
 def test_bad_input_is_explained(phantom, monkeypatch):
     with pytest.raises(DataError, match="smaller than the blocks"):
         D.bm3d(np.zeros((8, 8)), 1.0)

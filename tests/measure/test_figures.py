@@ -177,6 +177,11 @@ def test_growth_figure_gives_the_exponents_that_made_the_data():
     fits = growth_table(table)
     np.testing.assert_allclose(fits.exponent, 5, rtol=1e-3)
     np.testing.assert_allclose(fits.rate_per_s, [7e-5, 7e-5 * 0.94], rtol=1e-3)
+    # no law before the first time that was measured
+    late = figures.growth_figure(table[table.time > 0])
+    drawn = [line for line in lines_of(late.axes[-1]) if len(line) == 200]
+    measured = lines_of(late.axes[-1])[0][:, 0].min()
+    assert drawn and all(line[:, 0].min() >= measured * (1 - 1e-9) for line in drawn)
     few = growth_table(table[table.time < 2])
     assert few.exponent.isna().all() and few.remarks.str.contains("too few").all()
     assert "P1: no fit" in texts_of(figures.growth_figure(table[table.time < 2]))

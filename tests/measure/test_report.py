@@ -225,6 +225,17 @@ def test_one_time_and_particles_without_necks(sample, tmp_path):
     assert "The times are not known" in lonely.text
     assert lonely.table("sphericity").shape[0] == 2
     assert "don't say how they were made" in lonely.text
+    none = t4.Labels(np.zeros_like(alone.data), pixel)
+    later = Page(write_report(tmp_path / "later.html", t4.TimeSeries([none, alone])))
+    assert "0 particles and 0 necks at the beginning" in later.text
+    assert "inf" not in later.text.lower().replace("information", "")
+
+
+def test_a_surface_that_no_volume_tells_is_said(tmp_path):
+    data, _ = digitised_pair(0.6, 9, (0, 0, 1))
+    flat = t4.Volume(np.ones(data.shape, np.float32), 2.0)
+    path = write_report(tmp_path / "flat.html", t4.Labels(data, 2.0), volumes=flat)
+    assert "Half a voxel is taken instead" in Page(path).text
 
 
 def test_the_table_that_is_given_is_used(tmp_path):

@@ -55,8 +55,8 @@ def test_it_tells_textures_apart_that_no_threshold_can(trained):
 @pytest.mark.parametrize("tile", [16, 33, 200])
 def test_tiles_do_not_show(trained, tile):
     volume, _ = textures(seed=2)
-    whole = trained.probability(volume, 2, tile=64)
-    np.testing.assert_array_equal(trained.probability(volume, 2, tile=tile).data, whole.data)
+    whole = trained.predict(volume, tile=64)
+    np.testing.assert_array_equal(trained.predict(volume, tile=tile).data, whole.data)
 
 
 def test_features_are_those_of_a_paraboloid():
@@ -136,8 +136,6 @@ def test_strokes_that_teach_nothing_are_refused_and_runs_can_be_cancelled(traine
         PixelClassifier.train(volume, np.zeros(SHAPE, int))
     with pytest.raises(DataError, match="have to be equal"):
         PixelClassifier.train(volume, np.ones((3, 3, 3), int))
-    with pytest.raises(DataError, match="There was no stroke 3"):
-        trained.probability(volume, 3)
 
     class Impatient(Progress):
         def show(self, done, total, message, preview):

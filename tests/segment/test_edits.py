@@ -16,9 +16,6 @@ from napari_tomo4d.segment import (
     Renumber,
     Split,
     correct,
-    delete_particle,
-    merge_particles,
-    split_particle,
 )
 
 
@@ -33,17 +30,6 @@ def boxes(shift: int = 0) -> Labels:
 @pytest.fixture
 def series() -> TimeSeries[Labels]:
     return TimeSeries([boxes(), boxes(1), boxes()], [0, 60, 120])
-
-
-def test_edits_are_the_functions_of_the_same_name():
-    one = boxes()
-    line = ((0, 0, 5.5), (0, 15, 5.5))
-    for edit, expected in (
-        (Split(0, 1, line), split_particle(one, 1, line)),
-        (Merge(0, 1, 2), merge_particles(one, 1, 2)),
-        (Delete(0, 2), delete_particle(one, 2)),
-    ):
-        np.testing.assert_array_equal(correct(one, [edit]).data, expected.data)
 
 
 def test_a_new_part_gets_a_number_of_no_time(series):

@@ -8,8 +8,8 @@ from spheres import ball
 
 import napari_tomo4d as t4
 from napari_tomo4d import Labels, TimeSeries
-from napari_tomo4d.errors import DataError, ParameterError, Tomo4DWarning
-from napari_tomo4d.segment import follow_particles, particle_events, relabel
+from napari_tomo4d.errors import DataError, Tomo4DWarning
+from napari_tomo4d.segment import follow_particles, particle_events
 
 SHAPE = (24, 48, 64)
 PLACES = {1: (12, 12, 12, 7), 2: (12, 34, 14, 6), 3: (12, 14, 40, 6), 4: (12, 36, 46, 7)}
@@ -58,7 +58,7 @@ def test_a_moving_sample_does_not_mix_up_particles():
 
 def test_a_lost_particle_gets_its_number_again():
     frames = [frame(), frame(order=(1, 2, 4), numbers=(1, 2, 3)), frame(numbers=(4, 3, 2, 1))]
-    with pytest.warns(Tomo4DWarning, match="2 particles appeared"):
+    with pytest.warns(Tomo4DWarning, match="2 times a particle appeared"):
         found = follow_particles(TimeSeries(frames))
     assert [where(found[2], k) for k in PLACES] == [1, 2, 3, 4]
     assert rows(found) == [(1, "lost", 3, 0), (2, "returned", 3, 0)]
@@ -117,23 +117,6 @@ def test_sintering_particles_keep_their_numbers(seed):
         np.testing.assert_array_equal(
             np.roll(item.data, np.negative(shift), (0, 1, 2)), tables[0][data]
         )
-
-
-def test_relabelling_by_hand():
-    series = TimeSeries([frame(), frame(), frame()])
-    swapped = relabel(series, 1, {2: 3, 3: 2})
-    assert [where(i, 2) for i in swapped] == [2, 3, 3]
-    assert [where(i, 3) for i in swapped] == [3, 2, 2]
-    once = relabel(series, 1, {4: 9}, onward=False)
-    assert [where(i, 4) for i in once] == [4, 9, 4]
-    with pytest.raises(DataError, match="Two particles would have number 3 at time 2"):
-        relabel(series, 1, {2: 3})
-    with pytest.raises(DataError, match="no particle 7 at time 1"):
-        relabel(series, 0, {7: 8})
-    with pytest.raises(ParameterError, match="no time 3"):
-        relabel(series, 3, {1: 2})
-    with pytest.raises(ParameterError, match="positive"):
-        relabel(series, 0, {1: 0})
 
 
 def test_what_can_not_be_followed_is_refused():

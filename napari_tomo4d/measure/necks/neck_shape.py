@@ -35,10 +35,9 @@ class NeckShape:
     slopes : tuple of float
         Change of the equivalent radius along the axis, before and after the neck, per length;
         both positive where the surface opens.
-    flat_length : float
-        Length over which the neck keeps its width.
     curvature : float
-        Second derivative of the equivalent radius along the axis, over about a neck radius.
+        Second derivative of the equivalent radius along the axis, of a parabola through the neck
+        and the surface two voxels to either side; 0 where the surface does not open.
     radius_error : float
         Standard error of the equivalent radius from the voxels alone.
     """
@@ -47,7 +46,6 @@ class NeckShape:
     area: float
     outline: np.ndarray
     slopes: tuple[float, float]
-    flat_length: float
     curvature: float
     radius_error: float
 
@@ -160,7 +158,6 @@ def fit_neck(
         float(np.pi * p[0]),
         outline,
         (slopes[0], slopes[1]),
-        float(2 * p[2]),
         curvature,
         float(np.hypot(1 / count, np.exp(p[-1]) / np.sqrt(count))),
     )

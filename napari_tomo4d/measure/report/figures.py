@@ -64,7 +64,8 @@ def over_time(table: pd.DataFrame, value: str = "neck_ratio") -> Figure:
     As in Nanoscale 2023, 15, 10133, Figs. 7 and 8.
     """
     if value not in table or table[value].dtype.kind not in "iuf":
-        raise ParameterError(f"The table has no column of numbers {value!r} to draw.")
+        name = headers().get(value, value)
+        raise ParameterError(f"The table has no column of numbers {name!r} to draw.")
     _require(table, value)
     figure = new_figure()
     axes: Any = figure.subplots()
@@ -252,7 +253,8 @@ def growth_figure(table: pd.DataFrame, growth: Growth | None = None) -> Figure:
     first, last = panels[0], panels[-1]
     later = seen.time_s[seen.time_s > 0]
     low, high = float(later.min()) / 1.4, float(later.max()) * 1.25
-    curve = np.geomspace(low, high, 200)
+    # the law begins at the first time that was measured
+    curve = np.geomspace(max(low, growth.first_s), high, 200)
     handles, names = [], []
     lines: list[np.ndarray] = []
     for i, pair in enumerate(growth.pairs):
@@ -365,7 +367,7 @@ def image_of(figure: Figure, form: str, dpi: float = _DPI) -> bytes:
 
 def _require(table: pd.DataFrame, value: str) -> None:
     if not len(table) or not np.isfinite(table[value].to_numpy(np.float64)).any():
-        raise DataError(f"The table has no numbers of {value} to draw.")
+        raise DataError(f"The table has no numbers of {headers().get(value, value)} to draw.")
 
 
 def _hollow(axes: Any, times: np.ndarray, values: np.ndarray, style: dict[str, Any]) -> None:

@@ -38,7 +38,10 @@ from napari_tomo4d.provenance import Provenance, jsonable, software_version
 from napari_tomo4d.quantities import MISSING, time_names, with_error
 from napari_tomo4d.whole_files import check_free, write_whole
 
-_NEEDED = ("pair", "time", "time_s", "a", "b", "neck_ratio", "distance_ratio", "remarks")
+_NEEDED = (
+    *("pair", "time", "time_s", "a", "b"),
+    *("neck_ratio", "distance_ratio", "aspect_ratio", "remarks"),
+)
 _CAPTIONS = {
     "neck_over_time": "Neck radius over particle radius. Bars: standard uncertainty.",
     "distance_over_time": "Distance over particle diameter. Bars: standard uncertainty.",
@@ -126,8 +129,11 @@ def write_report(
         tables["correlations"],
         growth,
     )
-    known_nm = [] if surfaces is None else [s for s in surfaces.all() if s is not None]
-    if known_nm and len(table):
+    of_pairs = surfaces if len(table) else None
+    known_nm = [] if of_pairs is None else [s for s in of_pairs.all() if s is not None]
+    if of_pairs is not None and of_pairs.note:
+        said.append(of_pairs.note)
+    if known_nm:
         low, high = (f"{f(known_nm):.2g}" for f in (min, max))
         span = low if low == high else f"{low} to {high}"
         said.append(
@@ -189,12 +195,13 @@ def _table(
             labels if is_series(labels) else items,
             pairs=sorted(wanted),
             section=section,
-            surface_uncertainty_nm=None if surfaces is None else surfaces.all(),
-            progress=progress,
+            surface_uncertainty_nm=None if surfaces is None else surfaces.all(progress.part(0, 2)),
+            progress=progress.part(1, 2),
         )
     missing = [c for c in _NEEDED if c not in table]
     if missing:
-        raise DataError(f"The table has no column {missing[0]!r}; give one of follow_pairs.")
+        name = headers()[missing[0]]
+        raise DataError(f"The table has no column {name!r}; give one of pairs over time.")
     outside = table.time[(table.time < 0) | (table.time >= len(items))]
     if len(outside):
         raise DataError(

@@ -52,7 +52,8 @@ def summary(
     if several and times[0] == "time 1":
         said.append("The times are not known, so no growth law is fitted.")
     said.append(_counts(totals, several))
-    if several:
+    # a change from nothing has no percentage
+    if several and totals.volume_nm3.iloc[0] > 0:
         said.append(_surface(totals))
         change = totals.volume_nm3.iloc[-1] / totals.volume_nm3.iloc[0] - 1
         if abs(change) > _VOLUME_CHANGE:
