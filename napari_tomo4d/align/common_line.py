@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy import fft, ndimage
 
-from napari_tomo4d.align.correlation import peak
 from napari_tomo4d.align.mass import Mass, edge_names, is_whole
 from napari_tomo4d.align.screening import Screening, bridged
-from napari_tomo4d.align.tilt_images import TiltImages, band_pass, name_tilts, taper
+from napari_tomo4d.align.tilt_images import TiltImages, band_pass, name_tilts
+from napari_tomo4d.correlation_peak import peak, taper
 from napari_tomo4d.provenance import note, warn
 
 _ROUNDS = 8

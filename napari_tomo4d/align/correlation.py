@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import fft
 
-from napari_tomo4d.align.tilt_images import taper
+from napari_tomo4d.correlation_peak import peak, taper
 
 _PADDING = 1.6
 _OVERLAP = 0.35
@@ -107,39 +107,3 @@ def phase_correlation(
     squared = np.add.outer(fft.fftfreq(fixed.shape[0]) ** 2, fft.rfftfreq(fixed.shape[1]) ** 2)
     cross *= np.exp(-2 * (np.pi * smoothing_px) ** 2 * squared)
     return peak(fft.irfft2(cross, fixed.shape), within)[0]
-
-
-def peak(correlation: np.ndarray, within: float | None = None) -> tuple[np.ndarray, float]:
-    """Find the maximum of a circular correlation, to a fraction of a pixel.
-
-    Parameters
-    ----------
-    correlation : array (y, x) or (y,)
-        With the origin at index 0.
-    within : float, optional
-        Look only at shifts of up to this many pixels along each axis.
-
-    Returns
-    -------
-    shift : array (dimensions,)
-        Of the maximum in pixels, by a parabola through three points along each axis.
-    value : float
-        The maximum on the grid.
-    """
-    shape = np.array(correlation.shape)
-    searched = correlation
-    if within is not None:
-        near = np.ones((), bool)
-        for n in shape:
-            near = np.logical_and.outer(near, np.abs(fft.fftfreq(n, 1 / n)) <= within)
-        searched = np.where(near, correlation, -np.inf)
-    index = np.array(np.unravel_index(np.argmax(searched), correlation.shape))
-    value = float(correlation[tuple(index)])
-    shift = np.where(index > (shape - 1) // 2, index - shape, index).astype(float)
-    for axis, step in enumerate(np.eye(len(shape), dtype=int)):
-        before = correlation[tuple((index - step) % shape)]
-        after = correlation[tuple((index + step) % shape)]
-        bend = before - 2 * value + after
-        if bend < 0:
-            shift[axis] += np.clip((before - after) / (2 * bend), -0.5, 0.5)
-    return shift, value

@@ -32,7 +32,7 @@ from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError, ReadError, readable
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import warn
-from napari_tomo4d.whole_files import replacing
+from napari_tomo4d.whole_files import write_whole
 
 SCHEMA_VERSION = 2
 """Since 2 there are rotations and magnifications; without them, files are of version 1."""
@@ -276,5 +276,4 @@ def _read(path: str | Path) -> str:
 
 
 def _write(path: str | Path, text: str) -> None:
-    with replacing(Path(path)) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_whole(text.encode("utf-8"), path, overwrite=True)

@@ -9,8 +9,9 @@ import numpy as np
 
 from napari_tomo4d.align.mass import Mass
 from napari_tomo4d.align.reprojection import binnings, held, sirt
-from napari_tomo4d.align.tilt_images import TiltImages, band_pass, binned, taper
+from napari_tomo4d.align.tilt_images import TiltImages, band_pass, binned
 from napari_tomo4d.align.transforms import moved, rotation_matrices
+from napari_tomo4d.correlation_peak import taper
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.reconstruct.projector import Projector
 

@@ -151,16 +151,6 @@ def band_pass(image: np.ndarray, fine_px: float, coarse_px: float) -> np.ndarray
     return result
 
 
-def taper(shape: tuple[int, ...], edge: float = 0.1) -> np.ndarray:
-    """Return a window that falls from 1 to 0 over the outer part `edge` of each side."""
-    window = np.ones(())
-    for n in shape:
-        from_edge = np.minimum(np.arange(n) + 1, np.arange(n, 0, -1)) / (n + 1)
-        side = np.sin(np.pi / 2 * np.minimum(from_edge / edge, 1)) ** 2
-        window = np.multiply.outer(window, side)
-    return window.astype(np.float32)
-
-
 def binned(images: np.ndarray, step: int) -> np.ndarray:
     """Return means over squares of `step` pixels; rows and columns left over at the end are cut.
 

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import fft, interpolate, ndimage
 
+from napari_tomo4d.correlation_peak import peak, taper
 from napari_tomo4d.errors import DataError
-from napari_tomo4d.preprocess.registration import peak_of, taper
+from napari_tomo4d.preprocess.registration import EDGE
 from napari_tomo4d.progress import Progress
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -192,14 +193,14 @@ def coarse_search(
     factor = max(1, len(pair[0]) // _COARSE_PX)
     small = tuple(_small(image, factor) for image in pair)
     n = len(small[0])
-    window, time = taper((n, n)), time_of_lines(n)
+    window, time = taper((n, n), EDGE), time_of_lines(n)
 
     def match(drift: np.ndarray) -> tuple[float, np.ndarray]:
         move = np.outer(time, drift * n)
         images, _ = warped((small[0], small[1]), (move, direction * move), order=1)
         first, second = ((i - np.average(i, weights=window)) * window for i in images)
         correlation = fft.irfft2(fft.rfft2(first) * fft.rfft2(second).conj(), (n, n))
-        shift, value = peak_of(correlation, n / 4)
+        shift, value = peak(correlation, n / 4)
         scale = np.sqrt((first**2).sum() * (second**2).sum())
         return (value / scale if scale else 0.0), -shift
 

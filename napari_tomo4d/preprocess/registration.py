@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import fft, ndimage
 
+from napari_tomo4d.correlation_peak import peak, taper
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
@@ -27,6 +28,9 @@ Smoothing = Annotated[
 """Parameter of every step that registers frames."""
 
 _SMALLEST = 8
+EDGE = 0.25
+"""Part of each side over which frames fade out."""
+
 # pairs further apart add time but hardly any accuracy
 _REACH = 8
 _ROUNDS = 5
@@ -121,62 +125,6 @@ def check_frames(frames: ArrayLike) -> np.ndarray:
     return stack
 
 
-def taper(shape: tuple[int, ...], edge: float = 0.25) -> np.ndarray:
-    """Return a window (y, x) that falls to zero over the outer part of an image.
-
-    Parameters
-    ----------
-    shape : tuple (y, x)
-    edge : float
-        Part of the length over which it rises, at each end.
-
-    Returns
-    -------
-    array (y, x)
-        1 inside, 0 at the edges.
-    """
-    sides = []
-    for n in shape:
-        from_edge = np.minimum(np.arange(n) + 1, np.arange(n, 0, -1)) / (n + 1)
-        sides.append(np.sin(np.pi / 2 * np.minimum(from_edge / edge, 1)) ** 2)
-    return np.outer(*sides)
-
-
-def peak_of(correlation: np.ndarray, within: float | None = None) -> tuple[np.ndarray, float]:
-    """Find the maximum of a circular correlation, to a fraction of a pixel.
-
-    Parameters
-    ----------
-    correlation : array (y, x)
-        With the origin at index (0, 0).
-    within : float, optional
-        Look only at shifts of up to this many pixels.
-
-    Returns
-    -------
-    shift : array (2,)
-        (y, x) of the maximum in pixels, by a parabola through three points along each axis.
-    value : float
-        The maximum on the grid.
-    """
-    shape = np.array(correlation.shape)
-    searched = correlation
-    if within is not None:
-        near = [np.abs(fft.fftfreq(n, 1 / n)) <= within for n in shape]
-        searched = np.where(np.outer(*near), correlation, -np.inf)
-    index = np.array(np.unravel_index(np.argmax(searched), correlation.shape))
-    value = correlation[tuple(index)]
-    shift = np.where(index > (shape - 1) // 2, index - shape, index).astype(float)
-    for axis in range(2):
-        step = np.eye(2, dtype=int)[axis]
-        before = correlation[tuple((index - step) % shape)]
-        after = correlation[tuple((index + step) % shape)]
-        bend = before - 2 * value + after
-        if bend < 0:
-            shift[axis] += np.clip((before - after) / (2 * bend), -0.5, 0.5)
-    return shift, float(value)
-
-
 def _band_pass(stack: np.ndarray, smoothing_px: float) -> np.ndarray:
     # what is wider than this is background; its slope would be cut by the taper
     wide = max(4 * smoothing_px, min(stack.shape[1:]) / 8)
@@ -188,14 +136,14 @@ def _band_pass(stack: np.ndarray, smoothing_px: float) -> np.ndarray:
 
 
 def _spectra(bands: np.ndarray) -> np.ndarray:
-    window = taper(bands.shape[1:])
+    window = taper(bands.shape[1:], EDGE)
     parts = (b - np.average(b, weights=window) for b in bands)
     return np.stack([fft.rfft2(p * window) for p in parts])
 
 
 def _chance(shape: tuple[int, ...], smoothing_px: float) -> float:
     """Return the normalised correlation that frames of nothing but noise may reach."""
-    window = taper(shape)
+    window = taper(shape, EDGE)
     # independent values that are left of blurred white noise
     n = max(8.0, window.sum() ** 2 / (window**2).sum() / (1 + 8 * np.pi * smoothing_px**2))
     # the largest of so many, three per value as the peak is found between them; simulated
@@ -216,7 +164,7 @@ def _from_pairs(
         for j in range(i + 1, min(n, i + 1 + _REACH)):
             if usable[i] and usable[j]:
                 correlation = fft.irfft2(spectra[i] * spectra[j].conj(), shape)
-                step, value = peak_of(correlation)
+                step, value = peak(correlation)
                 pairs.append((i, j))
                 steps.append(step)
                 matches.append(max(value, 0) / np.sqrt(energy[i] * energy[j]))
@@ -267,7 +215,7 @@ def _refine(
         steps = np.zeros_like(shifts)
         for k in range(n):
             correlation = fft.irfft2((total - spectra[k]) * spectra[k].conj(), shape)
-            steps[k] = peak_of(correlation, within)[0]
+            steps[k] = peak(correlation, within)[0]
         # the mean of the others is off the mean of all by the frame's own share
         steps *= (n - 1) / n
         shifts = shifts + steps - steps.mean(axis=0)

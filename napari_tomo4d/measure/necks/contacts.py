@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +53,14 @@ def find_pairs(
     if max_gap_nm > 0:
         touching |= _near_pairs(array, spacing, max_gap_nm) - touching
     return np.array(sorted(touching), dtype=int).reshape(-1, 2)
+
+
+def pairs_of_times(
+    volumes: Iterable[LabelVolume], pixel_size_nm: VoxelSize = None, max_gap_nm: float = 0.0
+) -> list[PairKey]:
+    """Return every pair that `find_pairs` finds at any of several times, in order."""
+    found = (find_pairs(one, pixel_size_nm, max_gap_nm) for one in volumes)
+    return sorted({(int(a), int(b)) for pairs in found for a, b in pairs})
 
 
 def coordination(labels: LabelVolume) -> dict[int, int]:

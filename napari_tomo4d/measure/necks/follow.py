@@ -12,10 +12,9 @@ import pandas as pd
 from napari_tomo4d.data import Labels, times_s_of
 from napari_tomo4d.errors import DataError, ParameterError
 from napari_tomo4d.measure.inputs import LabelVolume, VoxelSize
-from napari_tomo4d.measure.necks.contacts import PairKey, find_pairs
+from napari_tomo4d.measure.necks.contacts import PairKey, pairs_of_times
 from napari_tomo4d.measure.necks.neck import neck
 from napari_tomo4d.measure.necks.neck_values import Neck
-from napari_tomo4d.measure.necks.pair import spacing_of
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.quantities import Row
 
@@ -214,12 +213,9 @@ def _wanted(
         if not chosen:
             raise DataError("No pairs were given to measure.")
         return chosen
-    found: set[tuple[int, int]] = set()
-    for item in items:
-        array, spacing = spacing_of(item, size)
-        found |= {(int(a), int(b)) for a, b in find_pairs(array, spacing, gap)}
+    found = pairs_of_times(items, size, gap)
     if not found:
         raise DataError(
             "No particles touch at any time; allow a larger gap, or check their separation."
         )
-    return sorted(found)
+    return found

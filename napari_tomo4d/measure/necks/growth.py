@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,10 +117,7 @@ def fit_growth(
 
     # B spans many powers of ten with n; the width at the last time does not
     def law(t: np.ndarray, *p: float) -> np.ndarray:
-        values = list(p)
-        n = np.exp(values.pop(0)) if exponent is None else exponent
-        final = np.exp(values.pop(0))
-        first = 0.0 if from_contact else max(values.pop(0), 0.0)
+        n, final, first = _meaning(p, exponent, from_contact)
         part = np.clip(t / last, 0, None)
         result: np.ndarray = np.power(
             np.maximum(first**n + (final**n - first**n) * part, 1e-300), 1 / n
@@ -337,6 +335,17 @@ def _usable(
     return times[good], values[good], sigma[good]
 
 
+def _meaning(
+    p: Sequence[float] | np.ndarray, exponent: float | None, from_contact: bool
+) -> tuple[float, float, float]:
+    """Return n and r_n / r at the last and the first time, of the parameters of a fit."""
+    # as numbers of NumPy, whose powers may overflow
+    values = list(np.asarray(p, np.float64))
+    n = np.exp(values.pop(0)) if exponent is None else exponent
+    final = np.exp(values.pop(0))
+    return n, final, 0.0 if from_contact else max(values.pop(0), 0.0)
+
+
 def _rate_interval(
     found: np.ndarray,
     covariance: np.ndarray,
@@ -348,10 +357,7 @@ def _rate_interval(
     """Return the interval of B, its logarithm's error carried over from the parameters."""
 
     def log_rate(p: np.ndarray) -> float:
-        values = list(p)
-        n = np.exp(values.pop(0)) if exponent is None else exponent
-        final = np.exp(values.pop(0))
-        first = 0.0 if from_contact else max(values.pop(0), 0.0)
+        n, final, first = _meaning(p, exponent, from_contact)
         return float(np.log(max(final**n - first**n, 1e-300) / last))
 
     steps = np.sqrt(np.maximum(np.diag(covariance), 0)) * 1e-3 + 1e-9

@@ -15,6 +15,7 @@ from napari_tomo4d.measure.necks.neck_values import Neck, Section
 from napari_tomo4d.measure.necks.outline import Outline, outlines
 from napari_tomo4d.measure.necks.pair import (
     Pair,
+    across,
     cut_out,
     gap_between,
     grown,
@@ -100,7 +101,7 @@ def neck(
     contact = _contact_area(array[box], a, b, spacing)
     pair, shape, origin, axis = _narrowest(pair)
     unit = pair.unit_nm
-    first, second = _across(axis)
+    first, second = across(axis)
     # `first` lies across the beam
     angle, length = shape.longest_direction() if section == "longest" else (0.0, shape.length(0.0))
     axes = np.stack(
@@ -160,11 +161,11 @@ def _narrowest(pair: Pair) -> tuple[Pair, NeckShape, np.ndarray, np.ndarray]:
     along = pair.along(origin, axis)
     position, area = rough_neck(pair, along)
     near = (np.abs(along - position) < 5 * unit) & (pair.flat >= 0)
-    across = (pair.positions(near) - origin) @ np.stack(_across(axis), axis=1)
+    sideways = (pair.positions(near) - origin) @ np.stack(across(axis), axis=1)
     ends = [float(along[pair.flat == w].mean()) / unit for w in (1, 2)]
     shape = fit_neck(
         along[near] / unit,
-        across / unit,
+        sideways / unit,
         pair.flat[near] > 0,
         position / unit,
         area / unit**2,
@@ -172,15 +173,6 @@ def _narrowest(pair: Pair) -> tuple[Pair, NeckShape, np.ndarray, np.ndarray]:
     )
     parted = pair.parted(along, shape.position * unit, 0.5 * shape.radius * unit + unit)
     return parted, shape, origin, axis
-
-
-def _across(axis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return two unit vectors across an axis, the first one across the beam."""
-    first = np.cross(axis, [1.0, 0.0, 0.0])
-    if np.linalg.norm(first) < 1e-6:
-        first = np.array([0.0, 1.0, 0.0])
-    first /= np.linalg.norm(first)
-    return first, np.cross(axis, first)
 
 
 def _protocol_centre(
@@ -222,7 +214,7 @@ def _blocked(pair: Pair, origin: np.ndarray, axis: np.ndarray, shape: NeckShape)
     unit = pair.unit_nm
     rim = np.concatenate([shape.outline * s for s in (1.0, 1 + 1.5 / max(shape.radius, 1.0))])
     plane = origin + shape.position * unit * axis
-    points = plane + rim @ np.stack(_across(axis)) * unit
+    points = plane + rim @ np.stack(across(axis)) * unit
     index = np.rint((points - pair.origin_nm) / pair.spacing_nm).astype(int)
     inside = np.all((index >= 0) & (index < pair.owner.shape), axis=1)
     hit = np.zeros(len(points), bool)
@@ -241,7 +233,7 @@ def _drawn(
 ) -> Section:
     """Lay what was measured into the section, in the coordinates of the volume."""
     unit = pair.unit_nm
-    ring = shape.outline @ np.stack(_across(axes[0])) * unit
+    ring = shape.outline @ np.stack(across(axes[0])) * unit
     ring = ring + origin + shape.position * unit * axes[0]
     middle = ((ring - origin) @ axes[1]).max() - length / 2
     ends = np.stack([[shape.position * unit, middle + s * length / 2] for s in (-1, 1)])

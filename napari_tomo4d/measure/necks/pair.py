@@ -123,6 +123,15 @@ class Pair:
         return replace(self, owner=flat.reshape(self.owner.shape))
 
 
+def across(axis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return two unit vectors across an axis, the first one across the beam."""
+    first = np.cross(axis, [1.0, 0.0, 0.0])
+    if np.linalg.norm(first) < 1e-6:
+        first = np.array([0.0, 1.0, 0.0])
+    first /= np.linalg.norm(first)
+    return first, np.cross(axis, first)
+
+
 def spacing_of(labels: LabelVolume, pixel_size_nm: VoxelSize) -> tuple[np.ndarray, np.ndarray]:
     """Return labels as an array (z, y, x) and the voxel size (3,) in nanometres.
 

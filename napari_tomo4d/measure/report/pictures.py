@@ -16,6 +16,7 @@ from napari_tomo4d.data import Labels, Volume
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.measure.necks.neck import neck
 from napari_tomo4d.measure.necks.neck_values import Section
+from napari_tomo4d.measure.necks.pair import across
 from napari_tomo4d.measure.necks.section_image import (
     SectionImage,
     in_plane,
@@ -235,10 +236,6 @@ def _apart(part: np.ndarray, a: int, b: int, spacing: np.ndarray, start: np.ndar
     centres = np.stack([np.argwhere(part == n).mean(axis=0) * spacing + start for n in (a, b)])
     axis = centres[1] - centres[0]
     axis /= np.linalg.norm(axis)
-    across = np.cross(axis, [1.0, 0.0, 0.0])
-    if np.linalg.norm(across) < 1e-6:
-        across = np.array([0.0, 1.0, 0.0])
-    across /= np.linalg.norm(across)
     nothing = np.empty((0, 3))
-    axes = np.stack([axis, across, np.cross(axis, across)])
+    axes = np.stack([axis, *across(axis)])
     return Section(centres.mean(axis=0), axes, (nothing, nothing), nothing, centres, nothing)

@@ -20,7 +20,7 @@ from napari_tomo4d.data import (
     times_s_of,
 )
 from napari_tomo4d.errors import DataError
-from napari_tomo4d.measure.necks.contacts import find_pairs
+from napari_tomo4d.measure.necks.contacts import pairs_of_times
 from napari_tomo4d.measure.necks.follow import follow_pairs
 from napari_tomo4d.measure.necks.growth import correlations
 from napari_tomo4d.measure.necks.growth_of_pairs import Growth, as_table, growth_of_pairs
@@ -186,14 +186,12 @@ def _table(
     progress: Progress,
 ) -> pd.DataFrame:
     if table is None:
-        wanted: set[tuple[int, int]] = set()
-        for item in items:
-            wanted |= {(int(a), int(b)) for a, b in find_pairs(item)}
+        wanted = pairs_of_times(items)
         if not wanted:
             return pd.DataFrame(columns=list(_NEEDED))
         return follow_pairs(
             labels if is_series(labels) else items,
-            pairs=sorted(wanted),
+            pairs=wanted,
             section=section,
             surface_uncertainty_nm=None if surfaces is None else surfaces.all(progress.part(0, 2)),
             progress=progress.part(1, 2),
