@@ -183,6 +183,11 @@ def align_times(
     TimeSeries of Volume
         Interpolated once; ``metadata["time_shift_px"]`` of each is the (dz, dy, dx) added to
         its content.
+
+    Raises
+    ------
+    DataError
+        If there is one time only, or the volumes differ in shape or voxel size, or one is empty.
     """
     progress = progress or Progress()
     if not is_series(volumes):

@@ -81,6 +81,16 @@ def tune_blind(
         With ``blind`` true. ``psnr_db`` in its table only ranks strengths: the error is that of
         predicting hidden pixels, which have noise themselves.
 
+    Raises
+    ------
+    DataError
+        If this is no image, or one that is constant, not finite or free of noise; or a measured
+        spectrum is wanted and not given.
+    ParameterError
+        If there is no such kind, profile or method.
+    Cancelled
+        If the user asked to.
+
     Notes
     -----
     J-invariance (Batson & Royer 2019, ICML): pixels are hidden and predicted from the

@@ -30,6 +30,11 @@ def measured_noise(frames: np.ndarray) -> NoiseModel:
     -------
     NoiseModel
         Of kind "measured", with the variance of a single frame.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two frames.
     """
     frames = np.asarray(frames, dtype=np.float64)
     if frames.ndim != 3 or len(frames) < 2:
@@ -179,6 +184,12 @@ def counting_noise(frames: np.ndarray, offset: float | None = None) -> CountingN
     -------
     CountingNoise
         Straight line through the variance against the mean of groups of equal brightness.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two frames, they are constant, or their noise does not grow with
+        brightness.
     """
     frames = np.asarray(frames, dtype=np.float64)
     if frames.ndim != 3 or len(frames) < 2:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from scipy import ndimage
 from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.denoise.anscombe import stabilise, unstabilise
 from napari_tomo4d.denoise.engines import PROFILES, denoise_image
+from napari_tomo4d.denoise.explain import NO_WORSE_DB, explain
 from napari_tomo4d.denoise.measure_noise import CountingNoise, diagnose, noise_spectrum
 from napari_tomo4d.denoise.noise_model import KINDS, NoiseModel, kind_in_words
 from napari_tomo4d.denoise.scores import frc_score, psnr, ring_weights, ssim
@@ -29,7 +30,6 @@ _START = 5
 
 _CROP = 256
 _GAUSSIANS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
-_NO_WORSE_DB = 0.1
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,18 @@ class Tuning:
     def evaluate(
         self, kind: str, strength: float, profile: str = "lc", region: str = "whole"
     ) -> dict[str, Any]:
-        """Return the row of the table for one choice; computed only once."""
+        """Return the row of the table for one choice; computed only once.
+
+        Parameters
+        ----------
+        kind : str
+            Of noise, one of `KINDS` or "measured".
+        strength : float
+            Its variance, relative to that found in the images.
+        profile : str
+        region : str
+            "whole", or the part of the images in which there is most to see.
+        """
         if self._parts[region] is self.comparisons:
             region = "whole"
         key = (kind, strength, profile, region)
@@ -271,9 +282,9 @@ class Tuning:
             "variance": variance,
             "profile": profile,
             "region": region,
-            "psnr_db": _mean(psnr(r, c.reference, c.own_variance) for r, c in pairs),
-            "ssim": _mean(ssim(r, c.reference) for r, c in pairs),
-            "frc": _mean(frc_score(r, c.reference, c.weights) for r, c in pairs),
+            "psnr_db": float(np.mean([psnr(r, c.reference, c.own_variance) for r, c in pairs])),
+            "ssim": float(np.mean([ssim(r, c.reference) for r, c in pairs])),
+            "frc": float(np.mean([frc_score(r, c.reference, c.weights) for r, c in pairs])),
         }
 
 
@@ -389,7 +400,25 @@ def search(
     profiles: Sequence[str] = ("lc",),
     progress: Progress | None = None,
 ) -> TuneResult:
-    """Search noise models, strengths and profiles; see `tune`."""
+    """Search noise models, strengths and profiles; see `tune`.
+
+    Parameters
+    ----------
+    tuning : Tuning
+        What is compared with what, and by which method.
+    kinds : sequence of str
+        Of noise, among `KINDS`; a measured spectrum is tried beside them where there is one.
+    profiles : sequence of str
+        Among `PROFILES`.
+    progress : Progress, optional
+
+    Raises
+    ------
+    ParameterError
+        If there is no such profile.
+    Cancelled
+        If the user asked to.
+    """
     progress = progress or Progress()
     for profile in profiles:
         if profile not in PROFILES:
@@ -420,14 +449,14 @@ def search(
     }
     whole = {kind: score(kind, tops[kind], "whole") for kind in leaders}
     kind = max(leaders, key=lambda k: whole[k])
-    if likely in whole and whole[likely] > whole[kind] - _NO_WORSE_DB:
+    if likely in whole and whole[likely] > whole[kind] - NO_WORSE_DB:
         kind = likely
     index = climb(partial(score, kind, region="whole"), tops[kind], steps=(1,))
     strength = STRENGTHS[index]
     by_profile = {p: score(kind, index, "whole", p) for p in profiles}
     profile = max(by_profile, key=lambda p: by_profile[p])
     best = by_profile[profile]
-    if gaussian > best - _NO_WORSE_DB:
+    if gaussian > best - NO_WORSE_DB:
         warn(
             f"A plain Gaussian blur does as well ({gaussian:.2f} dB) as the method at "
             f"its best ({best:.2f} dB): compare the Fourier ring correlations, too."
@@ -457,38 +486,6 @@ def climb(height: Callable[[int], float], start: int, steps: Sequence[int] = (2,
                 break
             here = best
     return here
-
-
-def explain(table: pd.DataFrame) -> str:
-    """Return in words what decided the ranking of a table of evaluations."""
-    whole = table[table.region == "whole"]
-    raw = whole[whole.kind == "none"].iloc[0]
-    blur = whole[whole.kind == "gaussian"].sort_values("psnr_db").iloc[-1]
-    tried = whole[~whole.kind.isin(("none", "gaussian"))].sort_values("psnr_db")
-    best, clearest = tried.iloc[-1], tried.sort_values("frc").iloc[-1]
-    text = (
-        f"Best by PSNR: {kind_in_words(best.kind)} noise, strength {best.strength:.3g}: "
-        f"{best.psnr_db:.2f} dB, Fourier ring correlation {best.frc:.3f}. "
-        f"The image itself: {raw.psnr_db:.2f} dB, {raw.frc:.3f}. "
-        f"Best Gaussian ({blur.strength:g} px): {blur.psnr_db:.2f} dB, {blur.frc:.3f}."
-    )
-    if clearest.name != best.name:
-        text += (
-            f" By ring correlation, {kind_in_words(clearest.kind)} noise, strength "
-            f"{clearest.strength:.3g}, keeps most of what the frames share ({clearest.frc:.3f})."
-        )
-    if blur.psnr_db > best.psnr_db - _NO_WORSE_DB and best.frc > blur.frc + 0.005:
-        text += (
-            " The blur owes its PSNR to weakening noisy frequencies; the denoised image holds "
-            "more of the object."
-        )
-    elif best.frc < raw.frc - 0.005:
-        text += " It gains by smoothing: details that the frames share were weakened."
-    return text
-
-
-def _mean(values: Iterable[float]) -> float:
-    return float(np.mean(list(values)))
 
 
 def busiest_crop(reference: np.ndarray, edge: int = _CROP) -> tuple[slice, slice]:

@@ -100,6 +100,14 @@ def subtract_background(
     -------
     TiltSeries
         Float32 images; ``metadata["background"]`` lists the mean of what was subtracted.
+
+    Raises
+    ------
+    DataError
+        If particles leave nothing of an image to take the background from, or their mask has
+        another shape.
+    Cancelled
+        If the user asked to.
     """
     progress = progress or Progress()
     images = np.array(series.load())

@@ -70,6 +70,8 @@ def pixel_size_from_lattice(
     ------
     DataError
         If an image shows no lattice.
+    ParameterError
+        If the spacing is not positive.
 
     Notes
     -----
@@ -215,6 +217,13 @@ def set_dose(
     -------
     TiltSeries
         With ``dose_e_per_nm2``, and ``metadata["dose_e_per_nm2_per_tilt"]`` as a list.
+
+    Raises
+    ------
+    DataError
+        If the series has no pixel size.
+    ParameterError
+        If a value is not positive.
     """
     if series.pixel_size_nm is None:
         raise DataError("The dose needs a pixel size; set it first.")

@@ -89,6 +89,11 @@ def bin(
     TiltSeries
         Float32, with the pixel size and the position of the tilt axis adjusted;
         ``metadata["binning"]`` is the binning so far.
+
+    Raises
+    ------
+    DataError
+        If the images are smaller than the square.
     """
     if factor == 1:
         return series

@@ -178,6 +178,11 @@ def noise_level(series: TiltSeries) -> float:
     (Immerkaer 1996, Comput. Vis. Image Underst. 64, 300); the median of their size within
     each of some ranges of brightness ignores edges. Noise counts in full only if it differs
     from pixel to pixel.
+
+    Raises
+    ------
+    DataError
+        If the images are smaller than 3 pixels along both axes.
     """
     images = slices_of(series, *fullest_slices(series)).load()
     axes = [axis for axis in (1, 2) if images.shape[axis] >= 3]

@@ -99,6 +99,17 @@ def dart(
     Volume
         Voxels of the given densities or 0, and residuals as in `sirt`.
 
+    Raises
+    ------
+    ParameterError
+        If densities are not positive and rising.
+    DataError
+        If the images or conditions don't suit a reconstruction.
+    NotEnoughMemoryError
+        If it would not fit.
+    Cancelled
+        If the user asked to.
+
     Notes
     -----
     Batenburg & Sijbers 2011, IEEE Trans. Image Process. 20, 2542. Surfaces and a random share

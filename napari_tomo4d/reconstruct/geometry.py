@@ -17,6 +17,15 @@ def make_projector(
 ) -> Projector:
     """Return the projector for a series, whose volume has the images' y and x size.
 
+    Parameters
+    ----------
+    series : TiltSeries
+        One image per tilt.
+    thickness : int, optional
+        Size of the volume along the beam in pixels; the width across the tilt axis by default.
+    axis_shift_px : float
+        Added to the series' own axis position.
+
     Raises
     ------
     DataError
@@ -49,6 +58,12 @@ def slices_of(series: TiltSeries, start: int, stop: int) -> TiltSeries:
     """Return slices `start` to `stop` (not included) of a series, still lazy if it is.
 
     Slices are across the tilt axis: rows of the images where it is along y, else columns.
+
+    Parameters
+    ----------
+    series : TiltSeries
+    start, stop : int
+        Numbers of slices, from 0.
     """
     keep = slice(start, stop)
     images = series.images

@@ -79,6 +79,11 @@ class SlicePreview:
         Returns
         -------
         array (slice, z, across), float32
+
+        Raises
+        ------
+        DataError
+            If a position lies outside the images, or there is none.
         """
         count = len(positions)
         if count < 1 or not 0 <= min(positions) <= max(positions) <= self.n_slices - 1:

@@ -218,7 +218,20 @@ class Problem:
         bounded: bool = True,
         projector: Projector | None = None,
     ) -> None:
-        """Add the weighted back-projection of images to a volume and apply the constraints."""
+        """Add the weighted back-projection of images to a volume and apply the constraints.
+
+        Parameters
+        ----------
+        images : array (block, tilt, u, slice)
+        volume : array (block, z, x, slice)
+            Changed in place.
+        weights : list of array (z, x)
+            Factor of each voxel, for each block.
+        bounded : bool
+            Whether to apply the limits of density.
+        projector : Projector, optional
+            Of these images, if not of all tilts.
+        """
         (projector or self.projector).add_backprojection(
             images,
             volume,
@@ -381,6 +394,21 @@ def iterate(
 
     Notes the residuals, shows the last volume so far, and ends when the iterations are done,
     the mean residual falls too slowly, or the user wants the result now.
+
+    Parameters
+    ----------
+    problems : sequence of Problem
+        That are solved together.
+    step : callable
+        Given the number of the iteration, from 0.
+    iterations : int
+    min_improvement : float
+        Least decrease of the mean residual from one iteration to the next; 0 for any.
+
+    Raises
+    ------
+    Cancelled
+        If the user asked to.
     """
     last = problems[-1]
     for i in range(iterations):

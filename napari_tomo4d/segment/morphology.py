@@ -113,6 +113,14 @@ def smoothed_mask(
     """Return a bool array (z, y, x) after an opening and a closing, radii in voxels.
 
     A voxel of the result depends on those up to twice the sum of both radii away.
+
+    Parameters
+    ----------
+    mask : bool array (z, y, x)
+    opening_px, closing_px : float
+        Radii of the balls.
+    sampling : tuple (z, y, x)
+        Size of a voxel, relative to the unit of the radii.
     """
     if opening_px:
         mask = _dilated(_eroded(mask, opening_px, sampling), opening_px, sampling)

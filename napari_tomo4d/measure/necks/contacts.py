@@ -58,7 +58,15 @@ def find_pairs(
 def pairs_of_times(
     volumes: Iterable[LabelVolume], pixel_size_nm: VoxelSize = None, max_gap_nm: float = 0.0
 ) -> list[PairKey]:
-    """Return every pair that `find_pairs` finds at any of several times, in order."""
+    """Return every pair that `find_pairs` finds at any of several times, in order.
+
+    Parameters
+    ----------
+    volumes : iterable of Labels or integer arrays (z, y, x)
+        One per time.
+    pixel_size_nm, max_gap_nm
+        As in `find_pairs`.
+    """
     found = (find_pairs(one, pixel_size_nm, max_gap_nm) for one in volumes)
     return sorted({(int(a), int(b)) for pairs in found for a, b in pairs})
 
@@ -91,7 +99,16 @@ class Suggestions:
 
 
 def suggest_pairs(items: Sequence[Labels], max_gap_nm: float, progress: Progress) -> Suggestions:
-    """Find the pairs that touch at any time, and all particles."""
+    """Find the pairs that touch at any time, and all particles.
+
+    Parameters
+    ----------
+    items : sequence of Labels
+        One per time, with voxel sizes.
+    max_gap_nm : float
+        As in `find_pairs`.
+    progress : Progress
+    """
     times: dict[PairKey, list[int]] = {}
     spheres = []
     for t, item in enumerate(items):

@@ -142,7 +142,19 @@ def row_start(
     times_s: np.ndarray | None = None,
     temperatures_c: np.ndarray | None = None,
 ) -> Row:
-    """Return the columns of a row that say which pair and time it is of."""
+    """Return the columns of a row that say which pair and time it is of.
+
+    Parameters
+    ----------
+    name : str
+        Of the pair, such as P1.
+    a, b : int
+        Its particles.
+    time : int
+        Number of the volume, from 0.
+    times_s, temperatures_c : array (time,), optional
+        Of all volumes; NaN is written where not known.
+    """
     return {
         "pair": name,
         "time": time,

@@ -100,6 +100,8 @@ def fit_growth(
     ------
     DataError
         If there are fewer values than parameters and one more, or the neck does not grow.
+    ParameterError
+        If the confidence is not between 0 and 1.
     """
     times, ratios, sigma = _usable(times_s, neck_ratios, errors, from_contact)
     free = 1 + (exponent is None) + (not from_contact)

@@ -184,6 +184,15 @@ def gap_between(tree: cKDTree, points: np.ndarray, spacing: np.ndarray) -> float
 def cut_out(array: np.ndarray, a: int, b: int, spacing: np.ndarray) -> Pair:
     """Return the two particles, with others trimmed at their own necks.
 
+    Parameters
+    ----------
+    array : integer array (z, y, x)
+        Particles by number.
+    a, b : int
+        The two particles.
+    spacing : array (3,)
+        Size of a voxel in nm.
+
     Raises
     ------
     DataError
