@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFileDialog
 from scipy import ndimage
 
 import napari_tomo4d as t4
+from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.panels.pairs.canvas_marks import CENTRES_LAYER, LINES_LAYER
 from napari_tomo4d.gui.panels.pairs.panel import PairsPanel
 from napari_tomo4d.measure import neck, read_table, surface_uncertainty
@@ -85,6 +86,12 @@ def click_particle(qtbot, panel, labels, number):
     z, y, x = centre(labels, number)
     viewer.dims.set_current_step(viewer.dims.ndim - 3, round(z))
     click_canvas(qtbot, viewer, panel.picker.layer, y, x)
+
+
+def choose_suggested(qtbot, panel):
+    """Choose the first of the suggested pairs, by the keyboard."""
+    panel.choice.list.setFocus()
+    qtbot.keyClick(panel.choice.list, Qt.Key.Key_Down)
 
 
 def click_point(qtbot, panel, plot, place):
@@ -327,9 +334,8 @@ def test_the_volume_tells_how_well_the_surface_is_known(qtbot, panel, sintering)
         density = volume.data * (0.3 + 0.15 * label.data)
         uneven.append(t4.Volume(ndimage.gaussian_filter(density, 2), volume.pixel_size_nm))
     layer = panel.session.add(volumes.with_items(uneven, "uneven"))
-    assert panel.volume.layer is layer
-    panel.choice.list.setFocus()
-    qtbot.keyClick(panel.choice.list, Qt.Key.Key_Down)
+    panel.volume.choose(layer)
+    choose_suggested(qtbot, panel)
     wait(qtbot, panel)
     known = surface_uncertainty(uneven[1], labels[1])
     assert known > 0.6 * labels.pixel_size_nm
@@ -341,6 +347,59 @@ def test_the_volume_tells_how_well_the_surface_is_known(qtbot, panel, sintering)
     assert panel.volume.layer is None and not panel.views.section.picture.grey
     wanted = neck(labels[1], 1, 2).errors["neck_radius_nm"]
     assert panel.model.rows.row((1, 2), 1)["neck_radius_nm_error"] == pytest.approx(wanted)
+
+
+def test_only_a_person_chooses_another_volume(qtbot, viewer, panel, sintering):
+    labels, volumes, _ = sintering
+    layer, first = panel.picker.layer, panel.volume.layer
+    choose_suggested(qtbot, panel)
+    wait(qtbot, panel)
+    rows = panel.model.frame()
+    # another one comes, and other labels are looked at meanwhile, with the other volume
+    panel.session.add(volumes.with_items(list(volumes), "other"))
+    assert panel.volume.layer is first
+    panel.session.add(labels.with_items(list(labels), "again"))
+    assert panel.volume.layer.name == "other"
+    wait(qtbot, panel)
+    panel.picker.choose(layer)
+    assert panel.volume.layer is first and panel.model.volumes is item_of(first)
+    pd.testing.assert_frame_equal(panel.model.frame(), rows)
+    # without the volume that was chosen there is none
+    viewer.layers.remove(first)
+    assert panel.volume.layer is None
+    wait(qtbot, panel)
+
+
+def test_another_volume_during_a_run_has_all_measured_with_it(qtbot, panel):
+    click(qtbot, panel.run_bar.run_button)
+    qtbot.waitUntil(lambda: panel.views.rows.table.rowCount() >= 3, timeout=60000)
+    panel.volume.setCurrentIndex(panel.volume.count() - 1)
+    wait(qtbot, panel)
+    assert panel.run_bar.status.text().startswith("5 pairs measured at 3 times.")
+    assert panel.views.rows.table.rowCount() == 15
+
+
+def test_a_pair_that_was_asked_for_is_measured_although_the_time_moves(qtbot, viewer, panel):
+    choose_suggested(qtbot, panel)
+    viewer.dims.set_current_step(0, 1)
+    wait(qtbot, panel)
+    assert panel.model.place == ((1, 2), 1)
+    assert panel.views.rows.table.rowCount() == 3
+
+
+def test_a_file_is_written_although_other_labels_are_chosen(
+    qtbot, panel, sintering, monkeypatch, tmp_path
+):
+    choose_suggested(qtbot, panel)
+    wait(qtbot, panel)
+    path = tmp_path / "report.html"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(path), ""))
+    click(qtbot, panel.save.report_button)
+    assert panel.save.report_button.toolTip() == "The last file is being written."
+    panel.session.add(sintering[0][0], "alone")
+    wait(qtbot, panel)
+    assert panel.run_bar.status.text() == f"Saved {path}."
+    assert "P1" in path.read_text()
 
 
 def test_a_cancelled_run_keeps_what_was_measured(qtbot, panel):

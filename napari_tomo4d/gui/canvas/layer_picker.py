@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QComboBox
 
@@ -68,19 +69,32 @@ class LayerPicker(QComboBox):
     def refresh(self, _event: object = None) -> None:
         """Make the list agree with the viewer; keeps the choice if it is still there."""
         layers = self._layers()
-        chosen = self.layer
         known = [self.itemData(i) for i in range(self.count())]
         appeared = [x for x in layers if not any(same_layer(x, k) for k in known)]
-        self.blockSignals(True)
-        self.clear()
-        for layer in layers:
-            self.addItem(layer.name, layer)
         # what was just made is what the user wants to go on with
-        keep = appeared[0] if appeared and self.follows_new else chosen
-        self.setCurrentIndex(max(0, self._index(keep)) if layers else -1)
-        self.blockSignals(False)
-        if not same_layer(self.layer, chosen):
+        self._offer(layers, appeared[0] if appeared and self.follows_new else self.layer)
+
+    def _offer(self, layers: list[Layer], choice: Layer | None) -> None:
+        """List layers and choose one of them; the first if that is not there."""
+        before = self.layer
+        with QSignalBlocker(self):
+            self.clear()
+            for layer in layers:
+                self.addItem(layer.name, layer)
+            self.setCurrentIndex(max(0, self._index(choice)) if layers else -1)
+        if not same_layer(self.layer, before):
             self._choice_changed()
+
+    @contextmanager
+    def staying(self) -> Iterator[None]:
+        """Keep the choice while the caller adds a layer."""
+        before, self.follows_new = self.follows_new, False
+        try:
+            yield
+            # also while hidden, so that the layer is no news once this is shown
+            self.refresh()
+        finally:
+            self.follows_new = before
 
     def choose(self, layer: Layer) -> None:
         """Choose a layer, if it is in the list."""

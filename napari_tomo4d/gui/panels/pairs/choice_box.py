@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QPushButton, QWidget
 
-from napari_tomo4d.data import AnyLabels, Volume, times_of
+from napari_tomo4d.data import AnyLabels, AnyVolume, Volume, times_of
 from napari_tomo4d.gui.canvas.layer_picker import LayerPicker
 from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.canvas.session import Session
@@ -27,6 +27,9 @@ class _Nothing:
 class VolumePicker(LayerPicker):
     """Chooses the volume that labels came from, or none."""
 
+    # another volume has all measured again, so only a person chooses it
+    follows_new = False
+
     def __init__(self, session: Session) -> None:
         super().__init__(session, Volume)
         self._nothing = _Nothing()
@@ -42,24 +45,39 @@ class VolumePicker(LayerPicker):
         chosen = self.currentData()
         return None if chosen is self._nothing else chosen
 
-    def fit(self, labels: AnyLabels | None) -> None:
-        """Offer only volumes of the same shape and number of times as these labels."""
-        self._labels = labels
-        self.refresh()
+    def fit(self, labels: AnyLabels | None, volumes: AnyVolume | None, known: bool) -> None:
+        """Offer only volumes of the same shape and number of times as these labels.
 
-    def _layers(self) -> list[Layer]:
+        Parameters
+        ----------
+        labels : Labels, or TimeSeries of Labels, optional
+        volumes : Volume, or TimeSeries of Volume, optional
+            What the labels were measured with, which is chosen again.
+        known : bool
+            Whether they were looked at before; if not, the newest volume is chosen.
+        """
+        self._labels = labels
+        fitting = self._fitting()
+        chosen = [x for x in fitting if not known or item_of(x) is volumes]
+        self._offer(self._layers(), chosen[0] if chosen else None)
+
+    def _fitting(self) -> list[Layer]:
         if self._labels is None:
-            return [self._nothing]
+            return []
         wanted = [i.data.shape for i in times_of(self._labels)]
-        fitting = [
+        return [
             layer
             for layer in super()._layers()
             if [i.data.shape for i in times_of(item_of(layer))] == wanted
         ]
-        return [*fitting, self._nothing]
+
+    def _layers(self) -> list[Layer]:
+        return [*self._fitting(), self._nothing]
 
     def _index(self, layer: Layer | None) -> int:
-        return super()._index(self._nothing if layer is None else layer)
+        found = super()._index(self._nothing if layer is None else layer)
+        # without the volume that was chosen there is none: no other one is meant
+        return found if found >= 0 else super()._index(self._nothing)
 
 
 class ChoiceBox(QWidget):

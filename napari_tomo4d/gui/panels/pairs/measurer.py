@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_tomo4d.data import is_series
 from napari_tomo4d.gui.panels.pairs.model import PairsModel, measure_pair
+from napari_tomo4d.gui.panels.pairs.rows import RowKey
 from napari_tomo4d.gui.work.runner import Runner
 from napari_tomo4d.measure import correlations, follow_pairs, growth_of_pairs, growth_sentences
 from napari_tomo4d.measure.necks.contacts import PairKey, suggest_pairs
@@ -28,7 +29,7 @@ class PairMeasurer(QObject):
     ----------
     model : PairsModel
     runner : Runner
-        For long runs, which others may use too.
+        For long runs.
     start : callable
         Starts a long run on that runner, and shows it.
     search : Runner
@@ -69,21 +70,25 @@ class PairMeasurer(QObject):
         super().__init__(parent)
         self.model, self.runner, self._start, self.search = model, runner, start, search
         self.quick, self.analysis = Runner(parent), Runner(parent)
-        self._following = self._closed = False
+        self._closed = False
+        self._asked: RowKey | None = None
+        """A pair that a person wants and that is not measured yet, at the time of the wish."""
+        self._under_way: tuple[Any, RowKey] | None = None
         self.quick.finished.connect(self._measured)
         self.analysis.finished.connect(lambda lines, _: self.grown.emit(lines))
         search.due.connect(self._search)
         search.finished.connect(lambda found, _: model.set_suggestions(found))
-        self.quick.failed.connect(self.unmeasurable)
+        self.quick.failed.connect(self._failed)
         for one in (self.analysis, search):
             one.failed.connect(self.failed)
-        runner.finished.connect(lambda *_: self._run_ended(True))
-        runner.failed.connect(lambda _: self._run_ended(False))
+        runner.finished.connect(lambda *_: self._complete())
         runner.cancelled.connect(self._cancelled)
         self._rows_came.connect(self._take_rows)
         self._show = self._timer(_REFRESH_MS, lambda: self.model.rows_changed.emit())
         self._soon = self._timer(_FOLLOW_MS, self.follow)
         model.emptied.connect(self._start_anew)
+        # its rows would not be taken; those of the other volume are measured once they are missed
+        model.surfaces_changed.connect(runner.drop)
         model.looked_at_changed.connect(self._measure_place)
         model.rows_changed.connect(self._rows_changed)
 
@@ -111,7 +116,7 @@ class PairMeasurer(QObject):
         for one in (self.quick, self.analysis, self.search, self.runner):
             one.drop()
         self._show.stop()
-        self._following = False
+        self._asked = None
         if self.model.labels is not None:
             self.search.request()
 
@@ -142,38 +147,50 @@ class PairMeasurer(QObject):
         model = self.model
         if model.labels is None:
             return
-        if key in model.rows.pairs:
-            # its rows are there, so only the picture may be missing
-            model.look_at(key)
+        if key not in model.rows.pairs:
+            self._asked = key, model.time
             self._measure_place()
-            if model.found is not None:
-                self.measured.emit(key)
             return
-        self._measure(key, model.time)
+        # its rows are there, so only the picture may be missing
+        self._asked = None
+        model.look_at(key)
+        self._measure_place()
+        if model.found is not None:
+            self.measured.emit(key)
 
     def _measure_place(self) -> None:
-        """Measure what is looked at, if its picture is not there."""
-        place = self.model.place
-        if place is not None and self.model.found is None and not self._closed:
-            self._measure(*place)
-        elif place is None or self.model.found is not None:
+        """Measure what a person asked for, or else what is looked at without a picture."""
+        model = self.model
+        place = self._asked or (model.place if model.found is None else None)
+        if self._closed:
+            return
+        if place is None:
             # a measurement under way is of another place
             self.quick.drop()
-
-    def _measure(self, key: PairKey, time: int) -> None:
-        items, surfaces = self.model.items, self.model.surfaces
-        self.quick.start(lambda _: (surfaces, measure_pair(items, surfaces, key, time)))
+            return
+        items, surfaces = model.items, model.surfaces
+        if self.quick.running and self._under_way is not None:
+            under_way, known = self._under_way
+            if under_way is surfaces and known == place:
+                return
+        self._under_way = surfaces, place
+        self.quick.start(lambda _: (surfaces, measure_pair(items, surfaces, *place)))
 
     def _measured(self, result: Any, _seconds: float) -> None:
         surfaces, found = result
         if surfaces is not self.model.surfaces or self._closed:
             # of labels or a volume that are no longer looked at
             return
+        self._asked = None
         problem = self.model.offer(found)
         if problem:
             self.refused.emit(problem)
         else:
             self.measured.emit(found.key)
+
+    def _failed(self, text: str) -> None:
+        self._asked = None
+        self.unmeasurable.emit(text)
 
     # -- all times, all pairs --------------------------------------------------------------
 
@@ -203,7 +220,6 @@ class PairMeasurer(QObject):
                 )
                 self._rows_came.emit(surfaces, key, table.to_dict("records"))
 
-        self._following = True
         self._start(work)
 
     def _take_rows(self, surfaces: Any, key: PairKey, rows: list[Row]) -> None:
@@ -220,14 +236,7 @@ class PairMeasurer(QObject):
         elif not self._show.isActive():
             self.analyse()
 
-    def _run_ended(self, finished: bool) -> None:
-        if not self._following:
-            # a file was written meanwhile
-            self._rows_changed()
-            return
-        self._following = False
-        if not finished:
-            return
+    def _complete(self) -> None:
         if self._show.isActive():
             self._show.stop()
             self.model.rows_changed.emit()
@@ -236,7 +245,6 @@ class PairMeasurer(QObject):
         self.complete.emit()
 
     def _cancelled(self) -> None:
-        self._following = False
         self.model.rows.drop_unmeasured()
         self._show.stop()
         self._soon.stop()

@@ -95,14 +95,16 @@ class PairsModel:
 
     Attributes
     ----------
-    rows_changed, looked_at_changed, first_changed, suggested, emptied : Event
+    rows_changed, looked_at_changed, first_changed, suggested, emptied, surfaces_changed : Event
         Rows came or went; another pair, time or measurement is looked at; another particle was
-        clicked first; the pairs that touch are known, or no longer; labels were changed.
+        clicked first; the pairs that touch are known, or no longer; labels were changed; another
+        volume tells how well surfaces are known.
     """
 
     def __init__(self) -> None:
         self.rows_changed, self.looked_at_changed = Event(), Event()
         self.first_changed, self.suggested, self.emptied = Event(), Event(), Event()
+        self.surfaces_changed = Event()
         self.labels: AnyLabels | None = None
         self.items: tuple[Labels, ...] = ()
         self.volumes: AnyVolume | None = None
@@ -121,20 +123,27 @@ class PairsModel:
 
     # -- input -----------------------------------------------------------------------------
 
-    def set_labels(self, layer: Layer | None, labels: AnyLabels | None) -> None:
+    def set_labels(self, layer: Layer | None, labels: AnyLabels | None) -> bool:
         """Work on the labels of a layer; None for none that can be measured.
 
         What was measured of a layer before is there again, if its labels are the same; of labels
-        that were corrected since, the pairs are.
+        that were corrected since, the pairs are. So is the volume they were measured with.
+
+        Returns
+        -------
+        bool
+            Whether the layer was looked at before.
         """
         self.labels, self._layer = labels, layer
         self.items = () if labels is None else times_of(labels)
         self.suggestions, self.pair, self.first, self._found = None, None, None, {}
         self.undo_stack.clear()
         kept = self._kept.get(layer) if labels is not None else None
+        if kept is not None and kept.rows.n_times != len(self.items):
+            kept = None
         if labels is None:
             self.rows = PairRows(1)
-        elif kept is None or kept.rows.n_times != len(self.items):
+        elif kept is None:
             self.rows = PairRows(len(self.items))
             self._kept[layer] = _Measured(labels, self.rows, None)
         else:
@@ -144,13 +153,16 @@ class PairsModel:
                 self.rows.empty_rows()
         self._take_volumes(None if kept is None else kept.volumes)
         self.emptied.emit()
+        return kept is not None
 
     def set_volumes(self, volumes: AnyVolume | None) -> None:
         """Take the uncertainty of the surface from another volume; all is measured again."""
-        kept = self._kept.get(self._layer) if self.labels is not None else None
-        changed = kept is not None and kept.volumes is not volumes
+        if volumes is self.volumes:
+            return
         self._take_volumes(volumes)
-        if kept is None or not changed:
+        self.surfaces_changed.emit()
+        kept = self._kept.get(self._layer) if self.labels is not None else None
+        if kept is None:
             return
         kept.volumes = volumes
         self.rows.empty_rows()
@@ -163,11 +175,6 @@ class PairsModel:
         self.volumes = volumes
         self.surfaces = Surfaces(self.items, None if volumes is None else times_of(volumes))
         self._found = {}
-
-    @property
-    def problem(self) -> str:
-        """Why nothing can be measured; empty if it can."""
-        return NO_PARTICLES if self.labels is None else ""
 
     def set_gap(self, max_gap_nm: float) -> None:
         """Look for pairs with another largest gap."""

@@ -32,6 +32,7 @@ from napari_tomo4d.gui.panels.pairs.save_buttons import SaveRow
 from napari_tomo4d.gui.widgets.messages import NOTHING_MEASURED
 from napari_tomo4d.gui.widgets.run_bar import RunBar
 from napari_tomo4d.gui.work.live_preview import LivePreview
+from napari_tomo4d.gui.work.runner import Runner
 from napari_tomo4d.measure.necks.contacts import PairKey
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.quantities import plural
@@ -62,8 +63,9 @@ class PairsPanel(Panel):
         self.model = PairsModel()
         self._plots_dock: QDockWidget | None = None
         self._jump = False
-        self._said = ""
         self.run_bar = RunBar("Measure all pairs")
+        # not that of the runs: those end when other labels are chosen
+        self.saver = Runner(self)
         self.work = PairMeasurer(
             self.model, self.run_bar.runner, self.run_bar.start, LivePreview(self), self
         )
@@ -121,9 +123,11 @@ class PairsPanel(Panel):
         work.unmeasurable.connect(self._unmeasurable)
         work.failed.connect(lambda text: self._tell(f"Error: {text}"))
         runner.started.connect(self._update)
-        runner.finished.connect(lambda *_: self._run_finished())
-        runner.failed.connect(lambda _: self._run_ended())
+        runner.finished.connect(lambda *_: self._update())
+        runner.failed.connect(lambda _: self._update())
         runner.cancelled.connect(self._run_cancelled)
+        self.saver.finished.connect(lambda said, _: self._saved(said))
+        self.saver.failed.connect(lambda text: self._saved(f"Error: {text}"))
         model.suggested.connect(self._suggested)
         model.rows_changed.connect(self._update)
         model.rows_changed.connect(self._show_plots)
@@ -174,7 +178,7 @@ class PairsPanel(Panel):
     @property
     def busy(self) -> bool:
         """Whether something runs, or is about to."""
-        return self.work.busy
+        return self.work.busy or self.saver.running
 
     # -- input -----------------------------------------------------------------------------
 
@@ -190,9 +194,9 @@ class PairsPanel(Panel):
             self.choice.stop()
             self.input_changed()
             self.marks.layer = layer
-            self.model.set_labels(layer, labels)
+            known = self.model.set_labels(layer, labels)
             self.model.set_time(0 if labels is None else time_shown(self.viewer, layer))
-            self.volume.fit(labels)
+            self.volume.fit(labels, self.model.volumes, known)
             self.model.set_volumes(self.volume.item)
             for widget in (self.choice, self.views, self.volume):
                 widget.setEnabled(not problem)
@@ -257,7 +261,8 @@ class PairsPanel(Panel):
             problem or "Then click one particle and the other in the picture. Esc cancels."
         )
         wait = "A run is under way." if self.run_bar.runner.running else ""
-        self.save.set_blocked(wait if model.rows.places() else NOTHING_MEASURED)
+        writing = "The last file is being written." if self.saver.running else ""
+        self.save.set_blocked(wait or writing if model.rows.places() else NOTHING_MEASURED)
         if self.recipe is not None:
             self.result = None if wait else model.table()
             self.recipe.update_buttons()
@@ -356,18 +361,18 @@ class PairsPanel(Panel):
             self._choose_pair(pairs[0], jump=True)
 
     def _write(self, work: Callable[[Progress], object], said: str) -> None:
-        self._said = f"{said}."
-        self.run_bar.start(work)
+        def write(progress: Progress) -> str:
+            work(progress)
+            return f"{said}."
 
-    def _run_finished(self) -> None:
-        if self._said:
-            self.run_bar.say(self._said)
-        self._run_ended()
+        self.saver.start(write)
+        self.run_bar.say("Writing...")
+        self._update()
 
-    def _run_ended(self) -> None:
-        self._said = ""
+    def _saved(self, said: str) -> None:
+        self.run_bar.say(said)
         self._update()
 
     def _run_cancelled(self) -> None:
         self.run_bar.say("Cancelled. What was measured before stays in the table.")
-        self._run_ended()
+        self._update()
