@@ -16,6 +16,7 @@ from napari_tomo4d.immutable import frozen
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.registry import step
 from napari_tomo4d.segment.corrections import cut_voxels, merged_voxels, voxels_of
+from napari_tomo4d.segment.edited_events import Event, removed, renumbered
 
 Point = tuple[float, float, float]
 
@@ -69,6 +70,16 @@ class Edit:
             Labels of all times as they are before the edit; NumPy or lazy.
         """
         raise NotImplementedError
+
+    def events(self, events: Sequence[Event]) -> list[Event]:
+        """Return what is known to have happened to particles after the edit.
+
+        Parameters
+        ----------
+        events : sequence of dict
+            What was known before it, as `follow_particles` lists it.
+        """
+        return list(events)
 
     def __str__(self) -> str:
         raise NotImplementedError
@@ -137,6 +148,10 @@ class Merge(Edit):
         where = merged_voxels(array, self.label, self.other)
         return [change(self.time, array, where, self.label)]
 
+    def events(self, events: Sequence[Event]) -> list[Event]:
+        """Return the events without those of the other particle."""
+        return removed(events, self.time, self.other, self.label)
+
     def __str__(self) -> str:
         return f"particle {self.other} merged into {self.label}"
 
@@ -157,6 +172,10 @@ class Delete(Edit):
         """Return the particle's voxels."""
         array = np.asarray(arrays[self.time])
         return [change(self.time, array, voxels_of(array, self.label), 0)]
+
+    def events(self, events: Sequence[Event]) -> list[Event]:
+        """Return the events without those of the particle."""
+        return removed(events, self.time, self.label)
 
     def __str__(self) -> str:
         return f"particle {self.label} deleted"
@@ -197,6 +216,10 @@ class Renumber(Edit):
             if len(where):
                 found.append(change(t, array, where, np.where(old, self.new, self.label)))
         return found
+
+    def events(self, events: Sequence[Event]) -> list[Event]:
+        """Return the events with the new numbers."""
+        return renumbered(events, self.time, self.label, self.new, self.onward)
 
     def __str__(self) -> str:
         later = ", also at later times" if self.onward else ""
@@ -293,6 +316,28 @@ def as_edits(edits: Edits | Iterable[Edit]) -> Edits:
     return edits if isinstance(edits, Edits) else Edits(tuple(edits))
 
 
+def with_edited_events(items: Sequence[Labels], edits: Iterable[Edit]) -> list[Labels]:
+    """Return labels of all times with the events that are left of theirs after corrections.
+
+    Parameters
+    ----------
+    items : sequence of Labels
+        With the events that are noted in ``metadata["events"]`` of each, if any are.
+    edits : iterable of Edit
+    """
+    before = [list(item.metadata.get("events", ())) for item in items]
+    events = [event for happened in before for event in happened]
+    for edit in edits:
+        events = edit.events(events)
+    after: list[list[Event]] = [[] for _ in items]
+    for event in events:
+        after[event["time"]].append(event)
+    return [
+        item if now == old else dataclasses.replace(item, metadata={**item.metadata, "events": now})
+        for item, old, now in zip(items, before, after, strict=True)
+    ]
+
+
 @step("segment.correct", title="Correct by hand", takes=Labels, gives=Labels, together=True)
 def correct(
     labels: AnyLabels,
@@ -313,7 +358,8 @@ def correct(
     -------
     Labels, or TimeSeries of Labels
         Times without a correction keep their voxels as they are, read or not; a division looks
-        through all times for a number that is free, in pieces where they were not read.
+        through all times for a number that is free, in pieces where they were not read. The events
+        in ``metadata["events"]`` have the new numbers, and lack what was corrected.
 
     Raises
     ------
@@ -343,4 +389,4 @@ def correct(
         progress.report(i + 1, len(edits), "Correcting by hand")
     for t in own:
         items[t] = dataclasses.replace(items[t], data=frozen(arrays[t]))
-    return like(labels, items)
+    return like(labels, with_edited_events(items, edits))

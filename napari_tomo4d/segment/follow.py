@@ -18,10 +18,8 @@ from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note, warn
 from napari_tomo4d.quantities import plural
 from napari_tomo4d.registry import step
+from napari_tomo4d.segment.edited_events import Event
 from napari_tomo4d.segment.sample_shift import sample_shift
-
-Event = dict[str, int | str]
-"""What happened to a particle: `time`, `event`, `label` and the `other` particle."""
 
 EVENTS = ("appeared", "lost", "returned", "split", "merged")
 """What may happen to a particle from one time to the next."""

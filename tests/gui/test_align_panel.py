@@ -184,7 +184,9 @@ def test_found_shifts_are_applied_as_the_step_does(qtbot, panel, viewer, spoilt)
     assert not panel.shifts.n_edited
     press(qtbot, panel, "Undo")
     assert panel.shifts is None
+    assert button(panel, "Redo").toolTip().startswith("Redo: find shifts (")
     press(qtbot, panel, "Redo")
+    assert panel.shifts is not None
     press(qtbot, panel, "Apply")
     wait_idle(qtbot, panel)
     np.testing.assert_array_equal(item_of(viewer.layers[-1]).images, again.images)
@@ -367,6 +369,16 @@ def test_each_time_point_is_corrected_by_itself(
 def click_in_plot_of_time(qtbot, panel, tilt):
     panel.view.plot.chosen.emit(tilt)
     settle(qtbot, panel)
+
+
+def test_a_search_that_ends_elsewhere_says_of_what_it_was(qtbot, panel, viewer, drifting):
+    press(qtbot, panel, "Find shifts")
+    panel.session.add(drifting[1].replace(name="later"))
+    settle(qtbot, panel)
+    assert panel.run_bar.status.text().startswith("Shifts of “drifting” found; choose it to apply")
+    assert panel.shifts is None and not panel.view.isVisible()
+    panel.picker.choose(viewer.layers["drifting"])
+    assert panel.shifts is not None
 
 
 def test_cancel_changes_nothing(qtbot, panel, viewer):

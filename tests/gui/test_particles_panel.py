@@ -154,6 +154,11 @@ def test_the_count_follows_the_slider(qtbot, panel, viewer, picture):
         qtbot.mouseClick(handle, Qt.MouseButton.LeftButton, pos=left)
     assert box.neck_depth.value() < 0.1 and box.count.text().startswith("About 4 particles")
     viewer.dims.set_current_step(0, 1)
+    # what is known is of the time before
+    before = box.count.text()
+    box.neck_depth.setValue(0.85)
+    assert box.count.text() == before
+    box.neck_depth.setValue(0.05)
     wait(qtbot, panel)
     assert box.count.text().startswith("About 5 particles at 10 min, 350 °C")
 
@@ -194,6 +199,16 @@ def test_run_follows_them_and_lists_events(qtbot, found, viewer, mask, picture):
     assert tuple(viewer.dims.current_step[:2]) == (2, ALONE[1][0])
     centre = np.array(viewer.scene.camera.center)[-2:] / PIXEL
     np.testing.assert_allclose(centre, ALONE[1][1:3], atol=0.6)
+
+
+def test_a_run_leaves_the_mask_and_the_ticks_as_they_are(qtbot, panel, viewer):
+    panel.follow_box.setChecked(False)
+    click(qtbot, panel.run_bar.run_button)
+    wait_idle(qtbot, panel)
+    assert panel.picker.currentText() == "spheres mask"
+    assert panel.separate_box.isChecked() and not panel.follow_box.isChecked()
+    assert panel.particles.currentText() == "spheres particles"
+    wait(qtbot, panel)
 
 
 def test_table_and_canvas_are_linked(qtbot, found, viewer, picture):
@@ -245,7 +260,10 @@ def test_table_and_canvas_are_linked(qtbot, found, viewer, picture):
 
 
 def test_a_click_in_3d_finds_the_particle(qtbot, found, viewer, picture):
+    caption = viewer.canvas.overlays.text
+    assert caption.visible
     viewer.dims.ndisplay = 3
+    assert not caption.visible
     viewer.reset_view()
     wait(qtbot, found)
     click_row(qtbot, found.tables.particles, 0)
@@ -356,8 +374,13 @@ def test_a_cut_in_3d_goes_along_the_view(qtbot, found, viewer, picture):
 
 
 def test_a_recipe_holds_what_was_corrected_by_hand(qtbot, found, viewer, tmp_path, monkeypatch):
+    viewer.dims.set_current_step(0, 1)
+    viewer.dims.set_current_step(1, LATE[0])
+    wait(qtbot, found)
     use(qtbot, found, DELETE)
-    click_voxel(qtbot, found, *ALONE[0][1:3])
+    click_voxel(qtbot, found, *LATE[1:3])
+    # its coming was no event, as it was none
+    assert found.tables.events.rows.frame["event"].tolist() == ["lost"]
     target = str(tmp_path / "r.toml")
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (target, ""))
     viewer.layers.selection.active = found.particles.layer
@@ -449,6 +472,12 @@ def test_one_time_without_a_pixel_size(qtbot, empty, picture):
     assert float(view.rows.data(view.rows.index(0, 2))) == pytest.approx(16, rel=0.02)
     assert "no pixel size is known" in empty.tables.title.text()
     picture("p12-no-size")
+    # a correction is what this panel has made
+    assert not empty.recipe.save_button.isEnabled()
+    empty.viewer.dims.set_current_step(0, ALONE[0][0])
+    use(qtbot, empty, DELETE)
+    click_voxel(qtbot, empty, *ALONE[0][1:3])
+    assert empty.recipe.save_button.isEnabled()
 
 
 def test_the_form_is_filled_in_again(qtbot, found, viewer):

@@ -90,6 +90,15 @@ def test_cancel_changes_nothing_and_finish_now_keeps_the_result(qtbot, loaded, v
     volume = item_of(viewer.layers[-1])
     assert 2 < len(volume.residuals) < 5000
 
+    # a run that ends while another series is looked at leaves its curve to nobody
+    click(qtbot, loaded.run_bar.run_button)
+    qtbot.waitUntil(lambda: len(loaded.view.curve.values) > 2, timeout=20000)
+    loaded.session.add(seen_box(2.0, "other"))
+    click(qtbot, loaded.run_bar.finish_button)
+    wait_idle(qtbot, loaded)
+    assert loaded.run_bar.status.text().startswith("“box SIRT”")
+    assert len(loaded.view.curve.values) == 0
+
 
 def test_a_rectangle_drawn_in_the_viewer_sets_the_region(qtbot, loaded, viewer):
     loaded.region.draw_wanted.emit()

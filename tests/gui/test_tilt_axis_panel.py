@@ -84,8 +84,6 @@ def panel(qtbot, empty, series):
 
 def wait_slices(qtbot, panel):
     qtbot.waitUntil(lambda: panel.view.slices is not None and not panel.busy, timeout=60000)
-    # the line follows as soon as the canvas has rested
-    qtbot.waitUntil(lambda: not panel.overlay.behind, timeout=60000)
 
 
 def canvas():
@@ -393,6 +391,8 @@ def test_too_few_tilts_and_frames_are_one_sentence(qtbot, empty, series, picture
     assert (
         not panel.axis_box.suggest_button.isEnabled() and not panel.run_bar.run_button.isEnabled()
     )
+    # what was seen belongs to another one
+    assert panel.view.slices is None and all(box.image is None for box in panel.view.boxes)
     picture("x8-one-tilt")
     panel.session.add(part(3), "three tilts")
     wait_slices(qtbot, panel)
@@ -421,13 +421,9 @@ def test_what_is_drawn_goes_when_another_panel_comes_to_the_front(qtbot, panel, 
 def test_only_the_newest_request_is_answered(qtbot, panel, viewer):
     """Many changes at once: no queue builds up, and the last one is what is shown."""
     n = len(panel.clock.times_ms)
-    most = 0
     for k in range(50):
         panel.set_axis(k / 10, 0)
-        most = max(most, panel.live.waiting)
-    assert most == 1
     wait_slices(qtbot, panel)
-    assert panel.live.waiting == 0
     assert len(panel.clock.times_ms) - n < 10
     assert panel.view.slices.request.shift_px == pytest.approx(4.9)
     start, _ = viewer.layers[AXIS_LAYER].data[0]

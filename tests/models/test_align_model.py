@@ -193,12 +193,10 @@ def test_what_can_not_be_aligned_is_said_in_a_sentence(drifting):
 def test_a_stack_of_changes():
     stack, values = UndoStack(limit=3), [0]
 
-    def put(value, merge=None):
+    def put(value):
         old = values[-1]
         values.append(value)
-        stack.push(
-            f"to {value}", lambda: values.append(old), lambda: values.append(value), merge=merge
-        )
+        stack.push(f"to {value}", lambda: values.append(old), lambda: values.append(value))
 
     stack.undo()
     stack.redo()
@@ -212,8 +210,7 @@ def test_a_stack_of_changes():
     assert values[-1] == 1
     stack.redo()
     assert values[-1] == 2 and stack.redo_text == "to 3"
-    put(7, merge="drag")
-    put(8, merge="drag")
+    put(8)
     assert stack.redo_text == ""
     stack.undo()
     assert values[-1] == 2

@@ -7,7 +7,9 @@ import pytest
 
 from napari_tomo4d import Labels, TimeSeries
 from napari_tomo4d.content import Content, content_of, load, save
+from napari_tomo4d.data import times_of
 from napari_tomo4d.errors import DataError, ParameterError
+from napari_tomo4d.gui.canvas.label_stack import LabelStack
 from napari_tomo4d.segment import (
     Delete,
     Edits,
@@ -16,6 +18,7 @@ from napari_tomo4d.segment import (
     Renumber,
     Split,
     correct,
+    particle_events,
 )
 
 
@@ -143,3 +146,52 @@ def test_what_is_no_correction_is_refused():
         Paint(0, [[0, 0, 0]], [1, 2])
     with pytest.raises(ParameterError, match="not a str"):
         Edits(["delete"])
+
+
+def followed(*events):
+    """Three times of labels with events between them, as `follow_particles` lists them."""
+    items = []
+    for t in range(3):
+        data = np.zeros((2, 2, 8), np.int32)
+        data[:, :, :4] = (1, 2, 3, 4)
+        mine = [dict(zip(("time", "event", "label", "other"), e, strict=True)) for e in events]
+        items.append(Labels(data, 1.0, metadata={"events": [e for e in mine if e["time"] == t]}))
+    return TimeSeries(items, [0, 1, 2])
+
+
+def events_after(series, *edits):
+    """Return the events after corrections: the same headless and where a person makes them."""
+    corrected = correct(series, edits)
+    stack = LabelStack(series)
+    for edit in edits:
+        stack.apply(edit, edit.changes([one.data for one in times_of(stack.item)]))
+    found, shown = (
+        [tuple(row) for row in particle_events(x).itertuples(index=False)]
+        for x in (corrected, stack.item)
+    )
+    assert found == shown
+    stack.undo()
+    if len(edits) == 1:
+        assert stack.item is series
+    return found
+
+
+def test_events_have_the_new_numbers_and_lack_what_was_corrected():
+    came = (1, "appeared", 3, 0)
+    series = followed(came, (2, "merged", 4, 3), (2, "lost", 2, 0))
+    # swapped from time 1 on: what goes at 2 had its number at 1, what comes at 1 has it now
+    assert events_after(series, Renumber(1, 3, 4)) == [
+        (1, "appeared", 4, 0),
+        (2, "merged", 3, 4),
+        (2, "lost", 2, 0),
+    ]
+    # at time 2 only, which is where the merged one is, and not where it was
+    assert events_after(series, Renumber(2, 3, 1, onward=False))[1] == (2, "merged", 4, 1)
+    # a particle that went and came under another number never did
+    lost = followed((1, "lost", 2, 0), (1, "appeared", 3, 0))
+    assert events_after(lost, Renumber(1, 3, 2)) == []
+    # one that was none did neither come nor go, and nothing merged into it
+    assert events_after(series, Delete(1, 3)) == [(2, "merged", 4, 3), (2, "lost", 2, 0)]
+    assert events_after(series, Delete(2, 3))[1] == (2, "lost", 4, 0)
+    assert events_after(series, Merge(2, 1, 3))[1] == (2, "merged", 4, 1)
+    assert events_after(series, Delete(1, 2), Delete(1, 3)) == [(2, "merged", 4, 3)]

@@ -23,7 +23,7 @@ from napari_tomo4d.data import (
 from napari_tomo4d.immutable import frozen, read_only
 from napari_tomo4d.provenance import Provenance
 from napari_tomo4d.registry import provenance_as_by
-from napari_tomo4d.segment.edits import Change, Edit, Edits, Paint
+from napari_tomo4d.segment.edits import Change, Edit, Edits, Paint, with_edited_events
 
 Key = tuple[Any, ...]
 """What NumPy takes in brackets, a part for each axis."""
@@ -375,8 +375,20 @@ class LabelStack:
         if not self._done:
             self._times, self._now = list(times_of(self.base)), self.base
         else:
+            self._times = self._with_events(self._times)
             self._now = dataclasses.replace(like(self.base, self._times), provenance=made)
         self.changed.emit()
+
+    def _with_events(self, times: list[Labels]) -> list[Labels]:
+        """Return the labels of all times with the events that corrections have left."""
+        edits = [edit for made in self._done for edit in made.edits]
+        wanted = with_edited_events(times_of(self.base), edits)
+        return [
+            one
+            if one.metadata.get("events") == other.metadata.get("events")
+            else dataclasses.replace(one, metadata=other.metadata)
+            for one, other in zip(times, wanted, strict=True)
+        ]
 
     def _at_time(self, made: Provenance, time: int) -> Provenance:
         return dataclasses.replace(made, time=time) if is_series(self.base) else made

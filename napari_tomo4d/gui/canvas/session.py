@@ -64,6 +64,7 @@ class Session:
         theme.follow_viewer(viewer)
         for event in (
             viewer.dims.events.current_step,
+            viewer.dims.events.ndisplay,
             viewer.layers.selection.events.active,
             viewer.layers.events.inserted,
         ):

@@ -13,7 +13,9 @@ from napari_tomo4d.data import Table
 from napari_tomo4d.errors import Tomo4DError
 from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.canvas.session import Session
+from napari_tomo4d.gui.widgets.allow import allow
 from napari_tomo4d.parameters import Parameters
+from napari_tomo4d.quantities import plural
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -71,11 +73,11 @@ class RecipeButtons(QWidget):
     def update_buttons(self, _event: object = None) -> None:
         """Enable what can be done now, and say in the tooltips what it is or why it can't."""
         made, active = self._made(), self._session.viewer.layers.selection.active
-        self.save_button.setEnabled(made is not None)
-        self.save_button.setToolTip(_NO_RESULT if made is None else _SAVE.format(made.name))
+        name = "" if made is None else made.name
+        allow(self.save_button, _SAVE.format(name), _NO_RESULT if made is None else "")
         fits = any(name in self._steps for name in self._parameters(active))
-        self.refill_button.setEnabled(fits)
-        self.refill_button.setToolTip(_REFILL.format(active.name) if fits else _NO_LAYER)
+        name = active.name if fits else ""
+        allow(self.refill_button, _REFILL.format(name), "" if fits else _NO_LAYER)
 
     def _made(self) -> Layer | Table | None:
         """Return the last result; its layer, if it has one that is still there."""
@@ -105,8 +107,8 @@ class RecipeButtons(QWidget):
         except Tomo4DError as error:
             self._say(f"Error: {error}")
             return
-        steps = "1 step" if count == 1 else f"{count} steps"
-        self._say(f"Saved the {steps} to “{layer.name}”. Repeat with: napari-tomo4d run {path}")
+        saved = f"Saved the {plural(count, 'step')} to “{layer.name}”."
+        self._say(f"{saved} Repeat with: napari-tomo4d run {path}")
 
     def _refill(self) -> None:
         layer = self._session.viewer.layers.selection.active

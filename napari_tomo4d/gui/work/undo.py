@@ -11,7 +11,6 @@ class _Command:
     text: str
     undo: Callable[[], None]
     redo: Callable[[], None]
-    merge: Hashable | None
     place: Hashable | None
 
 
@@ -34,7 +33,6 @@ class UndoStack:
         text: str,
         undo: Callable[[], None],
         redo: Callable[[], None],
-        merge: Hashable | None = None,
         place: Hashable | None = None,
     ) -> None:
         """Remember a change that has been made; what was undone can't be done again then.
@@ -44,19 +42,12 @@ class UndoStack:
         text : str
             What was changed, as a tooltip says it.
         undo, redo : callable
-        merge : hashable, optional
-            Becomes one change with the last one if that had the same, so that a drag is undone
-            at once.
         place : hashable, optional
             Where it was made, such as (time, tilt); `undo` and `redo` return it, so that what
             changes can be looked at.
         """
         del self._commands[self._done :]
-        last = self._commands[-1] if self._commands else None
-        if last is not None and merge is not None and last.merge == merge:
-            last.text, last.redo = text, redo
-        else:
-            self._commands.append(_Command(text, undo, redo, merge, place))
+        self._commands.append(_Command(text, undo, redo, place))
         del self._commands[: -self._limit]
         self._done = len(self._commands)
 

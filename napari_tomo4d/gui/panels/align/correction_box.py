@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tomo4d.gui.panels.align.model import Place, Shifts
+from napari_tomo4d.gui.widgets.allow import allow
 from napari_tomo4d.gui.widgets.keys import REDO, UNDO
 
 STEPS_PX = (1.0, 0.1)
@@ -87,11 +88,13 @@ class CorrectionBox(QGroupBox):
             button.clicked.connect(lambda _=False, s=signal: s.emit())
         self.gone_box.clicked.connect(self.left_out)
 
-    def show_nothing(self, reason: str) -> None:
-        """Switch everything off, and say why."""
+    def show_nothing(self, reason: str, redo: str) -> None:
+        """Switch everything off and say why, but for what can be redone, if anything can."""
         self.text.setText("The tilt that the slider is at is shown here once there are shifts.")
         for button in self._buttons:
-            _allow(button, "", reason)
+            allow(button, "", reason)
+        if redo:
+            allow(self.redo_button, f"Redo: {redo} ({REDO}).")
 
     @property
     def _buttons(self) -> list[QWidget]:
@@ -122,8 +125,8 @@ class CorrectionBox(QGroupBox):
         time, tilt = place
         self.text.setText(_text_of(angle_deg, shifts, place))
         for button in self.arrows.values():
-            _allow(button, "Moves the image of this tilt; arrow keys do the same.", reason)
-        _allow(
+            allow(button, "Moves the image of this tilt; arrow keys do the same.", reason)
+        allow(
             self.bridge_button,
             "Puts this image where its neighbours in angle say it should be.",
             reason,
@@ -133,12 +136,12 @@ class CorrectionBox(QGroupBox):
         why_not = reason
         if not shifts.same_tilts_everywhere:
             why_not = reason or "Time points differ in their tilts, so none can be left out of all."
-        _allow(self.gone_box, f"The aligned layer will be without this tilt{whose}.", why_not)
-        _allow(self.undo_button, f"Undo: {undo} ({UNDO}).", reason if undo else "Nothing to undo.")
-        _allow(self.redo_button, f"Redo: {redo} ({REDO}).", reason if redo else "Nothing to redo.")
+        allow(self.gone_box, f"The aligned layer will be without this tilt{whose}.", why_not)
+        allow(self.undo_button, f"Undo: {undo} ({UNDO}).", reason if undo else "Nothing to undo.")
+        allow(self.redo_button, f"Redo: {redo} ({REDO}).", reason if redo else "Nothing to redo.")
         suspects = len(shifts.suspects(time))
         self.suspect_button.setText(f"Next suspect ({suspects})" if suspects else "Next suspect")
-        _allow(
+        allow(
             self.suspect_button,
             "Goes to the next image that matches no neighbour.",
             "" if suspects else "No image is suspect.",
@@ -158,8 +161,3 @@ def _text_of(angle_deg: float, shifts: Shifts, place: Place) -> str:
         before = "found: " if by_hand else ""
         text += f"\n{before}{suspect}quality {quality:.2f}, mass kept {100 * mass:.3g} %"
     return text
-
-
-def _allow(button: QWidget, tip: str, reason: str) -> None:
-    button.setEnabled(not reason)
-    button.setToolTip(reason or tip)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import weakref
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import napari
 import numpy as np
@@ -43,14 +45,23 @@ from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import STEPS
 from napari_tomo4d.progress import Progress
 
-if TYPE_CHECKING:
-    from napari.layers import Layer
-
-
 _NO_SHIFTS = "Find shifts or load an alignment first."
 _KEYS = "Click the picture; then arrow keys move this tilt by 1 px, with Shift by 0.1 px."
 _FILES = "Alignment (*.json *.csv *.xf)"
 _RUNNING = "A run is under way."
+
+
+_ShiftsOf = Callable[[AnyTiltSeries, Progress], tuple[FoundShifts, AnyTiltSeries | None]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """The shifts of a series, its name in the viewer, and its aligned images if they were made."""
+
+    item: AnyTiltSeries
+    name: str
+    found: FoundShifts
+    aligned: AnyTiltSeries | None
 
 
 class AlignPanel(Panel):
@@ -210,7 +221,9 @@ class AlignPanel(Panel):
         if shifts is None:
             self.comparer.forget()
             self.view.show_nothing()
-            self.correction.show_nothing(fixed)
+            # a search that was undone can be done again
+            blocked = self._problem() or self.run_bar.runner.running
+            self.correction.show_nothing(fixed, "" if blocked else self.edits.undo_stack.redo_text)
             return
         (time, tilt), stack = self.place, self.edits.undo_stack
         angles = self._times[time].angles_deg
@@ -320,9 +333,16 @@ class AlignPanel(Panel):
     # -- finding and files -------------------------------------------------------------------
 
     def _find(self) -> None:
-        item, values = self.picker.item, self.shifts_box.values()
+        values = self.shifts_box.values()
+        self._search(lambda item, progress: find_shifts(item, values, progress))
+
+    def _search(self, shifts_of: _ShiftsOf) -> None:
+        """Have the shifts of the chosen series found, or read."""
+        item, layer = self.picker.item, self.picker.layer
         assert item is not None, "the button is disabled without a series"
-        self.run_bar.start(lambda progress: (item, *find_shifts(item, values, progress)))
+        assert layer is not None
+        name = layer.name
+        self.run_bar.start(lambda progress: _Search(item, name, *shifts_of(item, progress)))
 
     def _load(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Load alignment", "", _FILES)
@@ -330,9 +350,8 @@ class AlignPanel(Panel):
             self._load_from(path)
 
     def _load_from(self, path: str) -> None:
-        item, times = self.picker.item, self._times
-        path = path_of_all_times(path, len(times))
-        self.run_bar.start(lambda _progress: (item, read_shifts(path, times), None))
+        path = path_of_all_times(path, len(self._times))
+        self._search(lambda item, _progress: (read_shifts(path, times_of(item)), None))
 
     def _save_as(self) -> None:
         self._save("Save alignment")
@@ -373,33 +392,36 @@ class AlignPanel(Panel):
         name = f"{layer.name.removesuffix(' aligned')} aligned"
 
         def work(progress: Progress) -> object:
-            return layer, None, dataclasses.replace(edits.apply(item, progress), name=name)
+            return dataclasses.replace(edits.apply(item, progress), name=name)
 
         self.run_bar.start(work)
 
     def _finished(self, result: Any, seconds: float) -> None:
-        source, found, made = result
-        if found is None:
-            self._show_result(source, made, seconds)
+        if isinstance(result, _Search):
+            self._show_found(result, seconds)
         else:
-            self._show_found(source, found, made, seconds)
+            self._show_result(result, seconds)
 
-    def _show_found(
-        self, item: AnyTiltSeries, found: FoundShifts, aligned: AnyTiltSeries, seconds: float
-    ) -> None:
-        self._edits_of(item).take(found, aligned)
+    def _show_found(self, search: _Search, seconds: float) -> None:
+        found = search.found
+        self._edits_of(search.item).take(found, search.aligned)
         self._update()
-        self.show_view()
+        if search.item is not self.picker.item:
+            text = f"Shifts of “{search.name}” found; choose it to apply them."
+            self._say(text, list(found.messages))
+            return
+        if self.in_front:
+            self.show_view()
         if self.isAncestorOf(QApplication.focusWidget() or self.view):
             # arrow keys work at once, unless the person is busy elsewhere
             self.view.setFocus()
         self._say(found_text(found, format_seconds(seconds)), list(found.messages))
 
-    def _show_result(self, source: Layer, item: AnyTiltSeries, seconds: float) -> None:
+    def _show_result(self, item: AnyTiltSeries, seconds: float) -> None:
         notes = notes_of(item)
-        layer = self.add_result(item)
         # nobody aligns twice
-        self.picker.choose(source)
+        with self.picker.staying():
+            layer = self.add_result(item)
         self._update()
         self._say(f"“{layer.name}” in {format_seconds(seconds)}. Next: Tilt axis.", notes)
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QGroupBox, QHBoxLayout, QLabel, QPushButton
 
+from napari_tomo4d.gui.widgets.allow import allow
 from napari_tomo4d.gui.widgets.form import ParameterForm
 from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import Step
@@ -74,23 +73,18 @@ class ShiftsBox(QGroupBox):
         source : str
             Where the shifts came from.
         """
-        tips: tuple[tuple[Any, str, str], ...] = (
-            (self.find_button, "Finds the shifts in the background.", problem or running),
-            (
-                self.load_button,
-                "Takes shifts from a file: of this series, or of another that moved alike.",
-                problem or running,
-            ),
-            (
-                self.save_button,
-                "Writes the shifts to JSON, to go on later or for another series; time points "
-                "with shifts of their own get a file each.",
-                fixed,
-            ),
+        allow(self.find_button, "Finds the shifts in the background.", problem or running)
+        allow(
+            self.load_button,
+            "Takes shifts from a file: of this series, or of another that moved alike.",
+            problem or running,
         )
-        for button, tip, reason in tips:
-            button.setEnabled(not reason)
-            button.setToolTip(reason or tip)
+        allow(
+            self.save_button,
+            "Writes the shifts to JSON, to go on later or for another series; time points "
+            "with shifts of their own get a file each.",
+            fixed,
+        )
         self.setEnabled(not problem)
         self.setToolTip(problem)
         self.source.setText(source)

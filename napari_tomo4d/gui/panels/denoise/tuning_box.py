@@ -5,6 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QGroupBox, QHBoxLayout, QLabel, QPushButton, QWidget
 
+from napari_tomo4d.gui.widgets.allow import allow
 from napari_tomo4d.gui.widgets.number_box import count_box
 
 
@@ -64,15 +65,15 @@ class TuningBox(QGroupBox):
         """
         self.hint.setText(hint)
         self.tilts.setEnabled(has_frames)
-        self.measure_button.setEnabled(has_frames)
-        self.measure_button.setToolTip(
-            "Shows how noise depends on frequency, and what fits it."
+        allow(
+            self.measure_button,
+            "Shows how noise depends on frequency, and what fits it.",
+            ""
             if has_frames
-            else "Needs several frames per tilt: load the series without averaging."
+            else "Needs several frames per tilt: load the series without averaging.",
         )
-        self.save_button.setEnabled(has_noise)
-        self.save_button.setToolTip(
-            "Saves the measured spectrum, and uses it below."
-            if has_noise
-            else "Measure the noise or tune first."
+        allow(
+            self.save_button,
+            "Saves the measured spectrum, and uses it below.",
+            "" if has_noise else "Measure the noise or tune first.",
         )

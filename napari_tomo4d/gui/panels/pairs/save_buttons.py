@@ -9,6 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from napari_tomo4d.gui.panels.pairs.model import PairsModel
+from napari_tomo4d.gui.widgets.allow import allow
 from napari_tomo4d.progress import Progress
 
 
@@ -66,8 +67,7 @@ class SaveRow(QWidget):
     def set_blocked(self, reason: str) -> None:
         """Disable the buttons and say why; empty to enable them."""
         for button, tip in self._tips.items():
-            button.setEnabled(not reason)
-            button.setToolTip(reason or tip)
+            allow(button, tip, reason)
 
     def _save_table(self) -> None:
         from napari_tomo4d.measure.tables import write_table

@@ -76,12 +76,13 @@ class ParticleBrowser(QObject):
         self.layer = self.picks.layer = layer
         self.tables.show_colours(None if layer is None else layer.get_color)
         self.model.show(None if layer is None else item_of(layer), time_shown(self.viewer, layer))
-        self.tables.show_events(events_of(self.model.item), self.model.times)
+        self._show_events()
         self._want_table()
 
     def refresh(self) -> None:
         """Show the same layer after its labels were corrected or painted on."""
         self.model.update(item_of(self.layer), time_shown(self.viewer, self.layer))
+        self._show_events()
         self._want_table()
 
     def follow(self) -> None:
@@ -144,6 +145,9 @@ class ParticleBrowser(QObject):
     def _show_table(self) -> None:
         unit = "nm" if self.model.has_size else "px"
         self.tables.show_particles(self.model.table, self.model.title, unit)
+
+    def _show_events(self) -> None:
+        self.tables.show_events(events_of(self.model.item), self.model.times)
 
     def _show_selection(self) -> None:
         self.tables.particles.select(self.model.selected)

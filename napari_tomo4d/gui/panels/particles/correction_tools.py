@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tomo4d.gui.canvas.layer_picker import LayerPicker
+from napari_tomo4d.gui.widgets.allow import allow
 from napari_tomo4d.gui.widgets.number_box import count_box
 
 SPLIT, MERGE, DELETE, NUMBER = "Split by a line", "Merge", "Delete", "Change number"
@@ -115,16 +116,13 @@ class CorrectionTools(QGroupBox):
     def show_state(self, reason: str, undo: str, redo: str, several_times: bool) -> None:
         """Enable what can be done; `reason` says why nothing can, if so."""
         for name, button in self.tools.items():
-            button.setEnabled(not reason)
-            button.setToolTip(reason or _TIPS[name])
+            allow(button, _TIPS[name], reason)
         for button, text, word in (
             (self.undo_button, undo, "Undo"),
             (self.redo_button, redo, "Redo"),
         ):
-            button.setEnabled(bool(text) and not reason)
-            button.setToolTip(
-                reason or (f"{word}: {text}" if text else f"Nothing to {word.lower()}.")
-            )
+            nothing = "" if text else f"Nothing to {word.lower()}."
+            allow(button, f"{word}: {text}", reason or nothing)
         self.onward.setVisible(several_times)
         if reason:
             self.text.setText(reason)

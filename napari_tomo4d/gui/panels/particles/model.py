@@ -20,6 +20,7 @@ from napari_tomo4d.data import (
     times_of,
 )
 from napari_tomo4d.progress import Progress
+from napari_tomo4d.quantities import plural
 from napari_tomo4d.segment import particle_events
 from napari_tomo4d.voxels import CUBIC
 
@@ -50,7 +51,7 @@ def found_in_words(item: AnyLabels) -> str:
     for time in ends:
         count = len(np.unique(np.asarray(items[time].data))) - 1
         at = f" at {name_of_time(item, time)}" if name_of_time(item, time) else ""
-        parts.append(f"{_particles(count)}{at}")
+        parts.append(f"{plural(count, 'particle')}{at}")
     if is_series(item):
         counts = events_of(item)["event"].value_counts()
         parts += [f"{n} {event}" for event, n in counts.items()] or ["all kept their identity"]
@@ -64,10 +65,6 @@ def whole_table(item: AnyLabels, progress: Progress) -> pd.DataFrame:
     items = [dataclasses.replace(one, pixel_size_nm=1.0) for one in times_of(item)]
     table = measure.measure_particles(like(item, items), progress=progress).frame
     return table.rename(columns=lambda name: name.replace("_nm", "_px"))
-
-
-def _particles(count: int) -> str:
-    return f"{count} particle{'s' * (count != 1)}"
 
 
 class ParticlesModel:
@@ -156,7 +153,7 @@ class ParticlesModel:
         if self.item is None or self.table is None:
             return ""
         at = name_of_time(self.item, self.time)
-        title = _particles(len(self.table)) + (f" at {at}" if at else "")
+        title = plural(len(self.table), "particle") + (f" at {at}" if at else "")
         if not self.has_size:
             title += "; no pixel size is known, so lengths are in voxels"
         return title

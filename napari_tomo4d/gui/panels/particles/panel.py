@@ -215,9 +215,9 @@ class ParticlesPanel(Panel):
 
     def _finished(self, result: Any, seconds: float) -> None:
         found, source, said = result
-        layer = self._add(found, source)
         # so that the same mask can be separated again with other parameters
-        self.picker.choose(source)
+        with self.picker.staying():
+            layer = self._add(found, source)
         made = found.provenance
         notes = [f"Note: {w}" for w in made.warnings] if made else []
         text = f"“{layer.name}” in {format_seconds(seconds)}: {said}. Next: check, then Pairs."
@@ -270,6 +270,8 @@ class ParticlesPanel(Panel):
     def _particles_edited(self) -> None:
         # the last thing made in this panel, for the recipe
         self.result = self.particles.layer
+        if self.recipe is not None:
+            self.recipe.update_buttons()
         self._update_tools()
         self.browser.refresh()
 

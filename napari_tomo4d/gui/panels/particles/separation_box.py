@@ -23,6 +23,7 @@ from napari_tomo4d.gui.work.live_preview import LivePreview
 from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import STEPS
 from napari_tomo4d.progress import Progress
+from napari_tomo4d.quantities import plural
 from napari_tomo4d.segment import separation_depths
 
 _EMPTY = "How many particles there will be is shown here."
@@ -130,11 +131,12 @@ class SeparationBox(QGroupBox):
         self._show_count()
 
     def _show_count(self) -> None:
-        if self._known is None or not self.isChecked():
+        known = self._known
+        if known is None or known.labels is not self._labels or not self.isChecked():
             return
-        chosen, at, depths = self.neck_depth.value(), self._known.at, self._known.depths
-        n = int((depths >= chosen).sum())
-        text = f"About {n} particle{'s' * (n != 1)}" + (f" at {at}" if at else "")
+        chosen, at, depths = self.neck_depth.value(), known.at, known.depths
+        count = int((depths >= chosen).sum())
+        text = f"About {plural(count, 'particle')}" + (f" at {at}" if at else "")
         separate, joined = depths[(depths >= chosen) & (depths < 1)], depths[depths < chosen]
         if len(separate):
             text += f"; fewer above {separate.min():.2f}"

@@ -16,6 +16,7 @@ from napari_tomo4d.gui.panels.reconstruct.model import (
     Chosen,
     LiveSlice,
     ReconstructModel,
+    Region,
     chosen_in,
     describe,
     methods,
@@ -24,8 +25,9 @@ from napari_tomo4d.gui.panels.reconstruct.model import (
     summary_of,
 )
 from napari_tomo4d.gui.panels.reconstruct.region_box import RegionBox
-from napari_tomo4d.gui.panels.reconstruct.region_rectangle import Region, RegionRectangle
+from napari_tomo4d.gui.panels.reconstruct.region_rectangle import RegionRectangle
 from napari_tomo4d.gui.panels.reconstruct.slice_view import SliceView
+from napari_tomo4d.gui.widgets.allow import allow
 from napari_tomo4d.gui.widgets.messages import messages_of
 from napari_tomo4d.gui.widgets.plots import ImageBox
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_bytes, format_seconds
@@ -115,9 +117,9 @@ class ReconstructPanel(Panel):
         ready = item is not None and not problem
         self.hint.setText(describe(item) if ready and item is not None else problem)
         self.run_bar.set_blocked(problem)
-        for part in (self.region, self.method_box, self.view, self.file_button):
+        for part in (self.region, self.method_box, self.view):
             part.setEnabled(ready)
-        self.file_button.setToolTip(problem or _TO_FILE)
+        allow(self.file_button, _TO_FILE, problem)
         if changed:
             self.live.drop()
             self.rectangle.hide()
@@ -275,6 +277,9 @@ class ReconstructPanel(Panel):
         if item is self.model.item:
             self.method_box.fill_automatic(result.provenance.step, chosen_in(result))
             self.view.show_residuals(times_of(result)[0].residuals)
+        else:
+            # what was shown of the run belongs to another series
+            self.view.show_residuals([])
         parts = [f"“{layer.name}” in {format_seconds(seconds)}", summary_of(result)]
         said = ", ".join(p for p in parts if p) + ". Next: Segment."
         self.run_bar.say(said, messages_of(result))

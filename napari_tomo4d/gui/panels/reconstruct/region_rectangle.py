@@ -10,6 +10,7 @@ from napari.layers.base import ActionType
 from qtpy.QtCore import QTimer
 
 from napari_tomo4d.gui import theme
+from napari_tomo4d.gui.panels.reconstruct.model import Region
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
 
 REGION_LAYER = "region"
-
-Region = tuple[tuple[int, int], tuple[int, int]]
-"""Start and stop along y and along x, in pixels."""
 
 
 class RegionRectangle:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QGroupBox, QLabel, QPushButton, QVBoxLayout
 
+from napari_tomo4d.gui.widgets.allow import allow
+
 
 class ClassifierBox(QGroupBox):
     """What there is of a classifier, and what can be done with it.
@@ -70,11 +72,9 @@ class ClassifierBox(QGroupBox):
             (self.particle_button, "Paint inside particles; a few strokes are enough."),
             (self.train_button, "Learns from the strokes, and outlines this slice by them."),
         ):
-            button.setEnabled(has_strokes)
-            button.setToolTip(tip if has_strokes else "Press Brush strokes first.")
-        self.save_button.setEnabled(has_classifier)
-        self.save_button.setToolTip(
-            "Keeps the classifier in a file, from which a recipe repeats it."
-            if has_classifier
-            else "Train a classifier first."
+            allow(button, tip, "" if has_strokes else "Press Brush strokes first.")
+        allow(
+            self.save_button,
+            "Keeps the classifier in a file, from which a recipe repeats it.",
+            "" if has_classifier else "Train a classifier first.",
         )

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QGroupBox, QLabel, QPushButto
 
 from napari_tomo4d.align.tilt_axis import METHODS
 from napari_tomo4d.gui.panels.tilt_axis.model import AxisAndSlices, in_nm
+from napari_tomo4d.gui.widgets.allow import allow
 from napari_tomo4d.gui.widgets.number_box import number_box, side_by_side
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 
@@ -100,6 +101,4 @@ class AxisBox(QGroupBox):
         """Allow what can be done; either says why not."""
         self.setEnabled(not problem)
         self.setToolTip(problem)
-        reason = problem or running
-        self.suggest_button.setEnabled(not reason)
-        self.suggest_button.setToolTip(reason or "Searches the axis and shows the curves.")
+        allow(self.suggest_button, "Searches the axis and shows the curves.", problem or running)

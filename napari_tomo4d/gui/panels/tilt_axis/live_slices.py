@@ -139,11 +139,6 @@ class LiveSlices(QObject):
         """Whether slices are being computed, or are to be computed more finely."""
         return self._runner.running or self._quiet.isActive()
 
-    @property
-    def waiting(self) -> int:
-        """Number of requests that wait for those under way: none or one."""
-        return int(self._newest is not None)
-
     def ask(self, request: SliceRequest) -> None:
         """Compute slices as soon as those under way are done."""
         self._quiet.stop()

@@ -155,7 +155,9 @@ class TiltAxisPanel(Panel):
     @property
     def busy(self) -> bool:
         """Whether something runs, or the slices are not up to date yet."""
-        return self.run_bar.runner.running or self.live.busy or self.clock.busy
+        return (
+            self.run_bar.runner.running or self.live.busy or self.clock.busy or self.overlay.behind
+        )
 
     @property
     def series(self) -> TiltSeries | None:
@@ -195,6 +197,7 @@ class TiltAxisPanel(Panel):
         layer, series = self.picker.layer, self._series_looked_at()
         if layer is None or series is None or problem_of(series):
             self._source = self._series = series
+            self.view.clear_slices()
             self.overlay.remove()
             self._update()
             return

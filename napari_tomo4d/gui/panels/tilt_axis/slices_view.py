@@ -68,6 +68,11 @@ class SliceBox(ImageBox):
             self._size = size
             self.fit()
 
+    def clear_image(self) -> None:
+        """Show nothing, not even the cross."""
+        super().clear_image()
+        self._cross.setData([], [])
+
     def range_shown(self) -> np.ndarray:
         """Return the part of the slice that is seen: ((left, right), (top, bottom)) in pixels."""
         return np.array(self._plot.viewRange())
@@ -163,6 +168,12 @@ class SlicesView(QWidget):
         axis = (across - 1) / 2 + request.shift_px
         for box, image, title in zip(self.boxes, slices.shown, titles, strict=False):
             box.show_bytes(image, title, axis, (n_z * factor, width * factor))
+
+    def clear_slices(self) -> None:
+        """Show no slices."""
+        self.slices = None
+        for box in self.boxes:
+            box.clear_image()
 
     def brighten(self, on: bool) -> None:
         """Show what is faint in the slices brighter than it is, or as it is."""
