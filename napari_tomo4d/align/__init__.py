@@ -15,6 +15,7 @@ from napari_tomo4d.align.shift_files import (
     files_of_times,
     path_of_all_times,
     read_shifts,
+    shift_files,
     write_shifts,
 )
 from napari_tomo4d.align.tilt_axis import find_and_apply_axis, tilt_axis
@@ -49,6 +50,7 @@ __all__ = [
     "register_volumes",
     "set_tilt_axis",
     "shift_between_neighbours",
+    "shift_files",
     "shift_volumes",
     "tilt_axis",
     "translations",

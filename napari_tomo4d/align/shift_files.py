@@ -138,6 +138,17 @@ def _read_one(path: str, times: Sequence[TiltSeries]) -> FoundShifts:
     return FoundShifts((shifts,), (unknown,), (unknown,), (none,), None, path, (axis,), notes)
 
 
+def shift_files(path: str, count: int) -> list[str]:
+    """Return the files that `write_shifts` writes for so many shifts."""
+    return files_of_times(_path_of(path, count), count)
+
+
+def _path_of(path: str, count: int) -> str:
+    if count == 1:
+        return path
+    return f"{re.sub(r'_time[0-9]+$', '', path.removesuffix('.json'))}_time{TIME}.json"
+
+
 def write_shifts(
     path: str,
     times: Sequence[TiltSeries],
@@ -172,8 +183,7 @@ def write_shifts(
     WriteError
         If a file can't be written.
     """
-    if len(shifts_px) > 1:
-        path = f"{re.sub(r'_time[0-9]+$', '', path.removesuffix('.json'))}_time{TIME}.json"
+    path = _path_of(path, len(shifts_px))
     files = files_of_times(path, len(shifts_px))
     axes = axes or (None,) * len(files)
     for file, series, shifts, axis in zip(files, times, shifts_px, axes, strict=False):

@@ -12,6 +12,7 @@ from napari_tomo4d.align import (
     path_of_all_times,
     read_alignment,
     read_shifts,
+    shift_files,
     write_shifts,
 )
 from napari_tomo4d.align.transforms import Alignment
@@ -55,7 +56,9 @@ def test_one_of_the_files_stands_for_all(experiment, shifts_px, tmp_path):
 
 
 def test_a_recipe_repeats_the_files_of_all_time_points_exactly(experiment, shifts_px, tmp_path):
+    named = shift_files(f"{tmp_path}/by hand.json", len(shifts_px))
     path = write_shifts(f"{tmp_path}/by hand.json", experiment, shifts_px)
+    assert sorted(map(str, tmp_path.iterdir())) == named
     aligned = run_step("align.apply_file", experiment, {"path": path})
     for one, before, shifts in zip(aligned, experiment, shifts_px, strict=True):
         np.testing.assert_array_equal(one.images, apply(before, Alignment(shifts)).images)

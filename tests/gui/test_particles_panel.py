@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from mouse import canvas, move, on_canvas, press
 from mouse import drag as drag_on_canvas
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QFileDialog, QLineEdit, QSlider
+from qtpy.QtWidgets import QFileDialog, QLineEdit, QMessageBox, QSlider
 
 import napari_tomo4d as t4
 from napari_tomo4d.gui.canvas.layers import item_of
@@ -456,6 +458,14 @@ def test_the_table_is_saved_with_units(qtbot, found, tmp_path, monkeypatch):
     # the same as the step gives, to the last digit
     expected = measure_particles(item_of(found.particles.layer)).frame
     pd.testing.assert_frame_equal(read_table(f"{path}.csv"), expected, check_dtype=False)
+    # somebody's file of that name stays, unless it may be replaced
+    mine = Path(f"{path}.csv")
+    mine.write_text("mine")
+    no = QMessageBox.StandardButton.No
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: no)
+    click(qtbot, found.tables.save_button)
+    wait(qtbot, found)
+    assert mine.read_text() == "mine"
 
 
 def test_one_time_without_a_pixel_size(qtbot, empty, picture):

@@ -201,7 +201,9 @@ def test_totals_are_drawn_in_readable_units():
 
 def test_files_are_complete_and_protected(tmp_path):
     table = law_table()
+    named = figures.figure_files(table, tmp_path / "f", totals=totals_table())
     written = figures.save_figures(table, tmp_path / "f", totals=totals_table())
+    assert written == named
     assert len(written) == 10
     for path in written:
         if path.suffix == ".svg":

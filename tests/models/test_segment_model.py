@@ -172,7 +172,7 @@ def test_a_classifier_is_in_use_until_another_one_is(model, tmp_path):
     model.trained(PixelClassifier.train(model.item, marks, n_trees=5))
     assert model.classifier_state("cube").startswith("Trained, not yet in a file.")
     assert look(model).mask[5:11, 5:11].all()
-    model.save_classifier(str(tmp_path / "c"))
+    model.save_classifier(str(tmp_path / "c.npz"))
     assert model.classifier_state("cube") == "In use: c.npz."
     used = model.classifier
     with pytest.raises(ReadError):

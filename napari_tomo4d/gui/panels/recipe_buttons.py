@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from napari_tomo4d.data import Table
 from napari_tomo4d.errors import Tomo4DError
 from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.canvas.session import Session
 from napari_tomo4d.gui.widgets.allow import allow
+from napari_tomo4d.gui.widgets.save_dialog import ask_where
 from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.quantities import plural
 
@@ -96,7 +97,7 @@ class RecipeButtons(QWidget):
         if layer is None:
             self._say(_NO_RESULT)
             return
-        path, _ = QFileDialog.getSaveFileName(self, "Save recipe", "recipe.toml", "Recipe (*.toml)")
+        path = ask_where(self, "Save recipe", "recipe", "Recipe", ".toml")
         if not path:
             return
         name = re.sub(r"\W+", "_", layer.name).strip("_")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -325,35 +325,52 @@ def save_figures(
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise WriteError(f"{folder} could not be made: {error.strerror or error}.") from error
-    figures = all_figures(table, totals)
-    for name in figures:
-        for form in formats:
-            check_free(folder / f"{name}.{form}", overwrite=overwrite)
+    for path in figure_files(table, folder, formats, totals):
+        check_free(path, overwrite=overwrite)
     return [
         write_whole(image_of(figure, form), folder / f"{name}.{form}", overwrite=overwrite)
-        for name, figure in figures.items()
+        for name, figure in all_figures(table, totals).items()
         for form in formats
     ]
+
+
+def figure_files(
+    table: pd.DataFrame,
+    folder: str | Path,
+    formats: Sequence[str] = ("svg", "png"),
+    totals: pd.DataFrame | None = None,
+) -> list[Path]:
+    """Return what `save_figures` writes, without drawing anything."""
+    names = figure_names(table, totals)
+    return [Path(folder) / f"{name}.{form}" for name in names for form in formats]
+
+
+def figure_names(table: pd.DataFrame, totals: pd.DataFrame | None = None) -> list[str]:
+    """Return the names of all figures that the table has values for."""
+    several = table.time.nunique() > 1
+    neck = table.neck_ratio.to_numpy() > 0
+    there = {
+        "neck_over_time": several and table.neck_ratio.notna().any(),
+        "distance_over_time": several and table.distance_ratio.notna().any(),
+        "model": (neck & table.distance_ratio.notna()).any(),
+        "growth": several and (neck & (table.time_s.to_numpy(np.float64) > 0)).any(),
+        "totals": totals is not None and len(totals) > 1,
+    }
+    return [name for name, drawn in there.items() if drawn]
 
 
 def all_figures(
     table: pd.DataFrame, totals: pd.DataFrame | None = None, growth: Growth | None = None
 ) -> dict[str, Figure]:
     """Return every figure that the table has values for, by name."""
-    contact = bool(((table.neck_ratio > 0) & table.distance_ratio.notna()).any())
-    times = table.time_s.to_numpy(np.float64)
-    figures: dict[str, Figure] = {}
-    if table.time.nunique() > 1:
-        for name, value in (("neck", "neck_ratio"), ("distance", "distance_ratio")):
-            if table[value].notna().any():
-                figures[f"{name}_over_time"] = over_time(table, value)
-    if contact:
-        figures["model"] = model_plot(table)
-    if ((table.neck_ratio.to_numpy() > 0) & (times > 0)).any() and table.time.nunique() > 1:
-        figures["growth"] = growth_figure(table, growth)
-    if totals is not None and len(totals) > 1:
-        figures["totals"] = totals_figure(totals)
-    return figures
+    draw: dict[str, Callable[[], Figure]] = {
+        "neck_over_time": lambda: over_time(table, "neck_ratio"),
+        "distance_over_time": lambda: over_time(table, "distance_ratio"),
+        "model": lambda: model_plot(table),
+        "growth": lambda: growth_figure(table, growth),
+        "totals": lambda: totals_figure(totals),
+    }
+    return {name: draw[name]() for name in figure_names(table, totals)}
 
 
 def image_of(figure: Figure, form: str, dpi: float = _DPI) -> bytes:

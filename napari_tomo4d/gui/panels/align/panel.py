@@ -12,7 +12,13 @@ import napari
 import numpy as np
 from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog
 
-from napari_tomo4d.align import FoundShifts, path_of_all_times, read_shifts, write_shifts
+from napari_tomo4d.align import (
+    FoundShifts,
+    path_of_all_times,
+    read_shifts,
+    shift_files,
+    write_shifts,
+)
 from napari_tomo4d.data import AnyTiltSeries, TiltSeries, times_of
 from napari_tomo4d.errors import Tomo4DError
 from napari_tomo4d.gui.canvas.layers import item_of
@@ -41,6 +47,7 @@ from napari_tomo4d.gui.panels.base import Panel
 from napari_tomo4d.gui.widgets.keys import REDO, UNDO, Keys, arrow_keys
 from napari_tomo4d.gui.widgets.messages import NO_SERIES
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
+from napari_tomo4d.gui.widgets.save_dialog import ask_where
 from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import STEPS
 from napari_tomo4d.progress import Progress
@@ -361,11 +368,13 @@ class AlignPanel(Panel):
         shifts, layer = self.shifts, self.picker.layer
         if shifts is None or layer is None:
             return ""
-        name = f"{layer.name} alignment.json".replace(" ", "_")
-        path, _ = QFileDialog.getSaveFileName(self, title, name, "Alignment (*.json)")
+        name = f"{layer.name} alignment".replace(" ", "_")
+        count = len(shifts.shifts_px)
+        path = ask_where(
+            self, title, name, "Alignment", ".json", lambda path: shift_files(path, count)
+        )
         if not path:
             return ""
-        path = path if path.lower().endswith(".json") else f"{path}.json"
         try:
             path = write_shifts(path, self._times, shifts.shifts_px, shifts.found.axes)
         except Tomo4DError as error:

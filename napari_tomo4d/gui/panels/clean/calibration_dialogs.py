@@ -11,7 +11,6 @@ from qtpy.QtGui import QCloseEvent, QShowEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QDialog,
-    QFileDialog,
     QFormLayout,
     QLabel,
     QPushButton,
@@ -26,6 +25,7 @@ from napari_tomo4d.gui.canvas.session import Session
 from napari_tomo4d.gui.widgets.messages import NO_IMAGE
 from napari_tomo4d.gui.widgets.number_box import number_box
 from napari_tomo4d.gui.widgets.run_bar import RunBar
+from napari_tomo4d.gui.widgets.save_dialog import ask_where
 from napari_tomo4d.gui.widgets.wheel import ignore_wheel
 from napari_tomo4d.gui.work.runner import Runner
 from napari_tomo4d.preprocess import CorrectionMap, PixelSize
@@ -295,12 +295,9 @@ class MapDialog(MeasureDialog):
 
     def take(self, result: tuple[CorrectionMap, str]) -> None:
         """Save the map in the background, then hand its path to the panel."""
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Save correction map", "distortion.npz", "Correction map (*.npz)"
-        )
+        path = ask_where(self, "Save correction map", "distortion", "Correction map", ".npz")
         if not path:
             return
-        path = path if path.endswith(".npz") else f"{path}.npz"
         correction = result[0]
 
         def save(_progress: Progress) -> object:

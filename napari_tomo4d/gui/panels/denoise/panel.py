@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QDockWidget, QFileDialog, QGroupBox, QLabel, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QDockWidget, QGroupBox, QLabel, QPushButton, QVBoxLayout
 
 from napari_tomo4d.data import AnyData, TiltSeries
 from napari_tomo4d.denoise import NoiseModel
@@ -31,6 +31,7 @@ from napari_tomo4d.gui.widgets.form import ParameterForm
 from napari_tomo4d.gui.widgets.messages import messages_of
 from napari_tomo4d.gui.widgets.plots import ImageBox
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
+from napari_tomo4d.gui.widgets.save_dialog import ask_where
 from napari_tomo4d.gui.work.live_preview import LivePreview
 from napari_tomo4d.gui.work.runner import Runner
 from napari_tomo4d.parameters import Parameters
@@ -260,7 +261,7 @@ class DenoisePanel(Panel):
         noise = self.model.measured
         if noise is None:
             return
-        path, _ = QFileDialog.getSaveFileName(self, "Save noise", "noise.npz", "Noise (*.npz)")
+        path = ask_where(self, "Save noise", "noise", "Noise", ".npz")
         if not path:
             return
         try:

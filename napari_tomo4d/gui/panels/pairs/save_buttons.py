@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from napari_tomo4d.gui.panels.pairs.model import PairsModel
 from napari_tomo4d.gui.widgets.allow import allow
+from napari_tomo4d.gui.widgets.save_dialog import ask_folder, ask_where
 from napari_tomo4d.progress import Progress
 
 
@@ -72,35 +72,34 @@ class SaveRow(QWidget):
     def _save_table(self) -> None:
         from napari_tomo4d.measure.tables import write_table
 
-        path = self._ask("Save table", "pairs.csv", "CSV (*.csv)")
-        if path is None:
+        path = ask_where(self, "Save table", "pairs", "Table", ".csv")
+        if not path:
             return
         table = self._model.frame()
 
         def work(_progress: Progress) -> object:
-            # whether it may be replaced was asked by the dialog
             return write_table(table, path, overwrite=True)
 
         self.wanted.emit(work, f"Saved {path}")
 
     def _save_figures(self) -> None:
-        from napari_tomo4d.measure.report.figures import save_figures
+        from napari_tomo4d.measure.report.figures import figure_files, save_figures
 
-        folder = QFileDialog.getExistingDirectory(self, "Save figures in")
+        table = self._model.frame()
+        folder = ask_folder(self, "Save figures in", lambda folder: figure_files(table, folder))
         if not folder:
             return
-        table = self._model.frame()
 
         def work(_progress: Progress) -> object:
-            return save_figures(table, Path(folder), overwrite=True)
+            return save_figures(table, folder, overwrite=True)
 
         self.wanted.emit(work, f"Saved figures in {folder}")
 
     def _save_report(self) -> None:
         from napari_tomo4d.measure.report.report import write_report
 
-        path = self._ask("Save report", "report.html", "HTML (*.html)")
-        if path is None:
+        path = ask_where(self, "Save report", "report", "Report", ".html")
+        if not path:
             return
         table, labels, volumes = self._model.frame(), self._model.labels, self._model.volumes
         if labels is None:
@@ -112,10 +111,3 @@ class SaveRow(QWidget):
             )
 
         self.wanted.emit(work, f"Saved {path}")
-
-    def _ask(self, title: str, name: str, kind: str) -> Path | None:
-        path, _ = QFileDialog.getSaveFileName(self, title, name, kind)
-        suffix = Path(name).suffix
-        if not path:
-            return None
-        return Path(path) if path.endswith(suffix) else Path(f"{path}{suffix}")

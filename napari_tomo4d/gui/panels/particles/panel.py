@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import napari
 from qtpy.QtWidgets import (
     QDockWidget,
-    QFileDialog,
     QFormLayout,
     QGroupBox,
     QLabel,
@@ -42,6 +41,7 @@ from napari_tomo4d.gui.widgets.form import ParameterForm
 from napari_tomo4d.gui.widgets.keys import CANCEL, REDO, UNDO, Keys
 from napari_tomo4d.gui.widgets.messages import NO_MASK, NO_PARTICLES
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
+from napari_tomo4d.gui.widgets.save_dialog import ask_where
 from napari_tomo4d.gui.work.runner import Runner
 from napari_tomo4d.measure import write_table
 from napari_tomo4d.parameters import Parameters
@@ -347,11 +347,10 @@ class ParticlesPanel(Panel):
         if item is None or layer is None:
             self.run_bar.say(NO_PARTICLES)
             return
-        name = f"{layer.name}.csv".replace(" ", "_")
-        path, _ = QFileDialog.getSaveFileName(self, "Save table", name, "Table (*.csv)")
+        name = layer.name.replace(" ", "_")
+        path = ask_where(self, "Save table", name, "Table", ".csv")
         if not path:
             return
-        path = path if path.endswith(".csv") else f"{path}.csv"
         self.run_bar.say("Measuring all times...")
 
         def work(progress: Progress) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import psutil
-from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton
+from qtpy.QtWidgets import QLabel, QPushButton
 
 from napari_tomo4d.data import times_of
 from napari_tomo4d.gui.canvas.place import time_shown
@@ -31,6 +31,7 @@ from napari_tomo4d.gui.widgets.allow import allow
 from napari_tomo4d.gui.widgets.messages import messages_of
 from napari_tomo4d.gui.widgets.plots import ImageBox
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_bytes, format_seconds
+from napari_tomo4d.gui.widgets.save_dialog import ask_where
 from napari_tomo4d.gui.work.live_preview import LivePreview
 from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import run_in_slabs, run_steps
@@ -233,14 +234,11 @@ class ReconstructPanel(Panel):
         item = self.model.item
         if item is None or self.run_bar.runner.running:
             return
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Reconstruct to", "volume.ome.zarr", "OME-Zarr (*.zarr)"
-        )
+        path = ask_where(self, "Reconstruct to", "volume", "OME-Zarr", ".ome.zarr")
         if not path:
             return
         before, (name, parameters) = self.region.steps(), self.method
         memory = _SHARE_OF_MEMORY * psutil.virtual_memory().available
-        path = path if path.endswith(".zarr") else f"{path}.ome.zarr"
 
         def work(progress: Progress) -> object:
             prepared = run_steps(item, before, progress.part(0, 20)) if before else item

@@ -281,7 +281,6 @@ class SegmentModel:
             If it can't be written.
         """
         assert self.classifier is not None, "there is no classifier"
-        path = path if path.endswith(".npz") else f"{path}.npz"
         self.classifier.save(path)
         self.classifier_file = path
 

@@ -30,6 +30,7 @@ from napari_tomo4d.gui.panels.segment.strokes import BACKGROUND, PARTICLE, Strok
 from napari_tomo4d.gui.panels.segment.threshold_box import ThresholdBox
 from napari_tomo4d.gui.widgets.form import ParameterForm
 from napari_tomo4d.gui.widgets.run_bar import RunBar, format_seconds
+from napari_tomo4d.gui.widgets.save_dialog import ask_where
 from napari_tomo4d.gui.work.live_preview import LivePreview
 from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.pipeline import STEPS
@@ -305,7 +306,7 @@ class SegmentPanel(Panel):
             self._keep_classifier(self.model.load_classifier, path)
 
     def _save_classifier(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Save classifier", "particles.npz", _FILTER)
+        path = ask_where(self, "Save classifier", "particles", "Classifier", ".npz")
         if path:
             self._keep_classifier(self.model.save_classifier, path)
 
