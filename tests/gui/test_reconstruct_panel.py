@@ -96,7 +96,7 @@ def test_cancel_changes_nothing_and_finish_now_keeps_the_result(qtbot, loaded, v
     loaded.session.add(seen_box(2.0, "other"))
     click(qtbot, loaded.run_bar.finish_button)
     wait_idle(qtbot, loaded)
-    assert loaded.run_bar.status.text().startswith("“box SIRT”")
+    assert loaded.run_bar.status.text().startswith("“box SIRT")
     assert len(loaded.view.curve.values) == 0
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
+    QApplication,
     QDockWidget,
     QFormLayout,
     QLabel,
@@ -225,13 +226,19 @@ class Panel(QWidget, metaclass=_OnePerViewer):
 
 
 class _Closing(QObject):
-    """Ends the panels' work when their window closes: the widgets are deleted right after."""
+    """Ends the panels' work when their window closes: the widgets are deleted right after.
+
+    So it does when the application is told to quit, which deletes windows without closing them.
+    """
 
     def __init__(self, window: QWidget, session: Session) -> None:
         super().__init__(window)
         self._session = session
-        self._asked = False
+        self._asked = self._ended = False
         window.installEventFilter(self)
+        application = QApplication.instance()
+        assert application is not None, "there is a window"
+        application.aboutToQuit.connect(self._end)
 
     @classmethod
     def watch(cls, window: QWidget, session: Session) -> None:
@@ -247,9 +254,14 @@ class _Closing(QObject):
             self._asked = True
             QTimer.singleShot(0, self._forget)
         elif event.type() == QEvent.Type.Hide and self._asked and not event.spontaneous():
+            self._end()
+        return False
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
             for panel in self._session.panels.values():
                 panel.close_work()
-        return False
 
     def _forget(self) -> None:
         self._asked = False
