@@ -43,11 +43,13 @@ class MissingAnglesError(ReadError):
     message : str
     n_images : int
         How many angles have to be given.
+    doubt : str
+        Why angles that were found are not believed; empty where there are none.
     """
 
-    def __init__(self, message: str, n_images: int) -> None:
+    def __init__(self, message: str, n_images: int, doubt: str = "") -> None:
         super().__init__(message)
-        self.n_images = n_images
+        self.n_images, self.doubt = n_images, doubt
 
 
 class WriteError(Tomo4DError, OSError):

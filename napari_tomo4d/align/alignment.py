@@ -195,8 +195,7 @@ def read_alignment(path: str | Path) -> Alignment:
     with reading(path, "an alignment (shifts dy, dx in pixels for each tilt)"):
         if path.suffix.lower() == ".json":
             return exchange.read_json(path).alignment
-        text = path.read_text(encoding="utf-8-sig")
-        return Alignment(np.array(_shift_columns(text, path)))
+        return Alignment(np.array(_shift_columns(read_text(path), path)))
 
 
 def _shift_columns(text: str, path: Path) -> list[list[float]]:

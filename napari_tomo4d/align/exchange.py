@@ -32,6 +32,7 @@ from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import DataError, ReadError, readable
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import warn
+from napari_tomo4d.text_files import read_text
 from napari_tomo4d.whole_files import write_whole
 
 SCHEMA_VERSION = 2
@@ -211,7 +212,7 @@ def read_json(path: str | Path) -> StoredAlignment:
     """
     path = Path(path)
     with reading(path, "an alignment (shifts dy, dx in pixels for each tilt)"):
-        content = json.loads(_read(path))
+        content = json.loads(read_text(path))
         version = content.get("schema_version", SCHEMA_VERSION)
         if version > SCHEMA_VERSION:
             raise ReadError(
@@ -263,16 +264,11 @@ def write_tlt(angles_deg: np.ndarray, path: str | Path) -> None:
 def _numbers(path: str | Path, count: int, what: str) -> np.ndarray:
     path = Path(path)
     with reading(path, "a table of numbers"):
-        rows = [line.split() for line in _read(path).splitlines() if line.strip()]
+        rows = [line.split() for line in read_text(path).splitlines() if line.strip()]
         values = np.array(rows, dtype=np.float64)
     if values.ndim != 2 or values.shape[1] != count or not np.isfinite(values).all():
         raise ReadError(f"{path} does not hold {what} in each line.")
     return values
-
-
-def _read(path: str | Path) -> str:
-    with reading(path, "an alignment"):
-        return Path(path).read_text(encoding="utf-8-sig")
 
 
 def _write(path: str | Path, text: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_tomo4d.data import AnyData, TiltSeries, is_series, times_of
 from napari_tomo4d.errors import MissingAnglesError
+from napari_tomo4d.io.raw import AXIS_ANGLE
 from napari_tomo4d.io.reader import read
 from napari_tomo4d.provenance import warnings_only_kept
 from napari_tomo4d.quantities import time_names
@@ -35,7 +36,11 @@ def describe(path: str | Path, **given: Any) -> dict[str, str | list[str]]:
         except MissingAnglesError as error:
             # the images can still be described; only the angles are made up for it
             item = read(path, lazy=True, angles_deg=np.arange(error.n_images) % 180, **given)
-    return {**describe_item(item), "angles": "not in the file; give them when opening it"}
+            doubt = error.doubt
+    text = {**describe_item(item), "angles": "not in the file; give them when opening it"}
+    if doubt:
+        text["warnings"] = [doubt, *text.get("warnings", [])]
+    return text
 
 
 def describe_item(item: AnyData) -> dict[str, str | list[str]]:
@@ -86,9 +91,16 @@ def _describe_series(series: TiltSeries) -> dict[str, str | list[str]]:
         "kind": f"tilt series of {len(series)} tilts",
         "images": f"{n_y} x {n_x} pixels (y, x), {series.dtype}",
         "angles": f"{low:g} to {high:g}°" + (f" ({source})" if source else ""),
-        "tilt axis": f"along {series.tilt_axis}",
+        "tilt axis": _axis(series),
     }
     if max(frames) > 1:
         same = min(frames) == max(frames)
         result["frames"] = f"{frames[0] if same else f'{min(frames)} to {max(frames)}'} per tilt"
     return result
+
+
+def _axis(series: TiltSeries) -> str:
+    source = series.metadata.get("tilt_axis_from")
+    angle = series.metadata.get(AXIS_ANGLE)
+    turned = "" if angle is None else f", {angle:g}° from the vertical"
+    return f"along {series.tilt_axis}{turned}" + (f" ({source})" if source else "")

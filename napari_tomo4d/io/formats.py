@@ -16,6 +16,7 @@ from napari_tomo4d.io.mrc import read_mrc
 from napari_tomo4d.io.mrc_writer import write_mrc
 from napari_tomo4d.io.numpy_files import read_numpy
 from napari_tomo4d.io.raw import Raw
+from napari_tomo4d.io.sidecars import beside, is_about_another
 from napari_tomo4d.io.tiff import read_tiff, write_ome_tiff
 from napari_tomo4d.io.zarr_store import read_zarr, write_zarr
 from napari_tomo4d.progress import Progress
@@ -69,13 +70,19 @@ class Format:
 
 def _angles_beside(item: AnyData, path: Path) -> None:
     if isinstance(item, TiltSeries):
-        write_rawtlt(item.angles_deg, path.with_suffix(".rawtlt"))
+        # a table that may be about another series of the same name is left as it is
+        table = path.with_suffix(".rawtlt")
+        if beside(path, table.name) and is_about_another(table, path):
+            table = path.with_name(f"{path.name}.rawtlt")
+        write_rawtlt(item.angles_deg, table)
 
+
+MRC_SUFFIXES = (".mrc", ".mrcs", ".ali", ".rec", ".st", ".map")
 
 FORMATS = [
     Format(
         "MRC (IMOD, SerialEM, FEI)",
-        (".mrc", ".mrcs", ".ali", ".rec", ".st", ".map"),
+        MRC_SUFFIXES,
         read_mrc,
         write_mrc,
         ".mrc",

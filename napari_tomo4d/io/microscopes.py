@@ -1,4 +1,4 @@
-"""Microscope files that RosettaSciIO parses: DM3/DM4, EMI/SER, EMD, HSPY."""
+"""Microscope files: DM3/DM4, EMI/SER, Velox' EMD, HSPY as RosettaSciIO parses them, NCEM's EMD."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from napari_tomo4d.checks import Pixels
 from napari_tomo4d.content import Json
 from napari_tomo4d.errors import ReadError
 from napari_tomo4d.io.hdf5 import check_hdf5
-from napari_tomo4d.io.raw import Raw, to_nm, use_lazy
+from napari_tomo4d.io.ncem import is_ncem, read_ncem
+from napari_tomo4d.io.raw import Raw, use_lazy
 from napari_tomo4d.io.ser import check_ser
+from napari_tomo4d.io.units import degrees_per, to_nm
 
 _PLUGINS = {
     ".dm3": "digitalmicrograph",
@@ -26,10 +27,13 @@ _PLUGINS = {
     ".emd": "emd",
     ".hspy": "hspy",
 }
+_TILT = ("tilt", "angle", "alpha", "theta", "projection")
+_SPECTRA = ("ev", "kev", "energy loss", "energy", "wavelength")
+_SPECTRAL_SIGNALS = ("EELS", "EDS", "CL", "Luminescence")
 
 
 def read_microscope(path: Path, lazy: bool | None = None) -> Raw:
-    """Read the first image or stack of a microscope's file."""
+    """Read the largest image or stack of a microscope's file."""
     suffix = path.suffix.lower()
     if suffix in (".emd", ".hspy"):
         check_hdf5(path)
@@ -38,62 +42,136 @@ def read_microscope(path: Path, lazy: bool | None = None) -> Raw:
     elif suffix == ".emi":
         for beside in path.parent.glob(f"{glob.escape(path.stem)}_[0-9].ser"):
             check_ser(beside)
-    plugin = importlib.import_module(f"rsciio.{_PLUGINS[suffix]}")
     as_lazy = use_lazy(lazy, path.stat().st_size)
+    signals = _signals(path, as_lazy)
+    images = [s for s in signals if s["data"].ndim in (2, 3) and not _spectral(s)]
+    if not images:
+        _refuse(signals, path)
+    signal = max(images, key=lambda s: s["data"].size)
+    if np.dtype(signal["data"].dtype).kind == "c":
+        raise ReadError(f"{path} holds complex values, as of a Fourier transform; expected images.")
+    data = signal["data"] if as_lazy else np.asarray(signal["data"])
+    data, axes = _tilts_first(data, [_with_values(a) for a in signal["axes"]])
+    raw = Raw(data)
+    if len(images) > 1:
+        raw.notes.append(f"{path.name} holds {len(images)} data sets; the largest was read.")
+    _add_pixel_size(raw, axes)
+    _add_angles(raw, signal, axes)
+    return raw
+
+
+def _signals(path: Path, lazy: bool) -> list[Json]:
     log = logging.getLogger("rsciio")
     level = log.level
     # it warns of fields it leaves out; what is needed of them is checked here
     log.setLevel(logging.ERROR)
     try:
-        signals = plugin.file_reader(str(path), lazy=as_lazy)
+        if path.suffix.lower() == ".emd" and is_ncem(path):
+            return read_ncem(path, lazy)
+        plugin = importlib.import_module(f"rsciio.{_PLUGINS[path.suffix.lower()]}")
+        signals: list[Json] = plugin.file_reader(str(path), lazy=lazy)
+        return signals
     finally:
         log.setLevel(level)
-    images = [s for s in signals if s["data"].ndim in (2, 3)]
-    if not images:
-        raise ReadError(f"{path} holds no image and no stack of images.")
-    signal = max(images, key=lambda s: s["data"].size)
-    raw = Raw(signal["data"] if as_lazy else np.asarray(signal["data"]))
-    if len(images) > 1:
-        raw.notes.append(f"{path.name} holds {len(images)} data sets; the largest was read.")
-    axes = signal["axes"]
-    _add_pixel_size(raw, axes[-2:])
-    angles = _angles(signal, axes, raw.data)
-    if angles is not None:
-        raw.angles_deg, raw.angles_from = angles, "file header"
-    return raw
+
+
+def _spectral(signal: Json) -> bool:
+    """Return whether one axis of a signal is of energies or wavelengths."""
+    kind = f"{signal['metadata'].get('Signal', {}).get('signal_type') or ''}"
+    axes = [(f"{a.get('units')}".lower(), f"{a.get('name')}".lower()) for a in signal["axes"]]
+    energies = any(unit in _SPECTRA or name in _SPECTRA for unit, name in axes)
+    return energies or (len(axes) == 3 and kind.startswith(_SPECTRAL_SIGNALS))
+
+
+def _refuse(signals: list[Json], path: Path) -> None:
+    spectra = [s for s in signals if _spectral(s)]
+    if spectra:
+        shape = " x ".join(str(n) for n in spectra[0]["data"].shape)
+        raise ReadError(
+            f"{path} holds spectra ({shape} values, of them one axis of energies) and no image; "
+            "expected images or a tilt series."
+        )
+    shapes = ", ".join(" x ".join(map(str, s["data"].shape)) for s in signals)
+    raise ReadError(
+        f"{path} holds no image and no stack of images{f', only {shapes}' if shapes else ''}."
+    )
+
+
+def _with_values(axis: Json) -> Json:
+    """Return an axis with all its values, which may be stored or be even steps."""
+    if "values" in axis:
+        return axis
+    stored = axis.get("axis")
+    n = int(axis["size"]) if "size" in axis else len(stored)  # type: ignore[arg-type]
+    if stored is None:
+        values = float(axis.get("offset", 0)) + float(axis.get("scale", 1)) * np.arange(n)
+    else:
+        values = np.asarray(stored, float)
+    return {**axis, "size": n, "values": values}
+
+
+def _is_tilt(axis: Json) -> bool:
+    """Return whether an axis is that of the tilts: by its unit, or radians with such a name."""
+    per_unit = degrees_per(axis.get("units"))
+    named = any(word in f"{axis.get('name')}".lower() for word in _TILT)
+    # milliradians are angles of scattering
+    return per_unit == 1.0 or (per_unit is not None and per_unit > 1.0 and named)
+
+
+def _tilts_first(data: Any, axes: list[Json]) -> tuple[Any, list[Json]]:
+    """Return images (tilt, y, x), wherever the file has the axis of the tilts."""
+    order = list(range(len(axes)))
+    if len(axes) == 3:
+        tilt = next((k for k in order if _is_tilt(axes[k])), None)
+        names = [f"{a.get('name')}".lower().removeprefix("r_") for a in axes]
+        if tilt is not None:
+            order = [tilt, *(k for k in order if k != tilt)]
+        elif "navigate" not in axes[0] and names[:2] == ["x", "y"]:
+            # prismatic writes (x, y, depth)
+            order = [2, 1, 0]
+        if [names[k] for k in order[1:]] == ["x", "y"]:
+            order = [order[0], order[2], order[1]]
+    if order == list(range(len(axes))):
+        return data, axes
+    return data.transpose(order), [axes[k] for k in order]
+
+
+def _step(axis: Json) -> float:
+    values = axis["values"]
+    if len(values) < 2:
+        return float(abs(axis.get("scale", 0)))
+    return float(abs(values[-1] - values[0]) / (len(values) - 1))
 
 
 def _add_pixel_size(raw: Raw, axes: list[Json]) -> None:
-    found = [to_nm(float(abs(a["scale"])), a.get("units")) for a in axes]
-    sizes = [s for s in found if s is not None]
-    if len(sizes) < len(axes):
-        units = {a.get("units") for a in axes} - {None, ""}
-        if units:
-            raw.notes.append(f"The pixels are in {units.pop()}, not a length; size unknown.")
-        return
-    raw.pixel_size_nm, raw.pixel_size_from = sizes[1], "file header"
-    if not np.isclose(sizes[0], sizes[1], rtol=1e-3):
-        raw.notes.append(
-            f"Pixels are not square ({sizes[0]:g} x {sizes[1]:g} nm); the width was used."
-        )
+    y, x = axes[-2:]
+    raw.set_size(_step(x), _step(y), (x.get("units"), y.get("units")), "file header")
+    if len(axes) == 3:
+        raw.depth_nm = to_nm(_step(axes[0]), axes[0].get("units"))
 
 
-def _angles(signal: Json, axes: list[Json], data: Pixels) -> np.ndarray | None:
-    if data.ndim == 3:
-        axis = axes[0]
-        name = f"{axis.get('name')}".lower()
-        if any(word in name for word in ("tilt", "angle", "alpha")):
-            factor = {"deg": 1, "degree": 1, "degrees": 1, "°": 1, "rad": 180 / np.pi}.get(
-                f"{axis.get('units')}".lower()
-            )
-            if factor is not None:
-                result: np.ndarray | None = (
-                    axis["offset"] + axis["scale"] * np.arange(axis["size"])
-                ) * factor
-                return result
+def _add_angles(raw: Raw, signal: Json, axes: list[Json]) -> None:
+    if raw.data.ndim == 3:
+        angles, source = _tomography_tilts(signal, axes[0]["size"]), "file's table of tilts"
+        if angles is None and _is_tilt(axes[0]):
+            angles = np.asarray(axes[0]["values"]) * degrees_per(axes[0].get("units"))
+            source = "file header"
+    else:
+        angle, source = _stage_angle(signal), "file header"
+        angles = None if angle is None else np.array([angle])
+    if angles is not None and np.isfinite(angles).all():
+        raw.angles_deg, raw.angles_from = angles, source
+
+
+def _tomography_tilts(signal: Json, n: int) -> np.ndarray | None:
+    """Return the list of tilts that ETSpy keeps beside its stacks."""
+    tilts = (signal["metadata"].get("Tomography") or {}).get("tilts")
+    if tilts is None or isinstance(tilts, (str, dict)):
         return None
-    angle = _stage_angle(signal)
-    return None if angle is None else np.array([angle])
+    with contextlib.suppress(TypeError, ValueError):
+        values = np.ravel(np.asarray(tilts, float))
+        return values if len(values) == n else None
+    return None
 
 
 def _stage_angle(signal: Json) -> float | None:

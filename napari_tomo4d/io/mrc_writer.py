@@ -62,6 +62,17 @@ def _header(
     header["mapc"], header["mapr"], header["maps"] = 1, 2, 3
     header["map"], header["machst"] = b"MAP ", (0x44, 0x44, 0, 0)
     header["nversion"] = 20141
-    header["nlabl"] = 1
+    header["nlabl"] = 2
     header["label"][0] = f"{OUR_LABEL} {__version__} {time.strftime('%Y-%m-%d %H:%M:%S')}".encode()
+    header["label"][1] = label_of(item).encode()
     return header
+
+
+def label_of(item: TiltSeries | Volume | Labels) -> str:
+    """Return the label by which this program knows what it wrote."""
+    if isinstance(item, TiltSeries):
+        return (
+            f"napari-tomo4d: tilt series, tilt axis {item.tilt_axis}, "
+            f"shift {item.axis_shift_px:.6g} px"
+        )
+    return f"napari-tomo4d: {'labels' if isinstance(item, Labels) else 'volume'}"

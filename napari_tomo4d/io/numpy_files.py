@@ -31,7 +31,7 @@ def _from_npz(content: dict[str, np.ndarray], path: Path) -> Raw:
     if key is None:
         raise ReadError(f"{path} holds {', '.join(content)}; expected an array named images.")
     raw = Raw(content[key])
-    if "angles_deg" in content:
+    if "angles_deg" in content and content["angles_deg"].dtype.kind in "iuf":
         raw.angles_deg = np.ravel(content["angles_deg"]).astype(float)
         raw.angles_from = "array angles_deg"
     if "pixel_size_nm" in content:

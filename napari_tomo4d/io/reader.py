@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,17 +12,31 @@ import numpy as np
 
 from napari_tomo4d.boundary import reading
 from napari_tomo4d.checks import Pixels, require_memory
-from napari_tomo4d.data import AnyData, Labels, TiltSeries, TimeSeries, Volume, is_series
-from napari_tomo4d.errors import DataError, MissingAnglesError, ReadError
+from napari_tomo4d.content import Json
+from napari_tomo4d.data import (
+    AnyData,
+    Labels,
+    TiltSeries,
+    TimeSeries,
+    Volume,
+    is_series,
+    kind_of,
+)
+from napari_tomo4d.errors import DataError, ReadError
 from napari_tomo4d.immutable import frozen
-from napari_tomo4d.io.formats import format_of, known_suffixes
-from napari_tomo4d.io.header import item_from
-from napari_tomo4d.io.imod import read_angles
-from napari_tomo4d.io.names import angles_from_names, natural_key, times_from_names
-from napari_tomo4d.io.raw import Raw
+from napari_tomo4d.io.angle_tables import AngleTable
+from napari_tomo4d.io.formats import MRC_SUFFIXES, format_of, known_suffixes
+from napari_tomo4d.io.gather import is_pattern, matching, readable_in, without_results
+from napari_tomo4d.io.header import KINDS, item_from
+from napari_tomo4d.io.names import angles_from_names, times_from_names
+from napari_tomo4d.io.raw import AXIS_ANGLE, Raw
+from napari_tomo4d.io.sidecars import is_about_another, stem_of, tables_of
+from napari_tomo4d.io.trust import Tables, within_half_turn
+from napari_tomo4d.io.units import can_be_true
 from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.provenance import Provenance, collect_warnings, jsonable, software_version, warn
 from napari_tomo4d.seals import stamped
+from napari_tomo4d.voxels import edges_of, size_text
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -49,8 +62,8 @@ def read(
         A file; a folder with one file per tilt, or one file or folder per time point; a
         pattern such as ``"run_*.mrc"`` or ``"run_{time}s.mrc"`` for a time series.
     angles_deg : sequence of float, or path of a table, optional
-        Tilt angles in degrees. If None they come from the header, a sidecar (.rawtlt,
-        .tlt, .mdoc), or the file names, in this order.
+        Tilt angles in degrees. If None they come from the .mdoc, the header, a .rawtlt or
+        .tlt beside the file, or the file names, in this order.
     pixel_size_nm : float, optional
         Overrides the file's.
     tilt_axis : {"y", "x"}, optional
@@ -59,7 +72,8 @@ def read(
     start_deg, step_deg : float, optional
         Angles at even steps, instead of `angles_deg`.
     times_s, temperatures_c : sequence of float, optional
-        Of each time point of a time series.
+        Of each time point of a time series. Temperatures are in the order of the times, or of
+        the paths where these are given one by one.
     kind : {"tilt series", "volume", "labels"}, optional
         What a stack is where the file does not say.
     lazy : bool, optional
@@ -123,14 +137,14 @@ class _Reader:
 
     def __init__(self, given: Parameters, lazy: bool | None) -> None:
         self.given, self.lazy = given, lazy
+        self._tables = Tables()
 
     # -- which files -----------------------------------------------------------------------
 
     def read(self, path: Paths) -> AnyData:
         if isinstance(path, (str, Path)):
-            text = str(path)
-            if "{time}" in text or "*" in text or "?" in text:
-                return self._time_series(*_matching(text))
+            if is_pattern(str(path)):
+                return self._time_series(*matching(str(path)))
             path = Path(path)
             if not path.exists():
                 raise ReadError(f"{path} does not exist; check the name and the folder.")
@@ -143,29 +157,37 @@ class _Reader:
                 raise ReadError(f"{p} does not exist; check the name and the folder.")
         if not paths:
             raise ReadError("No file was given to read.")
-        return self._one(paths[0]) if len(paths) == 1 else self._several(paths, paths[0].parent)
+        if len(paths) == 1:
+            return self._one(paths[0])
+        return self._several(paths, paths[0].parent, in_order=True)
 
     def _folder(self, folder: Path) -> AnyData:
-        content = sorted(folder.iterdir(), key=natural_key)
-        files = [p for p in content if format_of(p) and not p.name.startswith(".")]
-        # of an EMI and its SER files one is enough
-        emi = {p.stem for p in files if p.suffix.lower() == ".emi"}
-        files = [
-            p
-            for p in files
-            if p.suffix.lower() != ".ser" or re.sub(r"_\d+$", "", p.stem) not in emi
-        ]
-        folders = [p for p in content if p.is_dir() and p not in files and any(p.iterdir())]
-        if not files and not folders:
-            raise ReadError(f"{folder} holds no file that can be read ({known_suffixes()}).")
+        files, folders = readable_in(folder)
         if not files:
             return self._time_series(folders)
+        if len(files) > 1 and self.given["kind"] is None:
+            files = without_results(files, folder, self._is_volume)
         return self._one(files[0]) if len(files) == 1 else self._several(files, folder)
 
-    def _several(self, files: list[Path], folder: Path) -> AnyData:
+    def _is_volume(self, path: Path) -> bool:
+        """Return whether a file holds a volume or labels; looks only into what may say so."""
+        if path.suffix.lower() not in (*MRC_SUFFIXES, ".zarr", ".tif", ".tiff"):
+            return False
+        try:
+            raw = self._raw(path, lazy=True)
+        except ReadError:
+            return False  # the error is told when it is read
+        header = raw.metadata.get("napari_tomo4d")
+        if header is not None:
+            return header.get("kind") in ("volume", "labels")
+        if raw.item is not None:
+            return kind_of(raw.item) is not TiltSeries
+        return self._kind(raw, path) in ("volume", "labels")
+
+    def _several(self, files: list[Path], folder: Path, in_order: bool = False) -> AnyData:
         """One file per tilt, or one per time point: the number of angles in each tells."""
         if any(p.is_dir() for p in files):
-            return self._time_series(files)
+            return self._time_series(files, in_order=in_order)
         first = self._raw(files[0])
         many_tilts = first.item is not None or (
             first.data.ndim == 3
@@ -173,13 +195,17 @@ class _Reader:
             and (first.angles_deg is None or np.ptp(first.angles_deg) > 0.05)
         )
         if many_tilts:
-            return self._time_series(files)
+            return self._time_series(files, in_order=in_order)
         return self._one_file_per_tilt(files, folder)
 
     def _time_series(
-        self, paths: list[Path], times: list[float] | None = None
+        self, paths: list[Path], times: list[float] | None = None, *, in_order: bool = False
     ) -> TimeSeries[TiltSeries]:
-        times_s = self.given["times_s"]
+        """Read one item per path, in the order of the times in their names.
+
+        `in_order`: the user gave the paths one by one, and temperatures in the same order.
+        """
+        times_s, temperatures = self.given["times_s"], self.given["temperatures_c"]
         if times_s is None:
             times_s = times
             if times is None and (found := times_from_names(paths)) is not None:
@@ -189,6 +215,8 @@ class _Reader:
                 order = np.argsort(times_s)
                 paths = [paths[i] for i in order]
                 times_s = [times_s[i] for i in order]
+                if in_order and temperatures is not None and len(temperatures) == len(order):
+                    temperatures = [temperatures[i] for i in order]
         items: list[Any] = []
         for p in paths:
             item = self._folder(p) if p.is_dir() and format_of(p) is None else self._one(p)
@@ -196,11 +224,11 @@ class _Reader:
                 raise ReadError(f"{p} holds several time points itself; open it on its own.")
             items.append(item)
         name = paths[0].parent.name or "time series"
-        return TimeSeries(items, times_s, self.given["temperatures_c"], name)
+        return TimeSeries(items, times_s, temperatures, name)
 
     # -- one data object -------------------------------------------------------------------
 
-    def _raw(self, path: Path) -> Raw:
+    def _raw(self, path: Path, lazy: bool | None = None) -> Raw:
         form = format_of(path)
         if form is None:
             raise ReadError(
@@ -211,7 +239,7 @@ class _Reader:
                 raise ReadError(f"{path} may not be read; check its permissions.")
             if path.is_file() and path.stat().st_size == 0:
                 raise ReadError(f"{path} is empty; copy it again.")
-            raw = form.read(path, self.lazy)
+            raw = form.read(path, self.lazy if lazy is None else lazy)
             return dataclasses.replace(raw, data=frozen(raw.data))
         except ReadError:
             raise
@@ -220,29 +248,67 @@ class _Reader:
 
     def _one(self, path: Path) -> AnyData:
         raw = self._raw(path)
-        for note in raw.notes:
-            warn(note)
         header = raw.metadata.get("napari_tomo4d")
         if header is not None:
             with reading(path, "a file of this program"):
                 raw.item = item_from(header, raw.data, str(path))
-        name = re.sub(r"\.ome$", "", path.stem)
         try:
             if raw.item is not None:
-                return self._override(raw.item)
-            kind = self.given["kind"] or raw.kind
-            if kind == "volume" and self.given["kind"] is None and self._has_angles(raw, path):
-                # many programs mark any stack as a volume; angles tell better
-                kind = "tilt series"
-            size = self.given["pixel_size_nm"] or raw.pixel_size_nm
-            if kind == "volume":
-                return Volume(_in_memory(raw.data), size, name=name, metadata=raw.metadata)
-            if kind == "labels":
-                data = _whole_numbers(_in_memory(raw.data))
-                return Labels(data, size, name=name, metadata=raw.metadata)
-            return self._tilt_series(raw, path, name)
+                if not self._is_another_kind(raw.item):
+                    return self._override(raw.item)
+                raw = _without_item(raw)
+            kind = self._kind(raw, path)
+            for note in raw.notes:
+                warn(note)
+            if kind in ("volume", "labels"):
+                return self._volume(raw, kind, path)
+            return self._tilt_series(raw, path, stem_of(path))
         except DataError as error:
             raise DataError(f"{path}: {error}") from error
+
+    def _is_another_kind(self, item: AnyData) -> bool:
+        """Return whether the user says that a file of our own holds another kind of data."""
+        kind = self.given["kind"]
+        return kind is not None and not is_series(item) and not isinstance(item, KINDS[kind])
+
+    def _kind(self, raw: Raw, path: Path) -> str | None:
+        if self.given["kind"] is not None:
+            return str(self.given["kind"])
+        given = self.given["angles_deg"] is not None or self.given["start_deg"] is not None
+        if raw.kind != "volume" or given:
+            return "tilt series" if given else raw.kind
+        if raw.kind_is_sure:
+            return "volume"
+        # many programs mark any stack as a volume; angles tell better
+        tables = [t for t in tables_of(path) if not is_about_another(t, path)]
+        return "tilt series" if raw.angles_deg is not None or tables else "volume"
+
+    def _volume(self, raw: Raw, kind: str, path: Path) -> Volume | Labels:
+        size, metadata = self._size(raw, path, volume=True)
+        name, data = stem_of(path), _in_memory(raw.data)
+        if kind == "volume":
+            return Volume(data, size, name=name, metadata=metadata)
+        if raw.metadata.get("signed_bytes") and data.min() < 0:
+            warn(f"Labels in {path.name} count from -128, as IMOD's signed bytes; 128 was added.")
+            data = frozen(data.astype(np.int32) + 128)
+        return Labels(_whole_numbers(data), size, name=name, metadata=metadata)
+
+    def _size(self, raw: Raw, path: Path, volume: bool) -> tuple[Any, Json]:
+        """Return the size of pixels or voxels in nm, and metadata that say where it comes from."""
+        size, source = self.given["pixel_size_nm"], "given"
+        if size is None:
+            # the distance of the images of a tilt series means nothing
+            size = raw.voxel_size_nm() if volume else raw.pixel_size_nm
+            source = raw.pixel_size_from
+            if size is not None and not all(map(can_be_true, edges_of(size))):
+                warn(
+                    f"{path.name} says pixels of {size_text(size)} ({source}), which can't be "
+                    "true; the size is unknown."
+                )
+                size = None
+            elif not raw.ours:
+                _tell_of_edges(raw, path, volume)
+        return size, raw.metadata if size is None else {**raw.metadata, "pixel_size_from": source}
 
     def _override(self, item: AnyData) -> AnyData:
         """Apply what the user gave to a complete object from a file of our own."""
@@ -256,9 +322,9 @@ class _Reader:
         if self.given["pixel_size_nm"] is not None:
             changes["pixel_size_nm"] = self.given["pixel_size_nm"]
         if isinstance(item, TiltSeries):
-            angles = self._given_angles(len(item))
-            if angles is not None:
-                changes["angles_deg"] = angles
+            found = self._given_angles(len(item))
+            if found is not None:
+                changes["angles_deg"] = within_half_turn(found.angles_deg)
             if self.given["tilt_axis"] is not None:
                 changes["tilt_axis"] = self.given["tilt_axis"]
         return dataclasses.replace(item, **changes) if changes else item
@@ -272,27 +338,32 @@ class _Reader:
                 f"The images in {folder} differ in size ({', '.join(map(str, sorted(shapes)))}); "
                 "all images of a tilt series must be equal."
             )
-        raw = Raw(stacks, pixel_size_nm=raws[0].pixel_size_nm, tilt_axis=raws[0].tilt_axis)
-        raw.pixel_size_from = raws[0].pixel_size_from
+        first = raws[0]
+        axis = {k: v for k, v in first.metadata.items() if k == AXIS_ANGLE}
+        raw = Raw(stacks, tilt_axis=first.tilt_axis, tilt_axis_from=first.tilt_axis_from)
+        raw.metadata.update(axis)
+        common = _commonest(raws, files)
+        raw.set_edges(
+            0.0, common.height_nm or 0.0, common.pixel_size_nm or 0.0, common.pixel_size_from
+        )
         for note in dict.fromkeys(n for r in raws for n in r.notes):
             warn(note)
-        if all(r.angles_deg is not None for r in raws):
-            raw.angles_deg = np.array([r.angles_deg[0] for r in raws])  # type: ignore[index]
-            raw.angles_from = raws[0].angles_from
-        elif self._given_angles(len(files)) is None:
-            raw.angles_deg = angles_from_names(files)
-            raw.angles_from = "file names"
-            if raw.angles_deg is not None:
-                warn("The tilt angles were taken from the names of the files.")
+        if self._given_angles(len(files)) is None:
+            raw.angles_deg, raw.angles_from = _angles_of_files(raws, files, folder)
         return self._tilt_series(raw, folder, folder.name)
 
     def _tilt_series(self, raw: Raw, path: Path, name: str) -> TiltSeries:
         stacks = raw.data if isinstance(raw.data, list) else None
         images = raw.data if stacks is not None or raw.data.ndim == 3 else raw.data[None]
-        angles, source = self._angles(raw, path, len(images))
-        axis: Any = self.given["tilt_axis"] or raw.tilt_axis
+        n = len(images)
+        given = self._given_angles(n)
+        angles, source = self._tables.angles(raw, path, n, given)
+        axis: Any = self.given["tilt_axis"]
+        axis_from = "given"
         if axis is None:
-            axis = "y"
+            axis, axis_from = raw.tilt_axis, raw.tilt_axis_from or "file header"
+        if axis is None:
+            axis, axis_from = "y", "assumed"
             warn(
                 "The file does not say which image axis the tilt axis is parallel to; y "
                 "(vertical) was assumed. If slices look like noise, try x (horizontal)."
@@ -303,77 +374,76 @@ class _Reader:
             images, angles = _join(parts), angles[order]
         else:
             images, angles = _group_frames(images, angles)
-        size, size_from = self.given["pixel_size_nm"], "given"
-        if size is None:
-            size, size_from = raw.pixel_size_nm, raw.pixel_size_from
-        metadata = {**raw.metadata, "angles_from": source}
-        if size is not None:
-            metadata["pixel_size_from"] = size_from
-        return TiltSeries(images, angles, size, axis, name=name, metadata=metadata)
+        size, metadata = self._size(raw, path, volume=False)
+        metadata = {**metadata, "angles_from": source, "tilt_axis_from": axis_from}
+        return TiltSeries(images, angles, size, axis, raw.axis_shift_px, None, name, metadata)
 
-    def _given_angles(self, n: int) -> np.ndarray | None:
+    def _given_angles(self, n: int) -> AngleTable | None:
         if self.given["start_deg"] is not None:
-            result: np.ndarray | None = self.given["start_deg"] + self.given[
-                "step_deg"
-            ] * np.arange(n)
-            return result
+            return AngleTable(self.given["start_deg"] + self.given["step_deg"] * np.arange(n))
         angles = self.given["angles_deg"]
         if isinstance(angles, (str, Path)):
-            return read_angles(angles)
-        return None if angles is None else np.asarray(angles, dtype=float)
-
-    def _has_angles(self, raw: Raw, path: Path) -> bool:
-        given = self.given["angles_deg"] is not None or self.given["start_deg"] is not None
-        return given or raw.angles_deg is not None or _sidecar(path) is not None
-
-    def _angles(self, raw: Raw, path: Path, n: int) -> tuple[np.ndarray, str]:
-        angles, source = self._given_angles(n), "given"
-        if angles is None and raw.angles_deg is not None:
-            angles, source = raw.angles_deg, raw.angles_from
-        sidecar = _sidecar(path)
-        if angles is None and sidecar is not None:
-            angles, source = read_angles(sidecar), sidecar.name
-        if angles is None and n == 1 and not isinstance(raw.data, list):
-            warn("A single image without a tilt angle was taken to be at 0 degrees.")
-            angles, source = np.zeros(1), "assumed"
-        if angles is None:
-            raise MissingAnglesError(
-                f"{path} does not say at which tilt angles its {n} images were taken; give "
-                "angles_deg (a list or a .rawtlt file), or start_deg and step_deg.",
-                n,
-            )
-        if len(angles) != n:
-            raise ReadError(
-                f"{path} has {n} images but there are {len(angles)} tilt angles ({source}); "
-                "give one angle in degrees per image."
-            )
-        return np.asarray(angles, dtype=float), source
+            return self._tables.read(Path(angles))
+        return None if angles is None else AngleTable(np.asarray(angles, dtype=float))
 
 
-def _sidecar(path: Path) -> Path | None:
-    """Return IMOD's table of angles beside a file, if there is one."""
-    candidates = (path.with_suffix(s) for s in (".rawtlt", ".tlt"))
-    return next((c for c in candidates if c.exists()), None)
+def _tell_of_edges(raw: Raw, path: Path, volume: bool) -> None:
+    """Warn of voxels that are not cubic and of pixels that are not square."""
+    size = raw.voxel_size_nm()
+    if volume and isinstance(size, tuple):
+        warn(f"Voxels of {path.name} are not cubic: {size_text(size)}.")
+    elif not volume and not raw.is_square():
+        warn(
+            f"Pixels of {path.name} are not square ({raw.height_nm:g} x {raw.pixel_size_nm:g} nm, "
+            "y x x); the width was used."
+        )
 
 
-def _matching(pattern: str) -> tuple[list[Path], list[float] | None]:
-    """Return the files of a pattern and the times in their names."""
-    import glob
+def _without_item(raw: Raw) -> Raw:
+    """Return the pixels of an object of our own, to be taken as another kind of data."""
+    item: Any = raw.item
+    if isinstance(item, TiltSeries) and item.has_frames:
+        raise ReadError(f"{item.name} has several frames per tilt; it can only be a tilt series.")
+    data = item.images if isinstance(item, TiltSeries) else item.data
+    metadata = {k: v for k, v in dict(item.metadata).items() if not k.endswith("_from")}
+    source = item.metadata.get("pixel_size_from", "file header")
+    raw = Raw(data, metadata=metadata, ours=True)
+    raw.set_edges(*edges_of(item.pixel_size_nm or 0.0), source)
+    return raw
 
-    paths = [Path(p) for p in glob.glob(pattern.replace("{time}", "*"))]
-    if not paths:
-        raise ReadError(f"No file matches {pattern}.")
-    paths.sort(key=natural_key)
-    if "{time}" not in pattern:
-        return paths, None
-    head, tail = (
-        re.escape(Path(p).name if i == 0 else p) for i, p in enumerate(pattern.split("{time}", 1))
-    )
-    matches = [re.fullmatch(rf"{head}([-+.\d]+){tail}".replace(r"\*", ".*"), p.name) for p in paths]
-    kept = [(p, float(m[1])) for p, m in zip(paths, matches, strict=True) if m]
-    if not kept:
-        raise ReadError(f"No file that matches {pattern} has a number in place of {{time}}.")
-    return [p for p, _ in kept], [t for _, t in kept]
+
+def _commonest(raws: list[Raw], files: list[Path]) -> Raw:
+    """Return one of the files with the commonest pixel size, and warn of those with another."""
+    sizes = [None if r.pixel_size_nm is None else float(f"{r.pixel_size_nm:.3g}") for r in raws]
+    common = max(dict.fromkeys(sizes), key=sizes.count)
+    others = [(p, s) for p, s in zip(files, sizes, strict=True) if s != common]
+    if others:
+        path, size = others[0]
+        also = "" if len(others) == 1 else f" and {len(others) - 1} more"
+        warn(
+            f"{path.name}{also} has {_in_words(size)}, the other files {_in_words(common)}; if it "
+            "was taken at another magnification, leave it out."
+        )
+    return raws[sizes.index(common)]
+
+
+def _in_words(size: float | None) -> str:
+    return "pixels of unknown size" if size is None else f"pixels of {size:g} nm"
+
+
+def _angles_of_files(
+    raws: list[Raw], files: list[Path], folder: Path
+) -> tuple[np.ndarray | None, str]:
+    """Return the angles of one file per tilt: from their headers, or from their names."""
+    if all(r.angles_deg is not None for r in raws):
+        angles = np.array([r.angles_deg[0] for r in raws])  # type: ignore[index]
+        if len(files) == 1 or np.ptp(angles):
+            return angles, raws[0].angles_from
+        warn(f"All files in {folder.name} say {angles[0]:g} degrees, so this was not believed.")
+    from_names = angles_from_names(files)
+    if from_names is not None:
+        warn("The tilt angles were taken from the names of the files.")
+    return from_names, "file names"
 
 
 def _whole_numbers(data: np.ndarray) -> np.ndarray:

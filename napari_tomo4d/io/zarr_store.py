@@ -16,7 +16,8 @@ from napari_tomo4d.data import AnyData, Labels, TiltSeries, TimeSeries, Volume
 from napari_tomo4d.errors import ReadError
 from napari_tomo4d.immutable import frozen
 from napari_tomo4d.io.header import header_of, item_from
-from napari_tomo4d.io.raw import Raw, to_nm, use_lazy
+from napari_tomo4d.io.raw import Raw, use_lazy
+from napari_tomo4d.io.units import to_nm
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.voxels import edges_of
 
@@ -160,10 +161,13 @@ def _read_foreign(group: zarr.Group, path: Path, lazy: bool | None) -> Raw:
     while pixels.ndim > 3 and pixels.shape[0] == 1:
         pixels = pixels[0]
     raw = Raw(pixels)
-    axis = multiscale["axes"][-1]
-    if axis.get("unit") in ("nanometer", "micrometer", "angstrom"):
-        scale = dataset["coordinateTransformations"][0]["scale"][-1]
-        raw.pixel_size_nm, raw.pixel_size_from = to_nm(scale, axis["unit"]), "OME header"
-    if multiscale["axes"][-3]["name"] == "z":
+    axes = multiscale["axes"]
+    scales = [t["scale"] for t in dataset["coordinateTransformations"] if "scale" in t]
+    if scales and isinstance(axes[-1], dict):
+        steps, units = [float(v) for v in scales[0]], [a.get("unit") for a in axes]
+        depth = to_nm(steps[-3], units[-3]) if len(axes) > 2 else None
+        raw.set_size(steps[-1], steps[-2], (units[-1], units[-2]), "OME header", depth or 0.0)
+    names = [a["name"] if isinstance(a, dict) else a for a in axes]
+    if names[-3:-2] == ["z"]:
         raw.kind = "volume"
     return raw
