@@ -22,6 +22,7 @@ from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import warn
 from napari_tomo4d.registry import step
+from napari_tomo4d.text_files import read_text
 
 
 def apply(
