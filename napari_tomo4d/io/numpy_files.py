@@ -36,8 +36,10 @@ def _from_npz(content: dict[str, np.ndarray], path: Path) -> Raw:
         raw.angles_from = "array angles_deg"
     if "pixel_size_nm" in content:
         size = content["pixel_size_nm"]
-        if size.size != 1 or size.dtype.kind not in "iuf":
-            raise ReadError(f"{path}: pixel_size_nm has to be one number in nanometres.")
-        raw.pixel_size_nm = float(size.item())
-        raw.pixel_size_from = "array pixel_size_nm"
+        if size.size not in (1, 3) or size.dtype.kind not in "iuf":
+            raise ReadError(
+                f"{path}: pixel_size_nm has to be one number in nanometres, or three (z, y, x)."
+            )
+        z, y, x = np.broadcast_to(size.ravel().astype(float), 3).tolist()
+        raw.set_edges(z, y, x, "array pixel_size_nm")
     return raw

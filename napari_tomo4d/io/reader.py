@@ -44,7 +44,7 @@ Paths = str | Path | Sequence[str | Path]
 def read(
     path: Paths,
     angles_deg: Sequence[float] | np.ndarray | str | Path | None = None,
-    pixel_size_nm: float | None = None,
+    pixel_size_nm: float | Sequence[float] | None = None,
     tilt_axis: str | None = None,
     *,
     start_deg: float | None = None,
@@ -64,7 +64,7 @@ def read(
     angles_deg : sequence of float, or path of a table, optional
         Tilt angles in degrees. If None they come from the .mdoc, the header, a .rawtlt or
         .tlt beside the file, or the file names, in this order.
-    pixel_size_nm : float, optional
+    pixel_size_nm : float, or three (z, y, x) for voxels that are not cubic, optional
         Overrides the file's.
     tilt_axis : {"y", "x"}, optional
         Image axis which the tilt axis is parallel to; overrides the file's. "y" is assumed,
