@@ -1,9 +1,11 @@
-"""How far two images are apart: the window before a correlation, and its peak after."""
+"""How far images are apart: the window before a correlation, its peak, and all pairs together."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy import fft
+
+_ROUNDS = 20
 
 
 def taper(shape: tuple[int, ...], edge: float = 0.1) -> np.ndarray:
@@ -61,3 +63,44 @@ def peak(correlation: np.ndarray, within: float | None = None) -> tuple[np.ndarr
         if bend < 0:
             shift[axis] += np.clip((before - after) / (2 * bend), -0.5, 0.5)
     return shift, value
+
+
+def shifts_of_pairs(
+    n: int, pair: np.ndarray, step: np.ndarray, match: np.ndarray, least_px: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Solve differences between images for the shift of each, so that wrong pairs do no harm.
+
+    Parameters
+    ----------
+    n : int
+        Number of images.
+    pair : int array (pair, 2)
+        The two images of each pair.
+    step : array (pair, 2)
+        Shift (y, x) of the second of a pair minus that of the first, in pixels.
+    match : array (pair,)
+        How much each pair counts, 0 or more.
+    least_px : float
+        What is off by less counts as off by so much.
+
+    Returns
+    -------
+    shifts : array (n, 2)
+        Up to a shift that all share.
+    off : array (pair,)
+        How far each pair is from agreeing with them, in pixels.
+
+    Notes
+    -----
+    Least absolute deviations, by least squares that are weighted again and again.
+    """
+    design = np.zeros((len(pair), n))
+    design[np.arange(len(pair)), pair[:, 1]] = 1
+    design[np.arange(len(pair)), pair[:, 0]] = -1
+    weight, shifts, off = match, np.zeros((n, 2)), np.zeros(len(pair))
+    for _ in range(_ROUNDS):
+        root = np.sqrt(weight)[:, None]
+        shifts = np.linalg.lstsq(design * root, step * root, rcond=1e-8)[0]
+        off = np.linalg.norm(design @ shifts - step, axis=1)
+        weight = match / np.maximum(off, least_px)
+    return shifts, off

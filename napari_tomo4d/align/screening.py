@@ -8,12 +8,12 @@ import numpy as np
 
 from napari_tomo4d.align.correlation import Correlator
 from napari_tomo4d.align.tilt_images import TiltImages, band_pass, binned
+from napari_tomo4d.correlation_peak import shifts_of_pairs
 from napari_tomo4d.progress import Progress
 
 _LARGEST = 144
 _REACH = 3
 _AGREEMENT_PX = 2.5
-_ROUNDS = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,17 +93,8 @@ def _solve(
     pair: np.ndarray, step: np.ndarray, match: np.ndarray, tilts: TiltImages, tolerance: float
 ) -> Screening:
     n = len(tilts.images)
-    design = np.zeros((len(pair), n))
-    design[np.arange(len(pair)), pair[:, 0]] = 1
-    design[np.arange(len(pair)), pair[:, 1]] = -1
-    weight = match + 1e-6
-    shifts = np.zeros((n, 2))
-    off = np.zeros(len(pair))
-    for _ in range(_ROUNDS):
-        root = np.sqrt(weight)[:, None]
-        shifts = np.linalg.lstsq(design * root, step * root, rcond=1e-8)[0]
-        off = np.linalg.norm(design @ shifts - step, axis=1)
-        weight = (match + 1e-6) / np.maximum(off, 0.3)
+    # a pair is what is added to its first to bring it onto its second
+    shifts, off = shifts_of_pairs(n, pair[:, ::-1], step, match + 1e-6, 0.3)
     agrees = np.where(off < tolerance, match, 0.0)
     quality = np.array(
         [agrees[own].mean() if (own := (pair == k).any(axis=1)).any() else 0.0 for k in range(n)]

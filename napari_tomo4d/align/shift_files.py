@@ -17,6 +17,7 @@ from napari_tomo4d.data import TiltSeries
 from napari_tomo4d.errors import ReadError
 from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.provenance import collect_warnings
+from napari_tomo4d.registry import get_step
 
 TIME = "{time}"
 """Stands in a path for the number of the time point, counted from 1."""
@@ -122,8 +123,8 @@ def _read_one(path: str, times: Sequence[TiltSeries]) -> FoundShifts:
         transforms = exchange.read_xf(path)
         if not np.allclose(transforms.matrices, np.eye(2), atol=1e-6):
             raise ReadError(
-                f"{Path(path).name} turns or stretches images, which can't be shown here; a "
-                "recipe with the step align.apply_file applies it."
+                f"{Path(path).name} turns or stretches images, which can't be shown here; the "
+                f"step {get_step('align.apply_file').title!r} of a recipe applies it."
             )
         stored = exchange.StoredAlignment(Alignment(transforms.offsets_px))
     else:

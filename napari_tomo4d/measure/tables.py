@@ -108,7 +108,7 @@ def headers() -> dict[str, str]:
     -------
     dict
         Such as ``"neck_radius_nm": "neck radius (nm)"``, for the tables of `follow_pairs`,
-        `particles`, `totals`, `correlations` and `growth_table`, and for events.
+        `particle_table`, `totals`, `correlations` and `growth_table`, and for events.
     """
     result = dict(_HEADINGS)
     for name in VALUES:
@@ -123,8 +123,8 @@ def write_table(table: pd.DataFrame, path: str | Path, overwrite: bool = False) 
     Parameters
     ----------
     table : pandas.DataFrame
-        From `follow_pairs`, `particles`, `totals`, `correlations` or `growth_table`; other columns
-        keep their names.
+        From `follow_pairs`, `particle_table`, `totals`, `correlations` or `growth_table`; other
+        columns keep their names.
     path : str or Path
     overwrite : bool
         Replace a file that exists.

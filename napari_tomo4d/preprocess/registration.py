@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import fft, ndimage
 
-from napari_tomo4d.correlation_peak import peak, taper
+from napari_tomo4d.correlation_peak import peak, shifts_of_pairs, taper
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
@@ -170,7 +170,7 @@ def _from_pairs(
                 matches.append(max(value, 0) / np.sqrt(energy[i] * energy[j]))
     pair, step, match = np.array(pairs), np.array(steps), np.array(matches)
     match[(np.abs(step).max(axis=1) > limit) | (match < chance)] = 0
-    shifts = _robust_shifts(n, pair, step, match)
+    shifts, _ = shifts_of_pairs(n, pair, step, match, 0.2)
     expected = shifts[pair[:, 1]] - shifts[pair[:, 0]]
     agrees = np.where(np.abs(expected - step).max(axis=1) < 3, match, 0)
     # pairs that ought to be too far apart say nothing against a frame
@@ -183,20 +183,6 @@ def _from_pairs(
     # something has to stay in place
     believed[np.argmax(np.where(usable, strength, -1))] = True
     return shifts, believed
-
-
-def _robust_shifts(n: int, pair: np.ndarray, step: np.ndarray, match: np.ndarray) -> np.ndarray:
-    design = np.zeros((len(pair), n))
-    design[np.arange(len(pair)), pair[:, 1]] = 1
-    design[np.arange(len(pair)), pair[:, 0]] = -1
-    weight = match.copy()
-    shifts = np.zeros((n, 2))
-    for _ in range(20):
-        root = np.sqrt(weight)[:, None]
-        shifts = np.linalg.lstsq(design * root, step * root, rcond=1e-8)[0]
-        off = np.linalg.norm(design @ shifts - step, axis=1)
-        weight = match / np.maximum(off, 0.2)
-    return shifts
 
 
 def _refine(
