@@ -8,7 +8,7 @@ import pandas as pd
 
 from napari_tomo4d.data import AnyLabels, Labels, Table, times_of
 from napari_tomo4d.errors import DataError
-from napari_tomo4d.measure.particles.shapes import particle_table
+from napari_tomo4d.measure.particles.shapes import particles_of_times
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.registry import step
 
@@ -35,15 +35,9 @@ def measure_particles(labels: AnyLabels, *, progress: Progress | None = None) ->
     DataError
         If there is no particle at any time.
     """
-    progress = progress or Progress()
-    items = times_of(labels)
     times, temperatures = (getattr(labels, n, None) for n in ("times_s", "temperatures_c"))
     parts = []
-    for i, item in enumerate(items):
-        progress.report(i, len(items), "Measuring particles")
-        if not item.data.any():
-            continue
-        part = particle_table(item)
+    for i, part in particles_of_times(times_of(labels), progress):
         part.insert(0, "time", i)
         part.insert(1, "time_s", math.nan if times is None else float(times[i]))
         warm = math.nan if temperatures is None else float(temperatures[i])

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 import pandas as pd
 from scipy import ndimage
 from skimage.measure import marching_cubes, mesh_surface_area
 
-from napari_tomo4d.data import AnyLabels, times_of, times_s_of
+from napari_tomo4d.data import AnyLabels, Labels, times_of, times_s_of
 from napari_tomo4d.errors import DataError
 from napari_tomo4d.measure.inputs import LabelVolume, VoxelSize
 from napari_tomo4d.measure.necks.contacts import coordination, find_pairs
 from napari_tomo4d.measure.necks.pair import spacing_of
+from napari_tomo4d.progress import Progress
 
 _SMOOTH = 0.7
 
@@ -80,6 +83,24 @@ def particle_table(labels: LabelVolume, pixel_size_nm: VoxelSize = None) -> pd.D
     if not rows:
         raise DataError("There are no particles in these labels; separate particles first.")
     return pd.DataFrame(rows)
+
+
+def particles_of_times(
+    items: Sequence[Labels], progress: Progress | None = None
+) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Give the number of each time that has particles, from 0, with its `particle_table`.
+
+    Parameters
+    ----------
+    items : sequence of Labels
+        One per time, with voxel sizes.
+    progress : Progress, optional
+    """
+    progress = progress or Progress()
+    for i, item in enumerate(items):
+        progress.report(i, len(items), "Measuring particles")
+        if item.data.any():
+            yield i, particle_table(item)
 
 
 def totals(labels: AnyLabels, pixel_size_nm: VoxelSize = None) -> pd.DataFrame:

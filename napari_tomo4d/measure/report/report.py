@@ -24,9 +24,8 @@ from napari_tomo4d.measure.necks.contacts import pairs_of_times
 from napari_tomo4d.measure.necks.follow import follow_pairs
 from napari_tomo4d.measure.necks.growth import correlations
 from napari_tomo4d.measure.necks.growth_of_pairs import Growth, as_table, growth_of_pairs
-from napari_tomo4d.measure.necks.pair import spacing_of
 from napari_tomo4d.measure.necks.uncertainty import Surfaces
-from napari_tomo4d.measure.particles.shapes import particle_table, totals
+from napari_tomo4d.measure.particles.shapes import particles_of_times, totals
 from napari_tomo4d.measure.report import html
 from napari_tomo4d.measure.report.figures import all_figures, image_of
 from napari_tomo4d.measure.report.pictures import draw_pair, pair_views
@@ -203,8 +202,8 @@ def _table(
     outside = table.time[(table.time < 0) | (table.time >= len(items))]
     if len(outside):
         raise DataError(
-            f"The table has a time {outside.iloc[0]} but there are labels of {len(items)} times; "
-            "give the labels it was measured on."
+            f"The table has a time point {outside.iloc[0] + 1} but there are labels of "
+            f"{len(items)} times; give the labels it was measured on."
         )
     progress.report(1, 1)
     return table
@@ -226,11 +225,7 @@ def _tables(
     growth: Growth | None,
     progress: Progress,
 ) -> dict[str, pd.DataFrame]:
-    parts = []
-    for i, item in enumerate(items):
-        progress.report(i, len(items), "Measuring particles")
-        if (spacing_of(item, None)[0] > 0).any():
-            parts.append(particle_table(item).assign(time=i))
+    parts = [part.assign(time=i) for i, part in particles_of_times(items, progress)]
     every = totals(labels)
     if len(table) and not np.isfinite(every.time_s).any():
         every["time_s"] = every.time.map(table.groupby("time").time_s.first()).astype(float)
