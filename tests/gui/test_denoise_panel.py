@@ -51,6 +51,8 @@ def test_tune_click_apply_compare(qtbot, panel, viewer, framed, picture):
     click(qtbot, panel.tuning_box.measure_button)
     wait_idle(qtbot, panel)
     assert "looks like pink (g4)" in panel.run_bar.status.text()
+    # room for the form is left beside the tuning view
+    assert panel.pair.before.height() < 150
     picture("d2-noise-measured")
     click(qtbot, panel.tuning_box.tune_button)
     wait_idle(qtbot, panel)

@@ -34,11 +34,24 @@ def follow_theme(view: pg.GraphicsView, paint: Callable[[], None] | None = None)
                 # written again, as its colour is part of what is written
                 item.titleLabel.setText(item.titleLabel.text, color=text)
                 if item.legend is not None:
+                    # of names that are added later
                     item.legend.setLabelTextColor(text)
+                    for _, label in item.legend.items:
+                        label.setText(label.text, color=text)
         if paint is not None:
             paint()
 
     theme.follow(view, repaint)
+
+
+class LogAxis(pg.AxisItem):
+    """A logarithmic axis with numbers at 1, 2 and 5 only: those between run into each other."""
+
+    def logTickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        """Return what is written at ticks, given as logarithms."""
+        texts = super().logTickStrings(values, scale, spacing)
+        first = [f"{10**v * scale:.0e}"[0] for v in values]
+        return [text if d in "125" else "" for text, d in zip(texts, first, strict=True)]
 
 
 class ImageBox(pg.GraphicsLayoutWidget):

@@ -290,13 +290,16 @@ class DenoisePanel(Panel):
     def show_view(self) -> None:
         """Dock the tuning view below the canvas, or show it again."""
         if self._view_dock is None:
+            # first, so that the window need not grow
+            self._view_shown(True)
             self._view_dock = self.dock_below(self.view, "Tuning")
-            # less height is left beside it
-            self._view_dock.visibilityChanged.connect(
-                lambda shown: self.pair.set_image_height(110 if shown else 190)
-            )
+            self._view_dock.visibilityChanged.connect(self._view_shown)
         self._view_dock.show()
         self._view_dock.raise_()
+
+    def _view_shown(self, shown: bool) -> None:
+        # less height is left beside it
+        self.pair.set_image_height(110 if shown else 190)
 
     # -- run -------------------------------------------------------------------------------
 

@@ -10,9 +10,7 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
-    QHBoxLayout,
     QHeaderView,
-    QLabel,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -29,6 +27,11 @@ SCORES = {"PSNR (dB)": ("psnr_db", "{:.1f}"), "SSIM": ("ssim", "{:.2f}"), "FRC":
 
 class ScoreMap(QWidget):
     """A heat map with a number in each cell that was tried; `chosen` when one is clicked.
+
+    Attributes
+    ----------
+    score : QComboBox
+        Which score is shown; placed by whoever shows the map.
 
     Signals
     -------
@@ -54,7 +57,9 @@ class ScoreMap(QWidget):
         self.score.currentIndexChanged.connect(self._fill)
         self.cells = QTableWidget()
         self.cells.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.cells.setToolTip("Click a cell to see that result; an empty one is computed.")
+        self.cells.setToolTip(
+            "Noise type against strength. Click a cell to see that result; an empty one is computed."
+        )
         font = self.cells.font()
         font.setPointSizeF(0.8 * font.pointSizeF())
         for part in (self.cells, *headers_of(self.cells)):
@@ -66,14 +71,8 @@ class ScoreMap(QWidget):
             header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         theme.set_tight(self.cells)
         self.cells.cellClicked.connect(self._clicked)
-        row = QHBoxLayout()
-        row.addWidget(QLabel("Noise type against strength"))
-        row.addStretch()
-        row.addWidget(self.score)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addLayout(row)
         layout.addWidget(self.cells)
 
     def show_scores(

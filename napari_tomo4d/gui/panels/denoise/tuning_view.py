@@ -14,7 +14,7 @@ from napari_tomo4d.denoise.noise_model import kind_in_words
 from napari_tomo4d.gui import theme
 from napari_tomo4d.gui.panels.denoise.score_map import ScoreMap
 from napari_tomo4d.gui.widgets.messages import NOTHING_TUNED
-from napari_tomo4d.gui.widgets.plots import ImageBox, follow_theme
+from napari_tomo4d.gui.widgets.plots import ImageBox, LogAxis, follow_theme
 from napari_tomo4d.pipeline.tuning import Tuned
 
 
@@ -22,7 +22,7 @@ class SpectrumPlot(pg.PlotWidget):
     """Power of the noise against frequency, measured and of the model that fits best."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(axisItems={side: LogAxis(side) for side in ("bottom", "left")})
         self.setLabel("bottom", "frequency (cycles / px)")
         self.setLabel("left", "power (white = 1)")
         self.setLogMode(x=True, y=True)
@@ -31,8 +31,6 @@ class SpectrumPlot(pg.PlotWidget):
         self.addLegend(offset=(-10, 10), labelTextSize="9pt")
         for side in ("bottom", "left"):
             self.getAxis(side).enableAutoSIPrefix(False)
-            # labels of tens only: those between run into each other
-            self.getAxis(side).setStyle(maxTickLevel=0)
         self._measured, self._model = self.plot(name="measured"), self.plot(name="model")
         follow_theme(self, self._paint)
 
@@ -94,12 +92,17 @@ class TuningView(QWidget):
         self.tabs = QTabWidget()
         self.tabs.addTab(self.scores, "Scores")
         self.tabs.addTab(self.spectrum, "Noise")
+        # beside the tabs, as height is scarce below the canvas
+        self.tabs.setCornerWidget(self.scores.score)
+        self.tabs.currentChanged.connect(lambda index: self.scores.score.setVisible(index == 0))
         split = QSplitter()
         split.addWidget(images)
         split.addWidget(self.tabs)
         split.setStretchFactor(0, 1)
         self.text = QLabel()
         self.text.setWordWrap(True)
+        # room for two lines from the start, so that the map does not lose its last row
+        self.text.setMinimumHeight(2 * self.text.fontMetrics().lineSpacing())
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 2)
         layout.addWidget(split, 1)
