@@ -58,7 +58,7 @@ class ScoreMap(QWidget):
         self.cells = QTableWidget()
         self.cells.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.cells.setToolTip(
-            "Noise type against strength. Click a cell to see that result; an empty one is computed."
+            "Noise type against strength. Click a cell to see its result; an empty one is computed."
         )
         font = self.cells.font()
         font.setPointSizeF(0.8 * font.pointSizeF())
