@@ -7,6 +7,7 @@ import pytest
 
 import napari_tomo4d as t4
 from napari_tomo4d.gui import theme
+from napari_tomo4d.gui.panels.denoise.tuning_view import SpectrumPlot
 from napari_tomo4d.gui.panels.segment.panel import SegmentPanel
 
 
@@ -36,6 +37,18 @@ def test_plots_follow_the_theme(viewer, dock, qtbot):
         # axes, curve and letters can be told from the ground
         assert spread > 120
     viewer.theme = "dark"
+
+
+def test_names_in_a_legend_follow_the_theme(qtbot):
+    plot = SpectrumPlot()
+    qtbot.addWidget(plot)
+    try:
+        for dark in (False, True):
+            theme._theme.set_dark(dark)
+            for _, label in plot.plotItem.legend.items:
+                assert theme.colour("text") in label.item.toHtml()
+    finally:
+        theme._theme.set_dark(True)
 
 
 @pytest.mark.parametrize("dark", [True, False])
