@@ -25,7 +25,7 @@ def test_n6_from_file_to_particles(qtbot, viewer, panels, picture, reference_dat
     load.geometry_box.axis.setCurrentIndex(1)
     wait_idle(qtbot, load)
     type_into(qtbot, load.dose_box.current, 2)
-    assert load.dose_box.text.text().startswith("6.24 electrons per pixel")
+    assert load.dose_box.text.text().endswith("\n6.24 electrons per pixel and image")
     picture("2-file-chosen")
     press(qtbot, load, "Load into viewer")
     wait_idle(qtbot, load)

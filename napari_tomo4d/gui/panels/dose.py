@@ -24,12 +24,14 @@ def dose_in_words(
     """
     if given is None:
         return ""
+    electrons = f"{electrons_per_pixel(**given):.3g} electrons per pixel and image"
     if series is None or pixel_size_nm is None:
-        return f"{electrons_per_pixel(**given):.3g} electrons per pixel and image"
+        return electrons
     each = dose_per_tilt(series, pixel_size_nm, **given)
     low, high = min(each), max(each)
     tilt = format_dose(low) if low == high else f"{format_dose(low)} to {format_dose(high)}"
-    return f"{tilt} per tilt, {format_dose(sum(each))} for the {plural(len(series), 'tilt')}"
+    total = f"{format_dose(sum(each))} for the {plural(len(series), 'tilt')}"
+    return f"{tilt} per tilt, {total}\n{electrons}"
 
 
 def format_dose(e_per_nm2: float) -> str:
