@@ -27,6 +27,8 @@ class Child:
 
     def __init__(self):
         self.process = None
+        self.said = ""
+        """The sentence that refused the last file; empty if it was opened."""
 
     def open(self, kind: str, folder: Path, name: str) -> str:
         """Return what was wrong, empty if it was right."""
@@ -34,7 +36,8 @@ class Child:
             self._start()
         self.process.stdin.write(f"{json.dumps([kind, str(folder), name])}\n")
         self.process.stdin.flush()
-        return self._answer(SECONDS)
+        fault, self.said = self._answer(SECONDS)
+        return fault
 
     def _start(self):
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
@@ -49,21 +52,21 @@ class Child:
             env=environment,
         )
         ready = self._answer(300)
-        if ready != "ready":
+        if ready[1] != "ready":
             raise RuntimeError(f"the child process did not start: {ready}")
 
-    def _answer(self, seconds: float) -> str:
+    def _answer(self, seconds: float) -> tuple[str, str]:
         ended = time.monotonic() + seconds
         seen, _, _ = select.select([self.process.stdout], [], [], max(0, ended - time.monotonic()))
         if not seen:
             self.close()
-            return f"hang: no answer within {seconds} s"
+            return f"hang: no answer within {seconds} s", ""
         line = self.process.stdout.readline()
         if not line:
             code = self.process.wait()
             self.close()
-            return f"crash: the process ended with {code}"
-        return json.loads(line)
+            return f"crash: the process ended with {code}", ""
+        return tuple(json.loads(line))
 
     def close(self):
         """End the process."""
@@ -75,8 +78,8 @@ class Child:
         self.process = None
 
 
-def fault_of(kind: str, folder: Path, name: str) -> str:
-    """Open a file and return what was wrong, empty if it was right."""
+def outcome_of(kind: str, folder: Path, name: str) -> tuple[str, str]:
+    """Open a file; return what was wrong, empty if it was right, and the sentence that refused."""
     from napari_tomo4d.errors import Tomo4DError
 
     try:
@@ -85,20 +88,20 @@ def fault_of(kind: str, folder: Path, name: str) -> str:
         text, cause = str(error), error
         while cause is not None:
             if type(cause) is MemoryError or "allocate" in str(cause):
-                return f"memory: {text}"
+                return f"memory: {text}", text
             cause = cause.__cause__
         if len(text) > 600 or not text.isprintable() or len(text.split()) < 4:
-            return f"unclear: {text[:300]!r}"
+            return f"unclear: {text[:300]!r}", text
         if any(w in text for w in ("allow_pickle", "Traceback", "object at 0x")):
-            return f"unclear: {text}"
-        return ""
+            return f"unclear: {text}", text
+        return "", text
     except MemoryError as error:
-        return f"memory: {error}"
+        return f"memory: {error}", ""
     except AssertionError as error:
-        return f"nonsense: {error}"
+        return f"nonsense: {error}", ""
     except Exception as error:
-        return f"untyped: {type(error).__name__}: {str(error)[:300]}"
-    return ""
+        return f"untyped: {type(error).__name__}: {str(error)[:300]}", ""
+    return "", ""
 
 
 def _open(kind: str, path: Path) -> None:
@@ -203,10 +206,10 @@ def main() -> None:
     with open("/proc/self/statm") as file:
         used = int(file.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + BYTES, used + BYTES))
-    print(json.dumps("ready"), file=answers, flush=True)
+    print(json.dumps(["", "ready"]), file=answers, flush=True)
     for line in sys.stdin:
         kind, folder, name = json.loads(line)
-        print(json.dumps(fault_of(kind, Path(folder), name)), file=answers, flush=True)
+        print(json.dumps(outcome_of(kind, Path(folder), name)), file=answers, flush=True)
 
 
 def _warm_up() -> None:
