@@ -183,8 +183,6 @@ def _run(options: argparse.Namespace) -> int:
         changes["input"] = {**kept, "path": str(here / options.input)}
     if options.output is not None:
         changes["output"] = {**recipe.output, "path": str(here / options.output)}
-    if options.overwrite:
-        changes["output"] = {**changes.get("output", recipe.output), "overwrite": True}
     recipe = dataclasses.replace(recipe, **changes)
     written = [recipe.resolve(recipe.output[k]) for k in ("path", "report") if k in recipe.output]
     if not written:
@@ -194,7 +192,11 @@ def _run(options: argparse.Namespace) -> int:
         )
     with _Bar(disable=options.quiet) as progress:
         result = run_recipe(
-            recipe, scheduler=options.scheduler, progress=progress, memory_gb=options.memory
+            recipe,
+            scheduler=options.scheduler,
+            progress=progress,
+            memory_gb=options.memory,
+            overwrite=options.overwrite or None,
         )
     print(f"{result!r} -> {', '.join(written)}")
     residuals: Any = getattr(result, "residuals", ())

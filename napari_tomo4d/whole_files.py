@@ -110,9 +110,9 @@ def replacing_together(*paths: str | Path) -> Iterator[tuple[Path, ...]]:
     except OSError as error:
         if isinstance(error, Tomo4DError):
             raise
-        raise WriteError(
-            f"{targets[0]} could not be written: {error.strerror or error}."
-        ) from error
+        # of a full disk NumPy says only how many bytes it could not write
+        reason = error.strerror or "the disk is full or can't be written to"
+        raise WriteError(f"{targets[0]} could not be written: {reason}.") from error
     finally:
         for temporary in new:
             _remove(temporary)

@@ -256,6 +256,5 @@ def write_alignment(
     if path.suffix.lower() != ".xf":
         exchange.write_json(stored, path)
         return
-    exchange.write_xf(stored.transforms(stored.tilt_axis or "y"), path)
-    if series is not None:
-        exchange.write_tlt(series.angles_deg, path.with_suffix(".tlt"))
+    angles = None if series is None else series.angles_deg
+    exchange.write_xf(stored.transforms(stored.tilt_axis or "y"), path, angles)

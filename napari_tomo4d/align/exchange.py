@@ -29,11 +29,11 @@ from napari_tomo4d.align.transforms import (
 from napari_tomo4d.boundary import reading
 from napari_tomo4d.content import Json
 from napari_tomo4d.data import TiltSeries
-from napari_tomo4d.errors import DataError, ReadError, readable
+from napari_tomo4d.errors import DataError, ReadError, WriteError, readable
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import warn
 from napari_tomo4d.text_files import read_text
-from napari_tomo4d.whole_files import write_whole
+from napari_tomo4d.whole_files import replacing_together, write_whole
 
 SCHEMA_VERSION = 2
 """Since 2 there are rotations and magnifications; without them, files are of version 1."""
@@ -230,14 +230,36 @@ def read_json(path: str | Path) -> StoredAlignment:
         )
 
 
-def write_xf(transforms: ImageTransforms, path: str | Path) -> None:
-    """Write the transform of each image as IMOD reads it, with every digit."""
+def write_xf(
+    transforms: ImageTransforms, path: str | Path, angles_deg: np.ndarray | None = None
+) -> None:
+    """Write the transform of each image as IMOD reads it, with every digit.
+
+    With the tilt angles in a ``.tlt`` beside it, if they are given; one that holds others is not
+    replaced.
+
+    Raises
+    ------
+    WriteError
+        If it can't be written, or would replace the angles of another series.
+    """
+    path = Path(path)
+    tlt = path.with_suffix(".tlt")
+    angles = "" if angles_deg is None else _tlt_text(angles_deg)
+    if angles and tlt.exists() and (not tlt.is_file() or tlt.read_bytes() != angles.encode()):
+        raise WriteError(
+            f"{tlt} exists already with other angles and is not replaced; choose another name for "
+            f"{path.name} or move it away."
+        )
     lines = []
     for ((a_yy, a_yx), (a_xy, a_xx)), (dy, dx) in zip(
         transforms.matrices.tolist(), transforms.offsets_px.tolist(), strict=True
     ):
         lines.append(" ".join(f"{v!r:>22}" for v in (a_xx, a_xy, a_yx, a_yy, dx, dy)))
-    _write(path, "\n".join(lines) + "\n")
+    with replacing_together(path, tlt) as (temporary, beside):
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        if angles:
+            beside.write_text(angles, encoding="utf-8")
 
 
 def read_xf(path: str | Path) -> ImageTransforms:
@@ -258,7 +280,11 @@ def read_xf(path: str | Path) -> ImageTransforms:
 
 def write_tlt(angles_deg: np.ndarray, path: str | Path) -> None:
     """Write one tilt angle in degrees per line (``.tlt``) with every digit."""
-    _write(path, "".join(f"{v!r}\n" for v in np.asarray(angles_deg, np.float64).tolist()))
+    _write(path, _tlt_text(angles_deg))
+
+
+def _tlt_text(angles_deg: np.ndarray) -> str:
+    return "".join(f"{v!r}\n" for v in np.asarray(angles_deg, np.float64).tolist())
 
 
 def _numbers(path: str | Path, count: int, what: str) -> np.ndarray:

@@ -179,10 +179,10 @@ def write_shifts(
 
     Raises
     ------
-    DataError
-        If shifts do not fit the images.
     WriteError
         If a file can't be written.
+    DataError
+        If shifts do not fit the images.
     """
     path = _path_of(path, len(shifts_px))
     files = files_of_times(path, len(shifts_px))

@@ -9,11 +9,11 @@ from typing import Any
 
 from napari_tomo4d.boundary import reading
 from napari_tomo4d.data import AnyData, TiltSeries
-from napari_tomo4d.io.imod import write_rawtlt
+from napari_tomo4d.io.imod import rawtlt_text
 from napari_tomo4d.io.matlab import read_matlab
 from napari_tomo4d.io.microscopes import read_microscope
 from napari_tomo4d.io.mrc import read_mrc
-from napari_tomo4d.io.mrc_writer import write_mrc
+from napari_tomo4d.io.mrc_writer import is_ours, write_mrc
 from napari_tomo4d.io.numpy_files import read_numpy
 from napari_tomo4d.io.raw import Raw
 from napari_tomo4d.io.sidecars import beside, is_about_another
@@ -45,7 +45,9 @@ class Format:
     whole : bool
         Whether time series and several frames per tilt can be written.
     beside : callable, optional
-        ``beside(item, path)`` writes what else belongs to the file, when that is complete.
+        ``beside(item, path)`` returns the paths and contents of what else belongs to a file.
+    ours : callable, optional
+        ``ours(path)`` tells whether this program wrote a file.
     """
 
     name: str
@@ -55,7 +57,8 @@ class Format:
     written: str = ""
     also_written: tuple[str, ...] = ()
     whole: bool = False
-    beside: Callable[[Any, Path], None] | None = None
+    beside: Callable[[Any, Path], dict[Path, bytes]] | None = None
+    ours: Callable[[Path], bool] | None = None
 
     def read(self, path: Path, lazy: bool | None) -> Raw:
         """Read a file or folder; whatever is wrong with it is a `ReadError` of one sentence."""
@@ -68,13 +71,16 @@ class Format:
         return (Path(f"a{self.written}").suffix, *self.also_written) if self.writer else ()
 
 
-def _angles_beside(item: AnyData, path: Path) -> None:
-    if isinstance(item, TiltSeries):
-        # a table that may be about another series of the same name is left as it is
-        table = path.with_suffix(".rawtlt")
-        if beside(path, table.name) and is_about_another(table, path):
-            table = path.with_name(f"{path.name}.rawtlt")
-        write_rawtlt(item.angles_deg, table)
+def _angles_beside(item: AnyData, path: Path) -> dict[Path, bytes]:
+    if not isinstance(item, TiltSeries):
+        return {}
+    content = rawtlt_text(item.angles_deg).encode()
+    table, of_this = path.with_suffix(".rawtlt"), path.with_name(f"{path.name}.rawtlt")
+    there = beside(path, table.name)
+    # a table that may be about another series of the same name is left as it is
+    ours = is_ours(path) and not is_about_another(table, path)
+    foreign = there is not None and not ours and there.read_bytes() != content
+    return {of_this if foreign or beside(path, of_this.name) else table: content}
 
 
 MRC_SUFFIXES = (".mrc", ".mrcs", ".ali", ".rec", ".st", ".map")
@@ -88,6 +94,7 @@ FORMATS = [
         ".mrc",
         (".rec", ".st", ".ali"),
         beside=_angles_beside,
+        ours=is_ours,
     ),
     Format("DigitalMicrograph", (".dm3", ".dm4"), read_microscope),
     Format("TIA", (".emi", ".ser"), read_microscope),

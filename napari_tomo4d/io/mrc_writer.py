@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -43,6 +44,14 @@ def write_mrc(item: TiltSeries | Volume | Labels, path: Path, progress: Progress
         header["rms"] = np.sqrt(max(0.0, squares / np.prod(data.shape) - mean**2))
         file.seek(0)
         file.write(header.tobytes())
+
+
+def is_ours(path: Path) -> bool:
+    """Return whether this program wrote a file."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        file.seek(224)
+        return file.read(len(OUR_LABEL)) == OUR_LABEL.encode()
+    return False
 
 
 def _header(

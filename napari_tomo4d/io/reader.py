@@ -37,6 +37,7 @@ from napari_tomo4d.parameters import Parameters
 from napari_tomo4d.provenance import Provenance, collect_warnings, jsonable, software_version, warn
 from napari_tomo4d.seals import stamped
 from napari_tomo4d.voxels import edges_of, size_text
+from napari_tomo4d.whole_files import tidy
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -147,6 +148,9 @@ class _Reader:
                 return self._time_series(*matching(str(path)))
             path = Path(path)
             if not path.exists():
+                # moved aside by a process that was killed, it is put back
+                tidy(path.parent)
+            if not path.exists():
                 raise ReadError(f"{path} does not exist; check the name and the folder.")
             if path.is_dir() and format_of(path) is None:
                 return self._folder(path)
@@ -162,6 +166,7 @@ class _Reader:
         return self._several(paths, paths[0].parent, in_order=True)
 
     def _folder(self, folder: Path) -> AnyData:
+        tidy(folder)
         files, folders = readable_in(folder)
         if not files:
             return self._time_series(folders)

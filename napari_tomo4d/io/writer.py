@@ -6,10 +6,10 @@ from pathlib import Path
 
 from napari_tomo4d.data import AnyData, TiltSeries, is_series
 from napari_tomo4d.errors import WriteError
-from napari_tomo4d.io.formats import writable
+from napari_tomo4d.io.formats import format_of, writable
 from napari_tomo4d.io.header import KINDS
 from napari_tomo4d.progress import Progress
-from napari_tomo4d.whole_files import check_free, replacing
+from napari_tomo4d.whole_files import check_free, replacing_together
 
 
 def write(
@@ -25,7 +25,8 @@ def write(
         ``.ome.zarr`` keeps everything; ``.mrc`` and ``.ome.tif`` are for other programs
         (MRC gets the angles as ``.rawtlt`` beside it). Time series and frames need Zarr.
     overwrite : bool
-        Replace what is there; it is removed only after the new one is complete.
+        Replace what is there, once the new one is complete: any file of that name, a folder only
+        if this program wrote all in it, a ``.rawtlt`` only beside an MRC file of this program.
     progress : Progress, optional
 
     Returns
@@ -48,11 +49,29 @@ def write(
         what = "several frames per tilt" if frames else "several time points"
         raise WriteError(f"{path} can't hold {what}; write {path.stem}.ome.zarr instead.")
     assert target.writer is not None
-    with replacing(path) as temporary:
+    beside = {} if target.beside is None else target.beside(item, path)
+    for sidecar, content in beside.items():
+        _check_sidecar(sidecar, content, path, overwrite=overwrite)
+    with replacing_together(path, *beside) as (temporary, *others):
         target.writer(item, temporary, progress)
-    if target.beside is not None:
-        target.beside(item, path)
+        for other, content in zip(others, beside.values(), strict=True):
+            other.write_bytes(content)
     return path
+
+
+def _check_sidecar(sidecar: Path, content: bytes, path: Path, *, overwrite: bool) -> None:
+    """Raise `WriteError` if a file beside one to write would be lost.
+
+    It is replaced only together with a file that this program wrote.
+    """
+    if not sidecar.exists() or (sidecar.is_file() and sidecar.read_bytes() == content):
+        return
+    target = format_of(path)
+    if not (overwrite and target is not None and target.ours is not None and target.ours(path)):
+        raise WriteError(
+            f"{sidecar} exists already and is not replaced, as it may belong to another file than "
+            f"{path.name}; choose another name or move it away."
+        )
 
 
 def check_target(

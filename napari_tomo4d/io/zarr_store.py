@@ -10,6 +10,7 @@ import dask.array as da
 import numpy as np
 import zarr
 
+from napari_tomo4d.boundary import reading
 from napari_tomo4d.checks import Pixels
 from napari_tomo4d.content import Json, file_digest
 from napari_tomo4d.data import AnyData, Labels, TiltSeries, TimeSeries, Volume
@@ -22,6 +23,7 @@ from napari_tomo4d.progress import Progress
 from napari_tomo4d.voxels import edges_of
 
 _KEY = "napari_tomo4d"
+_LARGEST_CHUNK = 512 * 1024**2
 _ID = "id"
 TIMES: Json = {"ome": {"version": "0.5", "bioformats2raw.layout": 3}}
 """Attributes of a group that holds one group for each time."""
@@ -114,6 +116,11 @@ def _read_ours(group: zarr.Group, path: Path, lazy: bool | None) -> AnyData:
 
 
 def _pixels(array: Pixels, folder: Path, lazy: bool | None) -> Pixels:
+    # a chunk is made in memory whole, whatever the file holds of it
+    if int(np.prod(array.chunks, dtype=float)) * array.dtype.itemsize > _LARGEST_CHUNK:
+        raise ReadError(f"{folder} holds chunks of {array.chunks}, which is too large to be read.")
+    if max(array.shape, default=0) > 2**20:
+        raise ReadError(f"{folder} holds an array of {array.shape}, which can't be true.")
     if not use_lazy(lazy, array.nbytes):
         return frozen(array[...])
     # a name of its own for each reading, as for `lazy_images`
@@ -142,7 +149,8 @@ class _Stored:
                 f"{self._folder} was moved, deleted or written anew since it was opened; open it "
                 "again."
             )
-        block: np.ndarray = self._array[place]
+        with reading(self._folder, "OME-Zarr", advice="a part of it is damaged"):
+            block: np.ndarray = self._array[place]
         return block
 
 

@@ -164,6 +164,7 @@ def run_recipe(
     progress: Progress | None = None,
     *,
     memory_gb: float | None = None,
+    overwrite: bool | None = None,
 ) -> Any:
     """Repeat a recipe: read, run its steps, write the result.
 
@@ -178,6 +179,9 @@ def run_recipe(
     memory_gb : float, optional
         Memory that a reconstruction may take: it then goes slab by slab into its OME-Zarr
         output. It does so anyway if the volume would not fit into the free memory.
+    overwrite : bool, optional
+        Whether an output that exists is replaced; by default as the recipe says, and that of a
+        recipe from a file in its own folder only.
 
     Returns
     -------
@@ -196,7 +200,10 @@ def run_recipe(
             "own; leave it out, or give the reconstruction slab_slices in the recipe."
         )
     progress = progress or Progress()
-    overwrite = bool(recipe.output.get("overwrite", False))
+    if overwrite is None:
+        overwrite = bool(recipe.output.get("overwrite", False))
+        if overwrite:
+            _check_within(recipe)
     output, report = _check_outputs(recipe, overwrite)
     item = _read_input(recipe)
     recipe.check_files(len(item) if is_series(item) else None)
@@ -229,6 +236,23 @@ def run_recipe(
                 raise
             raise Cancelled(f"The report was cancelled; {output} was written before.") from stop
     return result
+
+
+def _check_within(recipe: Recipe) -> None:
+    """Raise `RecipeError` if a recipe from a file asks to replace what is outside its folder."""
+    if recipe.folder == Path():
+        return
+    for key in ("path", "report"):
+        target = recipe.output.get(key)
+        if target is None:
+            continue
+        place = Path(recipe.resolve(target))
+        inside = place.resolve().is_relative_to(recipe.folder.resolve())
+        if place.exists() and not inside:
+            raise RecipeError(
+                f"The recipe asks to replace {place}, which is outside its folder "
+                f"{recipe.folder.resolve()}; use --overwrite if that is what you want."
+            )
 
 
 def _check_outputs(recipe: Recipe, overwrite: bool) -> tuple[str | None, str | None]:

@@ -33,6 +33,9 @@ _FORMATS = {
     "serialem_mrc": "serialem_frames/test_000.mrc",
     "fei_mrc": "HAADFscan.mrc",
 }
+_WORDS = (b"\xff\xff\xff\xff", b"\0\0\0\0", b"\xff\xff\xff\x7f", b"\0\0\xc0\x7f", b"9" * 6)
+"""Largest and smallest whole numbers, and NaN."""
+
 _MOST_BYTES = 3_000_000
 
 
@@ -148,8 +151,7 @@ def mutated(content: bytes, rng: np.random.Generator) -> bytes:
             n = int(2 ** rng.uniform(0, 8))
             data[at : at + n] = data[other : other + n]
         elif how == 5:
-            values = (b"\xff\xff\xff\xff", b"\0\0\0\0", b"\xff\xff\xff\x7f", b"\0\0\xc0\x7f", b"9" * 6)
-            value = values[int(rng.integers(len(values)))]
+            value = _WORDS[int(rng.integers(len(_WORDS)))]
             data[at : at + len(value)] = value
         else:
             del data[at:]
