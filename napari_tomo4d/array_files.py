@@ -17,7 +17,7 @@ import numpy as np
 
 from napari_tomo4d.boundary import require_size
 from napari_tomo4d.errors import ReadError
-from napari_tomo4d.whole_files import check_free, replacing
+from napari_tomo4d.whole_files import replacing
 
 _MAGIC = b"\x93NUMPY"
 _LONGEST_HEADER = 4096
@@ -147,7 +147,6 @@ def write_arrays(arrays: Mapping[str, Any], path: str | Path, *, packed: bool = 
     WriteError
         If it can't be written.
     """
-    check_free(path, overwrite=True)
     # an open file, as NumPy would put .npz behind any other ending
     with replacing(path) as temporary, temporary.open("wb") as file:
         (np.savez_compressed if packed else np.savez)(file, **arrays)

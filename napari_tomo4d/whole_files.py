@@ -38,10 +38,7 @@ def check_free(path: str | Path, *, overwrite: bool = False) -> Path:
         without `overwrite` anything, with it a folder that this program did not write.
     """
     path = Path(path)
-    if not path.parent.is_dir():
-        raise WriteError(f"The folder {path.parent} does not exist; create it first.")
-    if not os.access(path.parent, os.W_OK):
-        raise WriteError(f"The folder {path.parent} is read-only; choose another one.")
+    _check_folder(path.parent)
     tidy(path.parent)
     if not os.path.lexists(path):
         return path
@@ -98,6 +95,7 @@ def replacing_together(*paths: str | Path) -> Iterator[tuple[Path, ...]]:
     The first is the one that the others stand beside; those that were not written are left out.
     """
     targets = [Path(p) for p in paths]
+    _check_folder(targets[0].parent)
     tidy(targets[0].parent)
     group = f"{_COMPUTER}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     new = tuple(_hidden(t, group, "new") for t in targets)
@@ -183,6 +181,13 @@ def _ended(entry: os.DirEntry[str], process: int) -> bool:
     except psutil.Error:
         return False
     return born > entry.stat(follow_symlinks=False).st_mtime + 60
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise WriteError(f"The folder {folder} does not exist; create it first.")
+    if not os.access(folder, os.W_OK):
+        raise WriteError(f"The folder {folder} is read-only; choose another one.")
 
 
 def _check_replaceable(target: Path) -> None:

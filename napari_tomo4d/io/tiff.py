@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
 
+from napari_tomo4d.boundary import require_size
 from napari_tomo4d.content import Json
 from napari_tomo4d.data import Labels, TiltSeries, Volume
 from napari_tomo4d.errors import ReadError
@@ -25,25 +27,23 @@ _PRINTED_NM = 10_000.0
 
 def read_tiff(path: Path, lazy: bool | None = None) -> Raw:
     """Read a TIFF image or stack with its OME, ImageJ or resolution pixel size."""
-    try:
-        with tifffile.TiffFile(path) as tif:
-            raw = Raw()
-            _add_pixel_size(raw, tif)
-            parts = _parts(tif, raw, path)
-            shape = _shape(parts, raw, path)
-            dtype = parts[0].dtype.newbyteorder("=")
-            n_bytes = int(np.prod(shape)) * dtype.itemsize
-            if len(shape) == 3 and use_lazy(lazy, n_bytes):
-                raw.data = lazy_images(path, shape, dtype, _loader(path, tif, parts, shape))
-            else:
-                data = [p.asarray().reshape(-1, *shape[-2:]) for p in parts]
-                joined = data[0] if len(data) == 1 else np.concatenate(data)
-                raw.data = joined.reshape(shape)
-    except ReadError:
-        raise
-    except Exception as error:
-        # a damaged file can fail anywhere in the parser
-        raise ReadError(f"{path} can't be read as a TIFF file: {error}.") from error
+    with tifffile.TiffFile(path) as tif:
+        raw = Raw()
+        _add_pixel_size(raw, tif)
+        parts = _parts(tif, raw, path)
+        shape = _shape(parts, raw, path)
+        dtype = parts[0].dtype.newbyteorder("=")
+        n_bytes = prod(shape) * dtype.itemsize
+        # pages beside it may be in other files
+        if not any(p.is_multifile for p in parts):
+            packed = any(p.keyframe.compression != 1 for p in parts)
+            require_size(path, n_bytes, path.stat().st_size, packed=packed)
+        if len(shape) == 3 and use_lazy(lazy, n_bytes):
+            raw.data = lazy_images(path, shape, dtype, _loader(path, tif, parts, shape))
+        else:
+            data = [p.asarray().reshape(-1, *shape[-2:]) for p in parts]
+            joined = data[0] if len(data) == 1 else np.concatenate(data)
+            raw.data = joined.reshape(shape)
     return raw
 
 
@@ -81,7 +81,7 @@ def _shape(parts: list[Any], raw: Raw, path: Path) -> tuple[int, ...]:
         raw.notes.append(f"The colours of {path.name} were left out: its values were read as grey.")
     if raw.metadata.get("napari_tomo4d") is not None:
         # written with all axes, but readers drop those of length one
-        return (first.size // int(np.prod(first.shape[-2:])), *first.shape[-2:])
+        return (first.size // prod(first.shape[-2:]), *first.shape[-2:])
     shape = tuple(n for n in first.shape if n > 1)
     shape = first.shape[-2:] if len(shape) < 2 else shape
     if len(shape) == 2 and len(parts) > 1:

@@ -146,7 +146,7 @@ def test_text_renamed(tmp_path):
     for suffix, words in (
         (".mrc", "is not an MRC file"),
         (".dm3", "can't be read as DigitalMicrograph"),
-        (".tif", "can't be read as a TIFF file"),
+        (".tif", "can't be read as TIFF"),
         (".mat", "is not a MATLAB file"),
         (".npy", "no NumPy array"),
         (".emd", r"can't be read as EMD \(Velox, NCEM\)"),

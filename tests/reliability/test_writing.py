@@ -17,6 +17,7 @@ from napari_tomo4d import whole_files
 from napari_tomo4d.errors import RecipeError, WriteError
 from napari_tomo4d.whole_files import replacing, tidy
 
+_FULL = r"could not be written: (File too large|the disk is full)"
 STACK = np.random.default_rng(0).random((5, 12, 16), dtype=np.float32)
 ANGLES = [-60, -30, 0, 30, 60]
 
@@ -38,9 +39,7 @@ def test_a_full_disk_is_told_and_leaves_what_was_there(tmp_path, name):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (64, hard))
     try:
-        with pytest.raises(
-            WriteError, match=r"could not be written: (File too large|the disk is full)"
-        ):
+        with pytest.raises(WriteError, match=_FULL):
             write(target, 1)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -119,12 +118,14 @@ def test_an_error_of_tidying_up_does_not_hide_the_true_one(tmp_path, monkeypatch
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(Path, "unlink", refuse)
-    with (
-        pytest.raises(WriteError, match="a.txt could not be written: No space left"),
-        replacing(tmp_path / "a.txt") as temporary,
-    ):
-        temporary.write_text("half")
-        raise OSError(28, "No space left on device")
+
+    def fail():
+        with replacing(tmp_path / "a.txt") as temporary:
+            temporary.write_text("half")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(WriteError, match="a.txt could not be written: No space left"):
+        fail()
 
 
 def test_leftovers_of_a_kill_are_ended(tmp_path):
