@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_tomo4d.errors import DataError, NotEnoughMemoryError
-from napari_tomo4d.immutable import frozen, private
+from napari_tomo4d.immutable import frozen, is_frozen, private
 
 Pixels = Any
 """An array of NumPy, or of dask where it is read when used: dask has no type hints."""
@@ -140,7 +140,7 @@ def kept(array: Pixels, dtype: type | None = None) -> Pixels:
     if not isinstance(array, np.ndarray):
         return array
     # free memory is worth a question only where it may run out
-    if array.flags.writeable and array.nbytes > _LARGE:
+    if array.nbytes > _LARGE and not is_frozen(array):
         require_memory(array.nbytes, "A copy of this array would")
     return private(array)
 

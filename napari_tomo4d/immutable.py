@@ -45,7 +45,7 @@ def private(array: np.ndarray) -> np.ndarray:
     A file that is mapped into memory read-only counts as frozen; one that is mapped for
     writing is copied.
     """
-    kept = array if _is_frozen(array) else copied(array)
+    kept = array if is_frozen(array) else copied(array)
     # of a view, not even `setflags` can make a writable array
     return kept if type(kept) is np.ndarray and kept.base is not None else kept.view(np.ndarray)
 
@@ -62,7 +62,8 @@ def read_only(array: np.ndarray) -> np.ndarray:
     return view
 
 
-def _is_frozen(array: np.ndarray) -> bool:
+def is_frozen(array: np.ndarray) -> bool:
+    """Return whether nobody can write to the memory of an array, so that it may be shared."""
     part: Any = array
     while True:
         if part.flags.writeable:
