@@ -23,9 +23,15 @@ def on_canvas(viewer, layer, y, x):
     return QPoint(round(widget.width() / 2 + offset[1]), round(widget.height() / 2 + offset[0]))
 
 
-def move(place, buttons=Qt.MouseButton.NoButton):
-    """Move the mouse to a place on the canvas."""
-    widget = canvas()
+def line(viewer, layer, start, end):
+    """Return places on the canvas from one pixel (y, x) of a layer to another."""
+    between = (np.array(start) + t * np.subtract(end, start) for t in np.linspace(0, 1, 9))
+    return [on_canvas(viewer, layer, *pixel) for pixel in between]
+
+
+def move(place, buttons=Qt.MouseButton.NoButton, widget=None):
+    """Move the mouse to a place on a widget, or on the canvas; QTest moves without buttons."""
+    widget = widget or canvas()
     event = QMouseEvent(
         QEvent.Type.MouseMove,
         QPointF(place),
@@ -43,12 +49,14 @@ def press(qtbot, place):
     qtbot.mouseClick(canvas(), Qt.MouseButton.LeftButton, pos=place)
 
 
-def drag(qtbot, places):
+def drag(qtbot, places, widget=None):
     """Press at the first place, go through the others, and let go at the last."""
     left, plain = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    move(places[0])
-    QTest.mousePress(canvas(), left, plain, places[0])
+    widget = widget or canvas()
+    move(places[0], widget=widget)
+    QTest.mousePress(widget, left, plain, places[0])
     for place in places[1:]:
-        move(place, left)
+        move(place, left, widget)
         qtbot.wait(20)
-    QTest.mouseRelease(canvas(), left, plain, places[-1])
+    QTest.mouseRelease(widget, left, plain, places[-1])
+    qtbot.wait(20)

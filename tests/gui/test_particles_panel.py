@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from by_hand import click, type_into, wait_idle
-from mouse import canvas, move, on_canvas, press
+from mouse import canvas, line, move, on_canvas, press
 from mouse import drag as drag_on_canvas
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QColor
@@ -95,8 +95,7 @@ def click_voxel(qtbot, panel, y, x):
 
 
 def drag(qtbot, panel, start, end):
-    between = (np.array(start) + t * np.subtract(end, start) for t in np.linspace(0, 1, 9))
-    drag_on_canvas(qtbot, [place(panel, *voxel) for voxel in between])
+    drag_on_canvas(qtbot, line(panel.viewer, panel.particles.layer, start, end))
     wait(qtbot, panel)
 
 

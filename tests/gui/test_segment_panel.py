@@ -7,10 +7,9 @@ import threading
 import numpy as np
 import pytest
 from by_hand import click, type_into, wait_idle
-from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QMouseEvent
-from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QFileDialog
+from mouse import drag, on_canvas
+from qtpy.QtCore import QPoint, QPointF
+from qtpy.QtWidgets import QFileDialog
 from scipy import ndimage
 
 import napari_tomo4d as t4
@@ -57,44 +56,6 @@ def wait_outline(qtbot, panel):
     qtbot.waitUntil(lambda: panel.model.levels is not None and not panel.busy, timeout=60000)
 
 
-def canvas():
-    """Return the widget of the canvas that the mouse meets."""
-    found = [w for w in QApplication.allWidgets() if type(w).__name__ == "CanvasBackendDesktop"]
-    return next(w for w in found if w.isVisible())
-
-
-def on_canvas(viewer, layer, y, x):
-    """Return where a pixel of a layer is on the canvas."""
-    world = np.array([y, x]) * layer.scale[-2:] + layer.translate[-2:]
-    camera, widget = viewer.scene.camera, canvas()
-    offset = (world - np.array(camera.center)[-2:]) * camera.zoom
-    return QPoint(round(widget.width() / 2 + offset[1]), round(widget.height() / 2 + offset[0]))
-
-
-def send(widget, kind, place, button, buttons):
-    event = QMouseEvent(
-        kind,
-        QPointF(place),
-        QPointF(widget.mapToGlobal(place)),
-        button,
-        buttons,
-        Qt.KeyboardModifier.NoModifier,
-    )
-    QApplication.sendEvent(widget, event)
-
-
-def drag(qtbot, widget, places):
-    """Drag along places, as a hand does."""
-    left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
-    send(widget, QEvent.Type.MouseMove, places[0], none, none)
-    QTest.mousePress(widget, left, Qt.KeyboardModifier.NoModifier, places[0])
-    for place in places[1:]:
-        send(widget, QEvent.Type.MouseMove, place, none, left)
-        qtbot.wait(20)
-    QTest.mouseRelease(widget, left, Qt.KeyboardModifier.NoModifier, places[-1])
-    qtbot.wait(20)
-
-
 def line_at(panel, value):
     """Return where a grey value is in the histogram."""
     view = panel.histogram.plotItem.getViewBox()
@@ -108,7 +69,7 @@ def drag_line(qtbot, panel, start, end):
     places = [
         QPoint(round(ends[0].x() + t * (ends[1].x() - ends[0].x())), ends[0].y()) for t in steps
     ]
-    drag(qtbot, panel.histogram.viewport(), places)
+    drag(qtbot, places, panel.histogram.viewport())
     wait_outline(qtbot, panel)
 
 
@@ -284,7 +245,7 @@ def test_brush_strokes_train_a_classifier(
     for button, (y, x) in ((box.background_button, outside), (box.particle_button, inside)):
         click(qtbot, button)
         places = [on_canvas(viewer, layer, y, x + d) for d in (-1, 0, 1)]
-        drag(qtbot, canvas(), places)
+        drag(qtbot, places)
     marks = np.asarray(layer.data)[z]
     assert set(np.unique(marks)) == {0, 1, 2}
     assert not solid[marks == 1].any() and solid[marks == 2].mean() > 0.9

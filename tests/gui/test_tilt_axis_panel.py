@@ -7,9 +7,10 @@ import functools
 import numpy as np
 import pytest
 from by_hand import click, press, type_into, wait_idle
+from mouse import canvas, drag, line, on_canvas
+from mouse import press as mouse_press
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QComboBox
+from qtpy.QtWidgets import QComboBox
 from scipy import ndimage
 from skimage.feature import peak_local_max
 
@@ -86,63 +87,9 @@ def wait_slices(qtbot, panel):
     qtbot.waitUntil(lambda: panel.view.slices is not None and not panel.busy, timeout=60000)
 
 
-def canvas():
-    """Return the widget of the canvas that the mouse meets."""
-    found = [w for w in QApplication.allWidgets() if type(w).__name__ == "CanvasBackendDesktop"]
-    return next(w for w in found if w.isVisible())
-
-
-def on_canvas(viewer, layer, y, x):
-    """Return where a pixel of a layer is on the canvas."""
-    world = np.array([y, x]) * layer.scale[-2:] + layer.translate[-2:]
-    camera = viewer.scene.camera
-    widget = canvas()
-    offset = (world - np.array(camera.center)[-2:]) * camera.zoom
-    return QPoint(
-        round(widget.width() / 2 + offset[1]),
-        round(widget.height() / 2 + offset[0]),
-    )
-
-
-def click_pixel(qtbot, viewer, layer, y, x):
-    qtbot.mouseClick(canvas(), Qt.MouseButton.LeftButton, pos=on_canvas(viewer, layer, y, x))
-
-
 def click_left(qtbot, box):
     """Click a check box where its mark is."""
     qtbot.mouseClick(box, Qt.MouseButton.LeftButton, pos=QPoint(8, box.height() // 2))
-
-
-def drag(qtbot, viewer, layer, start, end):
-    """Drag from one pixel to another, in several moves as a hand does."""
-    widget = canvas()
-    places = [
-        on_canvas(viewer, layer, *(np.array(start) + t * np.subtract(end, start)))
-        for t in np.linspace(0, 1, 9)
-    ]
-    QTest.mousePress(widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, places[0])
-    for place in places[1:]:
-        move_to(widget, place)
-        QApplication.processEvents()
-    QTest.mouseRelease(
-        widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, places[-1]
-    )
-
-
-def move_to(widget, place):
-    """Move the mouse with its left button down, which QTest does not do."""
-    from qtpy.QtCore import QEvent, QPointF
-    from qtpy.QtGui import QMouseEvent
-
-    event = QMouseEvent(
-        QEvent.Type.MouseMove,
-        QPointF(place),
-        QPointF(widget.mapToGlobal(place)),
-        Qt.MouseButton.NoButton,
-        Qt.MouseButton.LeftButton,
-        Qt.KeyboardModifier.NoModifier,
-    )
-    QApplication.sendEvent(widget, event)
 
 
 def spots(series, n=3):
@@ -178,7 +125,7 @@ def test_place_move_suggest_accept(qtbot, panel, viewer, series, picture, tmp_pa
     assert panel.slices_box.place_button.text() == "Click on the image: slice 1 is next"
     chosen = spots(series)
     for y, x in chosen:
-        click_pixel(qtbot, viewer, layer, y, x)
+        mouse_press(qtbot, on_canvas(viewer, layer, y, x))
     for spin, (y, _) in zip(panel.slices_box.positions, chosen, strict=True):
         assert spin.value() == pytest.approx(y, abs=1)
     assert panel.slices_box.place_button.text() == "Click on the image: slice 1 is next"
@@ -277,12 +224,12 @@ def test_the_line_is_dragged_and_turned(qtbot, empty, viewer, axis, picture):
         return (along, across) if axis == "y" else (across, along)
 
     middle = (96 - 1) / 2
-    drag(qtbot, viewer, layer, yx(30, middle), yx(33, middle + 6))
+    drag(qtbot, line(viewer, layer, yx(30, middle), yx(33, middle + 6)))
     assert panel.place.shift_px == pytest.approx(6, abs=0.4)
     assert panel.place.rotation_deg == 0
     wait_slices(qtbot, panel)
     end = yx(2, middle + panel.place.shift_px)
-    drag(qtbot, viewer, layer, end, yx(2, middle + 6 - 4))
+    drag(qtbot, line(viewer, layer, end, yx(2, middle + 6 - 4)))
     turned = np.rad2deg(np.arctan2(4, middle - 2))
     assert panel.place.rotation_deg == pytest.approx(turned, abs=0.6)
     assert panel.place.shift_px == pytest.approx(6, abs=0.4)
@@ -293,7 +240,7 @@ def test_the_line_is_dragged_and_turned(qtbot, empty, viewer, axis, picture):
     assert viewer.scene.camera.mouse_pan
     wait_slices(qtbot, panel)
     picture(f"x6-dragged-{axis}")
-    drag(qtbot, viewer, layer, yx(20, 10), yx(40, 20))
+    drag(qtbot, line(viewer, layer, yx(20, 10), yx(40, 20)))
     assert not np.allclose(viewer.scene.camera.center, centre)
 
     panel.set_axis(SHIFT, ROTATION)
@@ -476,7 +423,7 @@ def test_real_data(qtbot, empty, viewer, reference_data, picture, record_propert
     click(qtbot, panel.slices_box.place_button)
     image = ndimage.gaussian_filter(series.image(len(series) // 2), 3)
     for y, x in peak_local_max(image, min_distance=12, num_peaks=3):
-        click_pixel(qtbot, viewer, layer, y, x)
+        mouse_press(qtbot, on_canvas(viewer, layer, y, x))
     click(qtbot, panel.slices_box.place_button)
     wait_slices(qtbot, panel)
     picture("y1-particles")
