@@ -204,7 +204,7 @@ def test_a_mask_of_any_method_made_elsewhere_refills_the_form(qtbot, panel, view
     assert not panel.cleaning_box.isChecked()
     # a method that this version does not know is one sentence
     old = panel.refill({"segment.threshold_volumes": {"method": "max-entropy"}})
-    assert old.startswith("There is no method 'max-entropy' in this version")
+    assert old.startswith("There is no method “max-entropy” in this version")
     assert panel.model.settings == settings
 
 
