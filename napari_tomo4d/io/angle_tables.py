@@ -38,12 +38,13 @@ class AngleTable:
 
 @dataclass(frozen=True)
 class _Column:
-    """One column: its place from 0, its name in lower case, its numbers, and if all are whole."""
+    """One column: its place from 0, its name in lower case, its numbers, if all are whole."""
 
     place: int
     name: str
     values: np.ndarray
     whole: bool = True
+    cut_off: bool = False
 
     @property
     def title(self) -> str:
@@ -93,6 +94,8 @@ def read_angle_table(path: Path) -> AngleTable:
     column = _chosen(columns, path)
     values = _in_order(column, columns, path)
     check_angles(values, path.name)
+    if column.cut_off:
+        warn(f"The last line of {path.name} is shorter than the others; was it copied whole?")
     if len(columns) == 1:
         return AngleTable(values)
     if not column.name:
@@ -142,8 +145,10 @@ def _columns(path: Path) -> list[_Column]:
         numeric = [_is_number(c) for c in cells]
         if all(numeric):
             values = np.array([float(c) for c in cells])
+            decimals = [len(c.partition(".")[2]) for c in cells]
+            cut_off = not text.endswith("\n") and decimals[-1] < min(decimals[:-1], default=0)
             whole = all(re.fullmatch(r"\+?\d+", c) for c in cells)
-            result.append(_Column(place, names[place].lower(), values, whole))
+            result.append(_Column(place, names[place].lower(), values, whole, cut_off))
         elif 2 * sum(numeric) > len(cells):
             i = rows[numeric.index(False)][0]
             raise ReadError(
@@ -182,12 +187,14 @@ def _format(lines: list[str], path: Path) -> tuple[str, bool]:
         return r" *\t *", comma
     if "," not in text:
         return r"\s+", False
+    cells = [line.split() for line in data]
+    with_comma = [c for row in cells for c in row if "," in c]
+    if min(map(len, cells)) > 1 and all(re.fullmatch(r"[-+]?\d+,\d+", c) for c in with_comma):
+        return r"\s+", True
     if point or re.search(r",[ \t]|,\s*[-+]|,\s*,|[^\d\s],|\d,[^\d\s]", text):
         return r"\s*,\s*", False
     # only whole numbers on either side of each comma
     numbers = [line for line in data if re.fullmatch(r"[-+\d,\s]+", line)]
-    if any(re.search(r"\d\s+[-+\d]", line) for line in numbers):
-        return r"\s+", True
     parts = [line.split(",") for line in numbers]
     heads = [line.count(",") for line in lines if line not in numbers]
     if any(len(p) != 2 for p in parts) or 1 in heads:

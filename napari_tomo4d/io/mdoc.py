@@ -56,6 +56,7 @@ def read_mdoc(path: str | Path) -> Mdoc:
     heading: dict[str, str] = {}
     sections: list[tuple[str, str, dict[str, str]]] = []
     text = read_text(path)
+    line = ""
     for line in text.splitlines():
         if axis := _AXIS.search(line):
             result.axis_angle_deg = _number(axis[1])
@@ -66,6 +67,9 @@ def read_mdoc(path: str | Path) -> Mdoc:
         key, equal, value = (part.strip() for part in line.partition("="))
         if equal:
             (sections[-1][2] if sections else heading).setdefault(key, value)
+    if sections and not text.endswith("\n") and line.strip().startswith("TiltAngle"):
+        # the number may have been cut off too
+        sections[-1][2].pop("TiltAngle", None)
     sections = _in_order(sections, result)
     angles = [_number(s.get("TiltAngle")) for _, _, s in sections]
     if sections and any(a is None for a in angles) and any(a is not None for a in angles):

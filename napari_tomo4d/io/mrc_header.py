@@ -69,7 +69,9 @@ def read_header(path: Path) -> tuple[Header, bytes]:
 
 
 def _record(content: bytes, order: str) -> Header:
-    return np.rec.array(np.frombuffer(content, HEADER_DTYPE.newbyteorder(order), 1))[0]
+    # an array without axes: its fields keep their byte order
+    record = np.frombuffer(content, HEADER_DTYPE.newbyteorder(order), 1).reshape(())
+    return record.view(np.recarray)
 
 
 def _is_possible(header: Header) -> bool:

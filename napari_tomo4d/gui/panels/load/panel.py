@@ -202,7 +202,7 @@ class LoadPanel(Panel):
     def _finished(self, result: Any, _seconds: float) -> None:
         if isinstance(result, MissingAnglesError):
             self._item, self._load_at_once = None, False
-            self._unreadable = "The tilt angles are missing."
+            self._unreadable = result.doubt or "The tilt angles are missing."
             self._show_item()
             self.run_bar.say(f"{result.n_images} images without tilt angles: choose them above.")
             self.geometry_box.ask_for_angles()
