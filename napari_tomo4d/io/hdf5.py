@@ -13,6 +13,10 @@ from napari_tomo4d.errors import ReadError
 _SMALL = 16 * 1024**2
 """Bytes which a data set may claim without having stored them."""
 
+_HEAP = b"GCOL\1\0\0\0"
+_MOST_SEARCHED = 256 * 1024**2
+"""Larger files are searched for damage only as the library reads them."""
+
 _MOST_NODES = 100_000
 
 
@@ -22,6 +26,7 @@ def check_hdf5(path: Path) -> None:
     Links to other files, raw data in other files and virtual data sets would show what was never
     meant to be opened.
     """
+    _check_heaps(path)
     with h5py.File(path, "r") as file:
         size = path.stat().st_size
         seen: set[Any] = set()
@@ -49,6 +54,28 @@ def check_hdf5(path: Path) -> None:
                 # a link within the file may lead nowhere
                 if isinstance(link, h5py.HardLink):
                     waiting.append(node[name])
+
+
+def _check_heaps(path: Path) -> None:
+    """Raise `ReadError` if the library would walk through texts for ever.
+
+    Texts lie in heaps of objects one behind the other, each with its length; of free space that
+    length counts all, and one of 0 leads nowhere (HDF5 File Format Specification, III.E).
+    """
+    if path.stat().st_size > _MOST_SEARCHED:
+        return
+    content = path.read_bytes()
+    start = content.find(_HEAP)
+    while start >= 0:
+        end = start + int.from_bytes(content[start + 8 : start + 16], "little")
+        at = start + 16
+        while at + 16 <= min(end, len(content)):
+            free = content[at : at + 2] == b"\0\0"
+            length = int.from_bytes(content[at + 8 : at + 16], "little")
+            if free and length < 16:
+                raise ReadError(f"{path} holds texts that are damaged; copy it again.")
+            at += (0 if free else 16) + -(-length // 8) * 8
+        start = content.find(_HEAP, start + 1)
 
 
 def _check_dataset(data: h5py.Dataset, path: Path, size: int) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_tomo4d.content import Json
 from napari_tomo4d.errors import ReadError
+from napari_tomo4d.io.dm import check_dm
 from napari_tomo4d.io.hdf5 import check_hdf5
 from napari_tomo4d.io.ncem import is_ncem, read_ncem
 from napari_tomo4d.io.raw import Raw, use_lazy
@@ -37,6 +38,8 @@ def read_microscope(path: Path, lazy: bool | None = None) -> Raw:
     suffix = path.suffix.lower()
     if suffix in (".emd", ".hspy"):
         check_hdf5(path)
+    elif suffix in (".dm3", ".dm4"):
+        check_dm(path)
     elif suffix == ".ser":
         check_ser(path)
     elif suffix == ".emi":
