@@ -30,7 +30,6 @@ _FORMATS = {
     "emd_velox": "fei_example_tem_stack.emd",
     "emd_ncem": "Si100_3D.emd",
     "emd_signal": "example_signal.emd",
-    "serialem_mrc": "serialem_frames/test_000.mrc",
     "fei_mrc": "HAADFscan.mrc",
 }
 _WORDS = (b"\xff\xff\xff\xff", b"\0\0\0\0", b"\xff\xff\xff\x7f", b"\0\0\xc0\x7f", b"9" * 6)
@@ -42,6 +41,7 @@ _MOST_BYTES = 3_000_000
 def make_files(folder: Path) -> dict[str, tuple[Path, str]]:
     """Write a whole file of every kind; return the folder and the file to damage of each."""
     import h5py
+    import mrcfile
     import scipy.io
 
     import napari_tomo4d as t4
@@ -65,11 +65,10 @@ def make_files(folder: Path) -> dict[str, tuple[Path, str]]:
 
     def beside(kind: str, name: str) -> Path:
         path = place(kind, name)
-        t4.write(volume, path.with_name("series.mrc"))
-        shutil.move(path.with_name("series.mrc"), path.with_name("v.mrc"))
-        t4.write(series, path.with_name("series.mrc"))
-        path.with_name("series.rawtlt").unlink()
-        path.with_name("v.mrc").unlink()
+        # as another program writes it, whose angles are in a table beside it
+        with mrcfile.new(path.with_name("series.mrc"), images) as file:
+            file.set_image_stack()
+            file.voxel_size = 5.0
         return path
 
     t4.write(series, place("mrc", "a.mrc"))

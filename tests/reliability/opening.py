@@ -140,7 +140,11 @@ def _open(kind: str, path: Path) -> None:
         if kind in ("csv_angles", "mat_angles"):
             given["angles_deg"], path = path, path.with_name("series.mrc")
         elif kind in ("mdoc", "rawtlt", "tlt"):
-            path = path.with_name("series.mrc")
+            # by the name of a table, and as it is found beside images
+            path, table = path.with_name("series.mrc"), path
+            with contextlib.suppress(MissingAnglesError):
+                _judge(t4.read(path))
+            given["angles_deg"] = table
         try:
             item = t4.read(path, **given)
         except MissingAnglesError as error:
