@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from napari_tomo4d.align import exchange
+from napari_tomo4d.align.axis_said import put_on_axis
 from napari_tomo4d.align.transforms import (
     Alignment,
     TiltAxis,
@@ -60,7 +61,7 @@ def apply(
     """
     transforms = image_transforms(alignment, axis, len(series), series.tilt_axis)
     moved = apply_transforms(series, transforms, progress=progress)
-    return moved if axis is None else moved.replace(axis_shift_px=0.0)
+    return moved if axis is None else put_on_axis(moved)
 
 
 @step("align.apply_axis", title="Set the tilt axis", takes=TiltSeries, gives=TiltSeries)

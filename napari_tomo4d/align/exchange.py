@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_tomo4d.align.axis_said import put_on_axis
 from napari_tomo4d.align.transforms import (
     Alignment,
     ImageTransforms,
@@ -160,7 +161,7 @@ def apply_stored(
         return apply_transforms(series, stored, progress=progress)
     stored.check(series)
     moved = apply_transforms(series, stored.transforms(series.tilt_axis), progress=progress)
-    return moved if stored.axis is None else moved.replace(axis_shift_px=0.0)
+    return moved if stored.axis is None else put_on_axis(moved)
 
 
 def write_json(stored: StoredAlignment, path: str | Path) -> None:

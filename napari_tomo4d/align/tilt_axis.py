@@ -10,6 +10,7 @@ from napari_tomo4d.align.alignment import apply
 from napari_tomo4d.align.axis_images import AxisImages, axis_images
 from napari_tomo4d.align.axis_moments import MomentFit, centre_of_mass_fit, order_is_doubtful
 from napari_tomo4d.align.axis_refine import refine as refine_by_reprojection
+from napari_tomo4d.align.axis_said import said_rotation
 from napari_tomo4d.align.axis_sharpness import sharpest
 from napari_tomo4d.align.transforms import Curve, TiltAxis
 from napari_tomo4d.data import TiltSeries
@@ -18,6 +19,8 @@ from napari_tomo4d.parameters import Param
 from napari_tomo4d.progress import Progress
 from napari_tomo4d.provenance import note, warn
 from napari_tomo4d.registry import step
+
+_FAR_DEG = 5.0
 
 METHODS = ("automatic", "centre-of-mass", "sharpness")
 
@@ -65,7 +68,17 @@ def tilt_axis(
     """
     if method not in METHODS:
         raise ParameterError(f"method is {method!r}; choose one of {', '.join(METHODS)}.")
-    progress = progress or Progress()
+    found = _found(series, method, refine, progress or Progress())
+    said = said_rotation(series)
+    if said is not None and abs(said - found.rotation_deg) > _FAR_DEG:
+        warn(
+            f"The tilt axis of {series.name!r} was found turned by {found.rotation_deg:.1f} "
+            f"degrees, but its file says {said:.1f}; check it by eye."
+        )
+    return found
+
+
+def _found(series: TiltSeries, method: str, refine: bool, progress: Progress) -> TiltAxis:
     images = axis_images(series)
     if order_is_doubtful(images):
         warn(

@@ -187,3 +187,15 @@ def test_angles_in_another_order_than_the_images():
     )
     assert one.rotation_deg == pytest.approx(other.rotation_deg, abs=1e-6)
     assert axis_images(series).factor == 1
+
+
+@pytest.mark.parametrize(("axis", "said"), [("y", -12.5), ("x", -90 + 12.5)])
+def test_the_rotation_that_the_file_says_is_compared(axis, said):
+    series = projected((24, 56, 56), 1.5, 12.5, axis)
+    # SerialEM counts from the vertical, towards -x
+    right = series.replace(metadata={"tilt_axis_angle_deg": said})
+    found = tilt_axis(right, "centre-of-mass")
+    assert found.rotation_deg == pytest.approx(12.5, abs=2)
+    assert "tilt_axis_angle_deg" not in apply(right, None, found).metadata
+    with pytest.warns(Tomo4DWarning, match="turned by 1.*, but its file says -?[0-9.]+; check"):
+        tilt_axis(series.replace(metadata={"tilt_axis_angle_deg": said + 20}), "centre-of-mass")
