@@ -143,13 +143,13 @@ class _Reader:
     # -- which files -----------------------------------------------------------------------
 
     def read(self, path: Paths) -> AnyData:
+        # what a process was moving when it was killed is put in its place first
+        for folder in {Path(p).parent for p in ([path] if isinstance(path, (str, Path)) else path)}:
+            tidy(folder)
         if isinstance(path, (str, Path)):
             if is_pattern(str(path)):
                 return self._time_series(*matching(str(path)))
             path = Path(path)
-            if not path.exists():
-                # moved aside by a process that was killed, it is put back
-                tidy(path.parent)
             if not path.exists():
                 raise ReadError(f"{path} does not exist; check the name and the folder.")
             if path.is_dir() and format_of(path) is None:

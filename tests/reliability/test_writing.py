@@ -140,13 +140,16 @@ def test_leftovers_of_a_kill_are_ended(tmp_path):
     (tmp_path / f".half.mrc.tomo4d-{group[:-1]}e.new").write_bytes(b"half")
     (tmp_path / f".pair.mrc.tomo4d-{group[:-1]}f.new").write_bytes(b"half")
     (tmp_path / f".pair.rawtlt.tomo4d-{group[:-1]}f.ready").write_bytes(b"1")
+    (tmp_path / f".s.mrc.rawtlt.tomo4d-{group[:-1]}0.ready").write_bytes(b"1")
     # of this process, which still writes, and of another computer
     running = tmp_path / f".x.mrc.tomo4d-{whole_files._COMPUTER}-{os.getpid()}-0123abcd.new"
     elsewhere = tmp_path / f".y.mrc.tomo4d-00000000-{process.pid}-0123abcd.new"
     for kept in (running, elsewhere):
         kept.write_bytes(b"half")
     assert t4.read(tmp_path / "gap.zarr").data.max() == 2
-    assert {p.name for p in tmp_path.iterdir()} == {"gap.zarr", running.name, elsewhere.name}
+    # the angles of a file that was moved already follow it
+    left = {"gap.zarr", "s.mrc.rawtlt", running.name, elsewhere.name}
+    assert {p.name for p in tmp_path.iterdir()} == left
     # a folder is read whatever is left in it
     assert t4.read(tmp_path).data.max() == 2
 
