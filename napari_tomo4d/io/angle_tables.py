@@ -131,6 +131,9 @@ def _columns(path: Path) -> list[_Column]:
     rows = rows[first:]
     if not rows:
         raise ReadError(f"{path} holds no tilt angles; expected one number per tilt in degrees.")
+    if len(rows) == 1 and len(rows[0][1]) > 3 and all(map(_is_number, rows[0][1])):
+        # all angles in one line
+        rows, headings = [(rows[0][0], [cell]) for cell in rows[0][1]], []
     width = Counter(len(row) for _, row in rows).most_common(1)[0][0]
     for i, row in rows:
         if len(row) != width:

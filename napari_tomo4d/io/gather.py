@@ -25,7 +25,8 @@ def is_pattern(text: str) -> bool:
 def matching(pattern: str) -> tuple[list[Path], list[float] | None]:
     """Return the files of a pattern and the times in their names, in seconds.
 
-    ``*`` and ``?`` stand for any letters, ``{time}`` for a number; brackets for themselves.
+    ``*`` and ``?`` stand for any letters, ``{time}`` for a number, with its unit or without;
+    brackets for themselves. Where there is no unit, not even after ``{time}``, it is seconds.
     """
     paths = [Path(p) for p in glob.glob(re.sub(r"\[", "[[]", pattern).replace(TIME, "*"))]
     if not paths:
@@ -39,18 +40,19 @@ def matching(pattern: str) -> tuple[list[Path], list[float] | None]:
     def literal(text: str) -> str:
         return "".join(any_letters.get(c) or re.escape(c) for c in text)
 
-    number = r"([-+]?\d+(?:\.\d+)?)"
+    number = rf"([-+]?\d+(?:\.\d+)?)(?:\s*((?i:{TIME_UNITS})))?"
     expression = re.compile(literal(head) + number + literal(tail).replace(re.escape(TIME), ".*"))
     matches = [(p, expression.fullmatch(_as_given(p, pattern))) for p in paths]
-    kept = [(p, float(m[1])) for p, m in matches if m]
+    kept = [(p, float(m[1]), m[2]) for p, m in matches if m]
     if not kept:
         raise ReadError(f"No file that matches {pattern} has a number in place of {{time}}.")
-    unit = re.match(rf"\s*({TIME_UNITS})(?![a-z\d])", tail, re.IGNORECASE)
-    factor = (seconds_per(unit[1]) if unit else None) or 1.0
-    if factor != 1:
-        assert unit is not None
-        warn(f"The times in the names of the files were taken to be in {unit[1]}.")
-    return [p for p, _ in kept], [t * factor for _, t in kept]
+    after = re.match(rf"\s*({TIME_UNITS})(?![a-z\d])", tail, re.IGNORECASE)
+    units = [unit or (after[1] if after else "s") for _, _, unit in kept]
+    if any(seconds_per(u) != 1 for u in units):
+        names = ", ".join(dict.fromkeys(units))
+        warn(f"The times in the names of the files were taken to be in {names}.")
+    times = [t * (seconds_per(u) or 1) for (_, t, _), u in zip(kept, units, strict=True)]
+    return [p for p, _, _ in kept], times
 
 
 def _as_given(path: Path, pattern: str) -> str:

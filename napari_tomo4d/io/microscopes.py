@@ -53,6 +53,8 @@ def read_microscope(path: Path, lazy: bool | None = None) -> Raw:
     signal = max(images, key=lambda s: s["data"].size)
     if np.dtype(signal["data"].dtype).kind == "c":
         raise ReadError(f"{path} holds complex values, as of a Fourier transform; expected images.")
+    if np.dtype(signal["data"].dtype).kind == "V":
+        raise ReadError(f"{path} holds coloured images; expected grey ones, so convert it first.")
     data = signal["data"] if as_lazy else np.asarray(signal["data"])
     data, axes = _tilts_first(data, [_with_values(a) for a in signal["axes"]])
     raw = Raw(data)

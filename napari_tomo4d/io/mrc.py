@@ -20,9 +20,11 @@ from napari_tomo4d.io.mrc_header import (
     texts,
 )
 from napari_tomo4d.io.raw import Raw, lazy_images, use_lazy
-from napari_tomo4d.io.sidecars import doubt_if_stale, mdoc_of
+from napari_tomo4d.io.sidecars import age_s, doubt_if_stale, mdoc_of
 
 _FEI_RECORD = 128
+# the header rounds to hundredths; SerialEM writes images and .mdoc within seconds
+_SAME_DEG, _AT_ONCE_S, _SAME_SIZE = 0.05, 60.0, 0.02
 _VOLUME_SUFFIXES = (".rec", ".map")
 # what each flag of SerialEM's extended header says, and its bytes
 _SERIALEM_BYTES = {1: 2, 2: 6, 4: 4, 8: 2, 16: 2, 32: 4}
@@ -178,7 +180,8 @@ def _add_mdoc(raw: Raw, path: Path, shape: tuple[int, int, int]) -> None:
     n = shape[0]
     angles = np.array(mdoc.angles_deg * n if mdoc.one_tilt else mdoc.angles_deg)
     if len(angles) == n and _are_angles(angles):
-        raw.angles_deg, raw.angles_from, raw.angles_file = angles, sidecar.name, sidecar
+        if not _header_is_newer(raw, angles, sidecar, path):
+            raw.angles_deg, raw.angles_from, raw.angles_file = angles, sidecar.name, sidecar
     elif mdoc.angles_deg:
         raw.notes.append(
             f"{sidecar.name} lists {len(mdoc.angles_deg)} tilts but {path.name} has {n} "
@@ -192,6 +195,32 @@ def _add_mdoc(raw: Raw, path: Path, shape: tuple[int, int, int]) -> None:
                 f"pixels of {mdoc.pixel_size_nm:g} nm were not used."
             )
         else:
+            _tell_of_two_sizes(raw, mdoc.pixel_size_nm, sidecar)
             raw.set_edges(0.0, mdoc.pixel_size_nm, mdoc.pixel_size_nm, sidecar.name)
     if mdoc.axis_angle_deg is not None:
         raw.set_axis(mdoc.axis_angle_deg, sidecar.name)
+
+
+def _header_is_newer(raw: Raw, angles: np.ndarray, sidecar: Path, path: Path) -> bool:
+    """Return whether other angles in the header are those of images written after the .mdoc."""
+    if raw.angles_deg is None:
+        return False
+    off = float(np.abs(raw.angles_deg - angles).max())
+    if off <= _SAME_DEG:
+        return False
+    newer = age_s(sidecar, path) > _AT_ONCE_S
+    raw.notes.append(
+        f"The tilt angles in {sidecar.name} and in the {raw.angles_from} differ by up to "
+        f"{off:.2g} degrees; those of the {'header' if newer else '.mdoc'} were taken."
+    )
+    return newer
+
+
+def _tell_of_two_sizes(raw: Raw, size_nm: float, sidecar: Path) -> None:
+    """Note a pixel size in the header that differs; 1 angstrom there may mean none."""
+    known = raw.pixel_size_nm
+    if known not in (None, 0.1) and known is not None and abs(known / size_nm - 1) > _SAME_SIZE:
+        raw.notes.append(
+            f"{sidecar.name} says pixels of {size_nm:g} nm, the {raw.pixel_size_from} of "
+            f"{known:g} nm; {size_nm:g} nm was taken."
+        )

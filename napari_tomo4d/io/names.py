@@ -14,6 +14,7 @@ _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 _DEGREES = re.compile(r"\s*(?:deg|°)", re.IGNORECASE)
 _WORD = re.compile(r"(?:tilt|angle|alpha|theta)[ _=]*$", re.IGNORECASE)
 _TIME = re.compile(rf"(?<![a-z\d.])([-+]?\d+(?:\.\d+)?)\s*({TIME_UNITS})(?![a-z\d])", re.IGNORECASE)
+_OTHER = re.compile(r"(?:dose|time|exposure|temp|defocus|current|dwell)[ _=-]*$", re.IGNORECASE)
 _LARGEST_DEG = 360.0
 
 
@@ -41,6 +42,7 @@ class _Field:
         self.whole = all("." not in t for t in texts)
         self.in_degrees = all(map(_DEGREES.match, after))
         self.named = all(map(_WORD.search, before))
+        self.other = any(map(_OTHER.search, before))
         self.has_unit = any(re.match(r"[^\W\d_]", a) for a in after)
 
     @property
@@ -60,7 +62,7 @@ class _Field:
     @property
     def score(self) -> int:
         """How clearly this is an angle; 0 if it is not."""
-        if not self.possible:
+        if not self.possible or self.other:
             return 0
         if self.in_degrees:
             return 4

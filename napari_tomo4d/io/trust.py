@@ -19,7 +19,7 @@ from napari_tomo4d.io.sidecars import (
 from napari_tomo4d.provenance import warn
 
 _SAME_DEG = 0.05
-_MANY = 5
+_FEW, _MANY = 3, 5
 
 
 class Tables:
@@ -86,7 +86,9 @@ class Tables:
         tables = tables_in(path) if path.is_dir() else tables_of(path)
         table = next((t for t in tables if self._count(t) == n), None)
         if raw.angles_deg is not None and len(raw.angles_deg) == n:
-            return self._of_header(raw, path, table)
+            if n < _FEW or np.any(raw.angles_deg):
+                return self._of_header(raw, path, table)
+            warn(f"The {raw.angles_from} says 0 degrees for all {n} images; it was not believed.")
         if table is not None:
             if table != tables[0]:
                 warn(

@@ -126,6 +126,29 @@ def test_headers_that_say_one_angle_for_all_files_are_not_believed(tmp_path):
     assert "say 0 degrees, so this was not believed" in said
 
 
+def test_angles_in_one_line(tmp_path):
+    path = write_mrc(tmp_path / "a.mrc", angles=[])
+    path.with_suffix(".rawtlt").write_text(" ".join(map(str, ANGLES)))
+    assert quietly(path)[0].angles_deg.tolist() == ANGLES
+
+
+def test_an_axis_of_zeros_is_not_believed(tmp_path):
+    axis = {"scale": 0.0, "offset": 0.0, "units": "deg", "name": "tilt"}
+    path = write_hspy(tmp_path / "a.hspy", axis)
+    with (
+        pytest.warns(Tomo4DWarning, match="0 degrees for all 5 images; it was not believed"),
+        pytest.raises(MissingAnglesError),
+    ):
+        t4.read(path)
+
+
+def test_doses_in_names_are_no_angles(tmp_path):
+    for i, image in enumerate(STACK):
+        tifffile.imwrite(tmp_path / f"t_{i}_dose_{3.5 * i}.tif", image)
+    with pytest.raises(MissingAnglesError):
+        t4.read(tmp_path)
+
+
 # -- what lies beside --------------------------------------------------------------------------
 
 
@@ -141,6 +164,29 @@ def test_sidecars_that_differ_the_newer_is_taken_and_told(tmp_path):
     assert "differ by up to 2 degrees; those of a.rawtlt were taken" in said
     os.utime(mdoc, (now + 100, now + 100))
     assert quietly(path)[0].angles_deg.tolist() == [a + 2 for a in ANGLES]
+
+
+def test_a_header_newer_than_the_mdoc_is_taken_and_told(tmp_path):
+    path = tmp_path / "a.mrc"
+    write_mrc(path)
+    with mrcfile.open(path, "r+", permissive=True) as mrc:
+        # SerialEM's extended header: 2 bytes per image, hundredths of a degree
+        mrc.set_extended_header(np.array([100 * a for a in ANGLES], "i2").view("V2"))
+        mrc.header.exttyp = b"SERI"
+        extra = bytearray(mrc.header.extra2.tobytes())
+        extra[16:20] = np.array([2, 1], "<i2").tobytes()
+        mrc.header.extra2 = np.frombuffer(bytes(extra), mrc.header.extra2.dtype)
+    mdoc = tmp_path / "a.mrc.mdoc"
+    text = "".join(f"[ZValue = {i}]\nTiltAngle = {a + 2}\n" for i, a in enumerate(ANGLES))
+    mdoc.write_text(text)
+    series, said = quietly(path)
+    assert series.angles_deg.tolist() == [a + 2 for a in ANGLES]
+    assert "differ by up to 2 degrees; those of the .mdoc were taken" in said
+    old = path.stat().st_mtime - 600
+    os.utime(mdoc, (old, old))
+    series, said = quietly(path)
+    assert series.angles_deg.tolist() == ANGLES
+    assert "those of the header were taken" in said
 
 
 def test_a_stale_sidecar_is_doubted(tmp_path):
