@@ -145,7 +145,7 @@ def test_truncated(mrc):
 def test_text_renamed(tmp_path):
     for suffix, words in (
         (".mrc", "is not an MRC file"),
-        (".dm3", "can't be read as DigitalMicrograph"),
+        (".dm3", "is not a file of DigitalMicrograph"),
         (".tif", "can't be read as TIFF"),
         (".mat", "is not a MATLAB file"),
         (".npy", "no NumPy array"),
