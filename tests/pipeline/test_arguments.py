@@ -65,6 +65,11 @@ def test_arrays_and_volumes_are_stored_beside_the_recipe(tmp_path):
     np.savez(files[0], **parts)
     with pytest.raises(RecipeError, match="no longer the"):
         read_recipe(path)
+    files[0].write_bytes(files[0].read_bytes()[:300])
+    with pytest.raises(RecipeError, match="can't be read as .* that the recipe needs"):
+        read_recipe(path)
+    write_recipe(recipe_from(result), path)
+    assert read_recipe(path).steps
     files[0].unlink()
     with pytest.raises(RecipeError, match="is missing"):
         read_recipe(path)

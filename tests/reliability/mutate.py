@@ -114,6 +114,13 @@ def make_files(folder: Path) -> dict[str, tuple[Path, str]]:
     path = place("recipe", "recipe.toml")
     made = t4.segment.threshold_volumes(t4.read(t4.write(volume, path.with_name("v.ome.tif"))))
     write_recipe(recipe_from(made), path)
+    # an array beside a recipe
+    path = place("content", "recipe.toml")
+    measured = t4.read(t4.write(series, path.with_name("a.ome.zarr")))
+    support = np.ones((16, 12, 16), bool)
+    write_recipe(recipe_from(t4.reconstruct.sirt(measured, 1, support=support)), path)
+    stored = next(path.with_suffix(".data").iterdir())
+    result["content"] = (path.parent, f"recipe.data/{stored.name}")
     import pandas as pd
 
     table = pd.DataFrame({"label": [1, 2], "volume_nm3": [3.5, 4.25], "radius_nm": [1.0, 2.0]})
@@ -196,7 +203,7 @@ def run(
 
 _KINDS_BY_NAME = (
     *("classifier", "noise_model", "correction_map", "recipe", "table", "alignment_json"),
-    *("shifts_csv", "xf", "csv_angles", "mat_angles", "mdoc", "rawtlt", "tlt"),
+    *("content", "shifts_csv", "xf", "csv_angles", "mat_angles", "mdoc", "rawtlt", "tlt"),
 )
 """Kinds that have a door of their own; all others are opened as data."""
 

@@ -124,8 +124,9 @@ def _open(kind: str, path: Path) -> None:
         assert np.isfinite(model.psd(shape)).all(), "the power is not finite"
     elif kind == "correction_map":
         assert np.isfinite(preprocess.CorrectionMap.load(path).displacement_px).all()
-    elif kind == "recipe":
-        read_recipe(path)
+    elif kind in ("recipe", "content"):
+        # the content of a recipe lies in a folder beside it
+        read_recipe(path if kind == "recipe" else path.parent.with_suffix(".toml"))
     elif kind == "table":
         read_table(path)
     elif kind in ("alignment_json", "shifts_csv"):
