@@ -41,11 +41,12 @@ def test_arrays_and_volumes_are_stored_beside_the_recipe(tmp_path):
     mask = np.zeros(shape, bool)
     mask[4:-4, 4:-4, 4:-4] = True
     weights = np.linspace(0.1, 1, len(experiment[0]))
-    start = t4.Volume(np.full(shape, 0.3), 2.0)
+    size = experiment[0].pixel_size_nm
+    start = t4.Volume(np.full(shape, 0.3), size)
     given = {"iterations": 3, "support": mask, "tilt_weights": weights, "initial": start}
     result = run_step("reconstruct.sirt", experiment, given)
     kept = result.provenance.parameters
-    assert kept["initial"].to_dict()["pixel_size_nm"] == 2
+    assert kept["initial"].to_dict()["pixel_size_nm"] == size
     # told in JSON by what it holds only
     told = json.loads(json.dumps(result.provenance.to_dict()))["parameters"]["support"]
     assert told["shape"] == list(shape) and len(told["sha256"]) == 64
