@@ -116,7 +116,7 @@ def pixel_size(value: Any, what: str = "pixel size") -> float | None:
     if size is not None and not SMALLEST_NM <= size <= LARGEST_NM:
         raise DataError(
             f"The {what} is {size:g} nm, which can't be true; it is between {SMALLEST_NM:g} and "
-            f"{LARGEST_NM:g} nm. Give the right one."
+            f"{LARGEST_NM:g} nm, so give the right one."
         )
     return size
 

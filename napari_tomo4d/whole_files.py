@@ -21,7 +21,16 @@ import psutil
 
 from napari_tomo4d.errors import Tomo4DError, WriteError
 
-_COMPUTER = f"{zlib.crc32(node().encode()):08x}"
+
+def _place() -> str:
+    """Return eight letters for this computer, and for the container, whose processes it counts."""
+    name = node()
+    with contextlib.suppress(OSError):
+        name += f" {os.stat('/proc/self/ns/pid').st_ino}"
+    return f"{zlib.crc32(name.encode()):08x}"
+
+
+_COMPUTER = _place()
 _LEFTOVER = re.compile(
     r"\.(?P<name>.+)\.tomo4d-(?P<group>(?P<computer>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{8})"
     r"\.(?P<state>new|ready|old)"
@@ -191,7 +200,9 @@ def _check_folder(folder: Path) -> None:
 
 
 def _check_replaceable(target: Path) -> None:
-    """Raise `WriteError` for a folder unless all in it is what this program writes."""
+    """Raise `WriteError` for what is protected, and for a folder unless this program wrote all."""
+    if not os.access(target, os.W_OK) and not target.is_symlink():
+        raise WriteError(f"{target} is write-protected; choose another name.")
     if not target.is_dir():
         return
     if target.suffix != ".zarr" or target.is_symlink():

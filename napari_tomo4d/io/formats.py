@@ -9,6 +9,7 @@ from typing import Any
 
 from napari_tomo4d.boundary import reading
 from napari_tomo4d.data import AnyData, TiltSeries
+from napari_tomo4d.errors import ReadError
 from napari_tomo4d.io.imod import rawtlt_text
 from napari_tomo4d.io.matlab import read_matlab
 from napari_tomo4d.io.microscopes import read_microscope
@@ -62,6 +63,8 @@ class Format:
 
     def read(self, path: Path, lazy: bool | None) -> Raw:
         """Read a file or folder; whatever is wrong with it is a `ReadError` of one sentence."""
+        if not (path.is_file() or path.is_dir()):
+            raise ReadError(f"{path} is no file but a device or a pipe; give the name of a file.")
         with reading(path, self.name, advice="check the file and its extension"):
             return self.reader(path, lazy)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import zipfile
 from pathlib import Path
@@ -161,6 +162,12 @@ def test_a_pixel_of_an_impossible_size_is_not_believed(tmp_path):
 
 def _volume(pixel_size_nm):
     return t4.Volume(IMAGES, pixel_size_nm)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.mrc")
+    with pytest.raises(ReadError, match="a device or a pipe"):
+        t4.read(tmp_path / "a.mrc")
 
 
 def test_learned_and_measured_files_hold_what_can_be(tmp_path):

@@ -89,6 +89,15 @@ def test_angles_beside_a_file_are_never_lost(tmp_path):
     t4.write(series(angles=[-50, -20, 0, 20, 50]), ours)
 
 
+def test_a_protected_file_is_not_replaced(tmp_path, monkeypatch):
+    path = t4.write(volume(1), tmp_path / "a.mrc")
+    # the superuser may write anywhere, so the system's answer is made up
+    monkeypatch.setattr("os.access", lambda asked, mode: Path(asked) != path or mode != os.W_OK)
+    with pytest.raises(WriteError, match="a.mrc is write-protected"):
+        t4.write(volume(2), path, overwrite=True)
+    assert t4.read(path).data.max() == 1
+
+
 def test_transforms_do_not_replace_the_angles_of_another_series(tmp_path):
     (tmp_path / "a.tlt").write_text("1\n2\n")
     shifts = t4.align.Alignment(np.ones((5, 2)))
