@@ -13,7 +13,8 @@ from napari_tomo4d.io.units import TIME_UNITS, seconds_per
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 _DEGREES = re.compile(r"\s*(?:deg|°)", re.IGNORECASE)
 _WORD = re.compile(r"(?:tilt|angle|alpha|theta)[ _=]*$", re.IGNORECASE)
-_TIME = re.compile(rf"(?<![a-z\d.])([-+]?\d+(?:\.\d+)?)\s*({TIME_UNITS})(?![a-z\d])", re.IGNORECASE)
+_PART = rf"(\d+(?:\.\d+)?)\s*({TIME_UNITS})"
+_TIME = re.compile(rf"(?<![a-z\d.])[-+]?(?:{_PART}\s*)+(?![a-z\d])", re.IGNORECASE)
 _OTHER = re.compile(r"(?:dose|time|exposure|temp|defocus|current|dwell)[ _=-]*$", re.IGNORECASE)
 _LARGEST_DEG = 360.0
 
@@ -40,6 +41,8 @@ class _Field:
             texts = [t[1:] for t in texts]
         self.values = np.array([float(t) for t in texts])
         self.whole = all("." not in t for t in texts)
+        # counters are padded with zeros, angles without a sign are not
+        self.padded = self.whole and any(re.match(r"0\d", t) for t in texts)
         self.in_degrees = all(map(_DEGREES.match, after))
         self.named = all(map(_WORD.search, before))
         self.other = any(map(_OTHER.search, before))
@@ -47,11 +50,13 @@ class _Field:
 
     @property
     def counts(self) -> bool:
+        """Whether it only numbers the files."""
         steps = np.diff(np.sort(self.values))
-        return self.whole and not self.signed and bool(np.all(steps == 1))
+        return self.whole and not self.signed and (self.padded or bool(np.all(steps == 1)))
 
     @property
     def possible(self) -> bool:
+        """Whether these may be the angles of a series."""
         values = self.values
         different = len(np.unique(values)) == len(values)
         near = np.all(np.abs(values) <= _LARGEST_DEG)
@@ -97,9 +102,16 @@ def angles_from_names(paths: Sequence[Path]) -> np.ndarray | None:
 
 
 def times_from_names(paths: Sequence[Path]) -> list[float] | None:
-    """Return the time in seconds in each name, such as ``600s`` or ``2h``, or None."""
-    found = [_TIME.findall(p.stem) for p in paths]
+    """Return the time in seconds in each name, such as ``600s`` or ``1h30min``, or None."""
+    found = [list(_TIME.finditer(p.stem)) for p in paths]
     if not found or not all(found):
         return None
-    times = [float(f[-1][0]) * (seconds_per(f[-1][1]) or 1) for f in found]
+    times = [_seconds(f[-1][0]) for f in found]
     return times if len(set(times)) == len(times) else None
+
+
+def _seconds(text: str) -> float:
+    """Return the seconds of a time such as ``1h30min``."""
+    parts = re.findall(_PART, text, re.IGNORECASE)
+    total = sum(float(number) * (seconds_per(unit) or 1) for number, unit in parts)
+    return -total if text.startswith("-") else total

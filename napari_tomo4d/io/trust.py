@@ -102,6 +102,8 @@ class Tables:
             warn("A single image without a tilt angle was taken to be at 0 degrees.")
             return np.zeros(1), "assumed"
         ask = "give angles_deg (a list or a .rawtlt file), or start_deg and step_deg"
+        if raw.kind == "volume":
+            ask += ", or kind='volume' if it is one"
         if not tables:
             raise MissingAnglesError(
                 f"{path} does not say at which tilt angles its {n} images were taken; {ask}.", n

@@ -70,6 +70,11 @@ def test_names():
     assert angles_from_names(names("scan 1", "scan 2")) is None
     assert times_from_names(names("run_600s", "run_0s")) == [600, 0]
     assert times_from_names(names("run1", "run2")) is None
+    assert times_from_names(names("r_1h30min", "r_2h", "r_45min")) == [5400, 7200, 2700]
+    assert times_from_names(names("Pt_3D_10 s", "Pt_3D_20 s")) == [10, 20]
+    assert angles_from_names(names("tilt_001_12.0", "tilt_003_24.0", "tilt_005_0.0"))[0] == 12
+    assert angles_from_names(names("tilt_001", "tilt_003", "tilt_007")) is None
+    assert angles_from_names(names("scan-10", "scan-20", "scan-25")) is None
 
 
 def test_folder_of_tiffs_with_angles_in_their_names(tmp_path):
