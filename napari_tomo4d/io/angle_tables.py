@@ -71,7 +71,12 @@ class _Column:
             return -1
         angle = "angle" in self.name or "deg" in self.name or "°" in self.name
         tilt = any(word in self.name for word in ("tilt", "alpha", "theta"))
-        return 2 * angle + tilt
+        return 2 * (angle and not self.in_radians) + tilt
+
+    @property
+    def in_radians(self) -> bool:
+        """Whether the name says so."""
+        return re.search(r"(?<![a-z])rad(?:ians?)?(?![a-z])", self.name) is not None
 
 
 def read_angle_table(path: Path) -> AngleTable:
@@ -93,6 +98,9 @@ def read_angle_table(path: Path) -> AngleTable:
     columns = _columns(path)
     column = _chosen(columns, path)
     values = _in_order(column, columns, path)
+    if column.in_radians:
+        warn(f"The {column.title} of {path.name} was turned from radians into degrees.")
+        values = np.rad2deg(values)
     check_angles(values, path.name)
     if column.cut_off:
         warn(f"The last line of {path.name} is shorter than the others; was it copied whole?")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import re
 from pathlib import Path
 
@@ -18,10 +20,17 @@ def beside(path: Path, name: str) -> Path | None:
     if exact.exists():
         return exact
     try:
-        found = sorted(p for p in path.parent.iterdir() if p.name.lower() == name.lower())
+        changed = path.parent.stat().st_mtime_ns
+        there = _names(str(path.parent), changed).get(name.lower())
     except OSError:
         return None
-    return found[0] if found else None
+    return None if there is None else path.with_name(there)
+
+
+@functools.lru_cache(maxsize=4)
+def _names(folder: str, changed: int) -> dict[str, str]:
+    """Return the names in a folder by their lower case; each file of thousands asks for them."""
+    return {name.lower(): name for name in sorted(os.listdir(folder), reverse=True)}
 
 
 def stem_of(path: Path) -> str:
