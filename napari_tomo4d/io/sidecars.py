@@ -10,7 +10,8 @@ from pathlib import Path
 from napari_tomo4d.provenance import warn
 
 _TABLES = (".rawtlt", ".tlt")
-_SERIES = (".st", ".ali", ".mrc", ".mrcs", ".tif", ".tiff")
+# S.ali is made from one of these
+_RAW = (".st", ".mrc", ".mrcs", ".tif", ".tiff")
 _STALE_S = 3600.0
 
 
@@ -35,6 +36,8 @@ def _names(folder: str, changed: int) -> dict[str, str]:
 
 def stem_of(path: Path) -> str:
     """Return the name of a file without its extension; ``.ome.tif`` is one extension."""
+    if path.suffix.lower() not in (".tif", ".tiff", ".zarr"):
+        return path.stem
     return re.sub(r"\.ome$", "", path.stem, flags=re.IGNORECASE)
 
 
@@ -68,10 +71,10 @@ def tables_in(folder: Path) -> list[Path]:
 
 
 def is_about_another(table: Path, path: Path) -> bool:
-    """Return whether a table may belong to another series of the same name in the folder."""
+    """Return whether a table may belong to another raw series of the same name in the folder."""
     if table.name.lower().startswith(path.name.lower()):
         return False
-    others = (beside(path, stem_of(path) + s) for s in _SERIES if s != path.suffix.lower())
+    others = (beside(path, stem_of(path) + s) for s in _RAW if s != path.suffix.lower())
     return any(o is not None and o.is_file() for o in others)
 
 

@@ -100,7 +100,8 @@ def _loader(path: Path, tif: tifffile.TiffFile, parts: list[Any], shape: tuple[i
     """Return a function that reads some images, wherever the file keeps them."""
     image = shape[1:]
     first = parts[0]
-    index, offset = first.index, first.dataoffset
+    index = next(i for i, series in enumerate(tif.series) if series is first)
+    offset = first.dataoffset
     dtype = first.dtype.newbyteorder(tif.byteorder)
     one_directory = len(parts) == 1 and offset is not None
     separate = len(parts) == shape[0]

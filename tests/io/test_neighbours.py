@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 
 import h5py
+import mrcfile
 import numpy as np
 import pytest
 import tifffile
@@ -22,10 +23,10 @@ NUMBERS = pytest.mark.parametrize("number", [20, pytest.param(300, marks=pytest.
 
 def angles_of(rng, decimals=None):
     """Return the angles of a series and their texts with the same number of decimals."""
-    n = int(rng.integers(5, 62))
+    n = int(rng.integers(8, 62))
     step = rng.choice([0.5, 1, 1.5, 2, 3, 5]) if rng.random() < 0.7 else rng.uniform(0.4, 4)
     angles = (np.arange(n) - rng.integers(0, n)) * step + rng.choice([0, 0.25, 0.5])
-    angles = np.clip(angles, -89.5, 89.5)
+    angles = angles[np.abs(angles) < 90]
     order = rng.integers(0, 3)
     if order == 1:
         angles = angles[::-1]
@@ -173,7 +174,10 @@ def test_tiffs(tmp_path, number):
             for image in data:
                 tifffile.imwrite(path, image, append=True, byteorder=order)
         elif kind == 1:
-            tifffile.imwrite(path, data, byteorder=order, photometric="minisblack")
+            packed = str(rng.choice(["", "zlib"])) or None
+            tifffile.imwrite(
+                path, data, byteorder=order, photometric="minisblack", compression=packed
+            )
         elif kind == 2:
             data = data.astype("u2" if dtype == "i2" else dtype)
             unit, nm = [("nm", 1), ("micron", 1e3), ("\\u00B5m", 1e3), ("\\u00C5", 0.1)][
@@ -263,6 +267,51 @@ def test_axes_of_emd(tmp_path, number):
         assert series.pixel_size_nm == pytest.approx(step * nm)
 
     right_or_refused(number, make, 6)
+
+
+@NUMBERS
+def test_folders_of_imod(tmp_path, number):
+    def make(rng):
+        stem = str(rng.choice(["BB", "Pt 1.5nm", "[2024] Pt", "a_-60", "S.ome"]))
+        folder = tmp_path / f"{rng.integers(0, 10**9)}"
+        folder.mkdir()
+        upper = rng.random() < 0.3
+
+        def named(suffix):
+            return folder / (f"{stem}{suffix}".upper() if upper else f"{stem}{suffix}")
+
+        def stack(path, n, volume):
+            data = rng.integers(0, 99, (n, 4, 5)).astype("i2")
+            with mrcfile.new(path, data) as mrc:
+                (mrc.set_volume if volume else mrc.set_image_stack)()
+                mrc.voxel_size = 7.5
+            return data
+
+        angles, texts = angles_of(rng)
+        n = len(texts)
+        marked = rng.random() < 0.5
+        images = stack(named(str(rng.choice([".st", ".mrc"]))), n, marked and rng.random() < 0.5)
+        raw = next(folder.iterdir())
+        named(".rawtlt").write_bytes("\r\n".join([*texts, ""]).encode())
+        if rng.random() < 0.5:
+            named(".tlt").write_text("".join(f"{a + 0.3:.3f}\n" for a in angles))
+        slices = n if rng.random() < 0.5 else n + 3
+        volume = None
+        if rng.random() < 0.7:
+            volume = stack(named(".rec"), slices, marked)
+        if rng.random() < 0.5:
+            stack(named(".ali"), n - 1, marked)
+        series = t4.read(raw, tilt_axis="y")
+        np.testing.assert_allclose(series.angles_deg, angles, err_msg=raw.name)
+        np.testing.assert_array_equal(series.images, images)
+        whole = t4.read(folder, tilt_axis="y")
+        np.testing.assert_array_equal(whole.images, images)
+        if volume is not None:
+            found = t4.read(named(".rec"))
+            assert isinstance(found, t4.Volume)
+            np.testing.assert_array_equal(found.data, volume)
+
+    right_or_refused(number, make, 8)
 
 
 @NUMBERS
