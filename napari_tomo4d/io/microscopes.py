@@ -16,7 +16,7 @@ from napari_tomo4d.errors import ReadError
 from napari_tomo4d.io.dm import check_dm
 from napari_tomo4d.io.hdf5 import check_hdf5
 from napari_tomo4d.io.ncem import is_ncem, read_ncem
-from napari_tomo4d.io.raw import Raw, use_lazy
+from napari_tomo4d.io.raw import Raw, guarded, use_lazy
 from napari_tomo4d.io.ser import check_ser
 from napari_tomo4d.io.units import degrees_per, to_nm
 
@@ -57,7 +57,7 @@ def read_microscope(path: Path, lazy: bool | None = None) -> Raw:
         raise ReadError(f"{path} holds coloured images; expected grey ones, so convert it first.")
     data = signal["data"] if as_lazy else np.asarray(signal["data"])
     data, axes = _tilts_first(data, [_with_values(a) for a in signal["axes"]])
-    raw = Raw(data)
+    raw = Raw(data if isinstance(data, np.ndarray) else guarded(data, path))
     if len(images) > 1:
         raw.notes.append(f"{path.name} holds {len(images)} data sets; the largest was read.")
     _add_pixel_size(raw, axes)

@@ -11,6 +11,7 @@ from typing import Any
 import dask.array as da
 import numpy as np
 
+from napari_tomo4d.boundary import reading
 from napari_tomo4d.checks import Pixels
 from napari_tomo4d.content import Json
 from napari_tomo4d.data import AnyData
@@ -125,6 +126,22 @@ class Raw:
 def use_lazy(lazy: bool | None, n_bytes: float) -> bool:
     """Return whether to read lazily: as asked, or by size."""
     return n_bytes > LAZY_BYTES if lazy is None else lazy
+
+
+def guarded(array: da.Array, path: Path) -> da.Array:
+    """Return a lazy array of a parser in whose blocks all that it raises is a `ReadError`."""
+
+    def read(block_id: Any = None) -> np.ndarray:
+        with reading(path, "images"):
+            block: np.ndarray = np.asarray(array.blocks[block_id].compute(scheduler="sync"))
+        return block
+
+    name = f"images-{uuid.uuid4().hex}"
+    meta = np.empty((0,) * array.ndim, array.dtype)
+    result: da.Array = da.map_blocks(
+        read, chunks=array.chunks, dtype=array.dtype, meta=meta, name=name
+    )
+    return result
 
 
 def lazy_images(

@@ -146,11 +146,13 @@ def _open(kind: str, path: Path) -> None:
             with contextlib.suppress(MissingAnglesError):
                 _judge(t4.read(path))
             given["angles_deg"] = table
-        try:
-            item = t4.read(path, **given)
-        except MissingAnglesError as error:
-            item = t4.read(path, angles_deg=np.arange(error.n_images) % 180)
-        _judge(item)
+        # images that are read when they are used may be damaged too
+        for lazy in (True, None):
+            try:
+                item = t4.read(path, **given, lazy=lazy)
+            except MissingAnglesError as error:
+                item = t4.read(path, angles_deg=np.arange(error.n_images) % 180, lazy=lazy)
+            _judge(item)
 
 
 def _judge(item) -> None:

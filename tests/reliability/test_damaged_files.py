@@ -164,6 +164,27 @@ def _volume(pixel_size_nm):
     return t4.Volume(IMAGES, pixel_size_nm)
 
 
+def test_images_that_are_damaged_are_told_when_they_are_used(tmp_path):
+    path = tmp_path / "a.emd"
+    with h5py.File(path, "w") as file:
+        group = file.create_group("data/tomogram")
+        group.attrs["emd_group_type"] = 1
+        stack = group.create_dataset("data", data=IMAGES, chunks=(1, 12, 16), compression="gzip")
+        for k, n in enumerate(IMAGES.shape):
+            group[f"dim{k + 1}"] = np.arange(float(n))
+        place = stack.id.get_chunk_info(3).byte_offset
+    with open(path, "r+b") as changed:
+        changed.seek(place + 10)
+        changed.write(b"\0" * 40)
+    series = t4.read(path, ANGLES, tilt_axis="y", lazy=True)
+    with pytest.raises(ReadError, match="a.emd can't be read as images"):
+        series.load()
+    zarr = t4.write(t4.TiltSeries(IMAGES, ANGLES), tmp_path / "a.ome.zarr")
+    (zarr / "0" / "c" / "3" / "0" / "0").write_bytes(b"damaged")
+    with pytest.raises(ReadError, match="a part of it is damaged"):
+        t4.read(zarr, lazy=True).load()
+
+
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.mrc")
     with pytest.raises(ReadError, match="a device or a pipe"):
