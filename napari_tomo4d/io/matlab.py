@@ -54,6 +54,9 @@ def read_matlab(path: Path, lazy: bool | None = None) -> Raw:
             if key == "pix_sz":
                 raw.notes.append(f"{path.name}: its pixel size was taken to be in nanometres.")
             break
+    for key in {*_ANGLES, *_PIXEL} & lower.keys():
+        if np.asarray(lower[key]).dtype.kind not in "iuf":
+            raw.notes.append(f"{path.name}: {key} is not of numbers and was not used.")
     return raw
 
 

@@ -18,7 +18,7 @@ from napari_tomo4d.io.hdf5 import check_hdf5
 from napari_tomo4d.io.ncem import is_ncem, read_ncem
 from napari_tomo4d.io.raw import Raw, guarded, use_lazy
 from napari_tomo4d.io.ser import check_ser
-from napari_tomo4d.io.units import degrees_per, to_nm
+from napari_tomo4d.io.units import degrees_per, has_unit, to_nm
 
 _PLUGINS = {
     ".dm3": "digitalmicrograph",
@@ -116,9 +116,13 @@ def _with_values(axis: Json) -> Json:
 
 
 def _is_tilt(axis: Json) -> bool:
-    """Return whether an axis is that of the tilts: by its unit, or radians with such a name."""
+    """Return whether an axis is that of the tilts: by its unit, or by its name and values."""
     per_unit = degrees_per(axis.get("units"))
     named = any(word in f"{axis.get('name')}".lower() for word in _TILT)
+    if not has_unit(axis.get("units")):
+        values = axis["values"]
+        counts = np.array_equal(values, np.arange(len(values)) + values[0])
+        return bool(named and not counts and np.ptp(values) > 5 and np.abs(values).max() <= 180)
     # milliradians are angles of scattering
     return per_unit == 1.0 or (per_unit is not None and per_unit > 1.0 and named)
 
@@ -159,8 +163,10 @@ def _add_angles(raw: Raw, signal: Json, axes: list[Json]) -> None:
     if raw.data.ndim == 3:
         angles, source = _tomography_tilts(signal, axes[0]["size"]), "file's table of tilts"
         if angles is None and _is_tilt(axes[0]):
-            angles = np.asarray(axes[0]["values"]) * degrees_per(axes[0].get("units"))
-            source = "file header"
+            unit = degrees_per(axes[0].get("units"))
+            if unit is None:
+                raw.notes.append("The axis of the tilts has no unit; degrees were assumed.")
+            angles, source = np.asarray(axes[0]["values"]) * (unit or 1.0), "file header"
     else:
         angle, source = _stage_angle(signal), "file header"
         angles = None if angle is None else np.array([angle])

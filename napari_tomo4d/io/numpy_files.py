@@ -31,7 +31,9 @@ def _from_npz(content: dict[str, np.ndarray], path: Path) -> Raw:
     if key is None:
         raise ReadError(f"{path} holds {', '.join(content)}; expected an array named images.")
     raw = Raw(content[key])
-    if "angles_deg" in content and content["angles_deg"].dtype.kind in "iuf":
+    if "angles_deg" in content:
+        if content["angles_deg"].dtype.kind not in "iuf":
+            raise ReadError(f"{path}: angles_deg has to be of numbers, one per image in degrees.")
         raw.angles_deg = np.ravel(content["angles_deg"]).astype(float)
         raw.angles_from = "array angles_deg"
     if "pixel_size_nm" in content:

@@ -9,6 +9,7 @@ import warnings
 import mrcfile
 import numpy as np
 import pytest
+import scipy.io
 import tifffile
 import zarr
 from rsciio import hspy
@@ -70,6 +71,16 @@ def test_the_unit_tells_the_axis_of_the_tilts(tmp_path, unit):
     np.testing.assert_allclose(series.angles_deg, ANGLES)
     np.testing.assert_array_equal(series.images, STACK)
     assert series.pixel_size_nm == pytest.approx(0.5)
+
+
+def test_an_axis_named_tilt_without_a_unit_is_in_degrees_and_told(tmp_path):
+    axis = {"scale": 10.0, "offset": -20.0, "units": "", "name": "tilt"}
+    series, said = quietly(write_hspy(tmp_path / "a.hspy", axis))
+    assert series.angles_deg.tolist() == ANGLES
+    assert "has no unit; degrees were assumed" in said
+    for unit in ("mrad", "eV"):
+        with pytest.raises(ReadError):
+            t4.read(write_hspy(tmp_path / f"{unit}.hspy", {**axis, "units": unit}))
 
 
 def test_tilts_of_etspy_and_stacks_without_any(tmp_path):
@@ -250,6 +261,17 @@ def test_units_and_sizes_that_can_not_be_true_are_told(tmp_path):
     assert "1e-08 nm (MRC header), which can't be true" in said
     with pytest.raises(DataError, match="has to be positive"):
         t4.read(write_mrc(tmp_path / "v.mrc", volume=True), pixel_size_nm=0)
+
+
+def test_texts_in_place_of_numbers_are_told(tmp_path):
+    content = {"data": STACK.transpose(1, 2, 0), "angles": ANGLES, "pix_sz": "2 nm"}
+    scipy.io.savemat(tmp_path / "a.mat", content)
+    series, said = quietly(tmp_path / "a.mat")
+    assert series.pixel_size_nm is None
+    assert "pix_sz is not of numbers and was not used" in said
+    np.savez(tmp_path / "a.npz", images=STACK, angles_deg=["a"] * 5)
+    with pytest.raises(ReadError, match="angles_deg has to be of numbers"):
+        t4.read(tmp_path / "a.npz")
 
 
 def test_kind_is_what_the_user_says(tmp_path):
