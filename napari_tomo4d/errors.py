@@ -51,6 +51,10 @@ class MissingAnglesError(ReadError):
         super().__init__(message)
         self.n_images, self.doubt = n_images, doubt
 
+    def __reduce__(self) -> tuple[type, tuple[str, int, str]]:
+        # as a worker of a cluster sends it
+        return type(self), (str(self), self.n_images, self.doubt)
+
 
 class WriteError(Tomo4DError, OSError):
     """A result that could not be written; nothing is left half written."""

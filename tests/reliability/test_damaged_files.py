@@ -15,7 +15,14 @@ from mutate import make_files, run
 from opening import Child, kind_and_file
 
 import napari_tomo4d as t4
-from napari_tomo4d.errors import DataError, ReadError, Tomo4DError, Tomo4DWarning, readable
+from napari_tomo4d.errors import (
+    DataError,
+    MissingAnglesError,
+    ReadError,
+    Tomo4DError,
+    Tomo4DWarning,
+    readable,
+)
 
 IMAGES = np.random.default_rng(0).random((5, 12, 16), dtype=np.float32)
 ANGLES = np.array([-60.0, -30, 0, 30, 60])
@@ -62,6 +69,8 @@ def test_an_error_is_one_short_line():
     assert text.startswith("The file holds xxx")
     assert text.endswith("at the end.")
     assert len(text) < 600 and text.isprintable()
+    sent = pickle.loads(pickle.dumps(MissingAnglesError("No angles.", 5, "all equal")))
+    assert (str(sent), sent.n_images, sent.doubt) == ("No angles.", 5, "all equal")
     assert readable("as it is: µ, Å, 3 × 4.") == "as it is: µ, Å, 3 × 4."
 
 
