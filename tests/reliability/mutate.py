@@ -43,6 +43,7 @@ def make_files(folder: Path) -> dict[str, tuple[Path, str]]:
     import h5py
     import mrcfile
     import scipy.io
+    import zarr
 
     import napari_tomo4d as t4
     from napari_tomo4d.align import exchange
@@ -77,6 +78,13 @@ def make_files(folder: Path) -> dict[str, tuple[Path, str]]:
     t4.write(labels, place("tif_labels", "l.ome.tif"))
     t4.write(series, place("zarr", "a.ome.zarr"))
     t4.write(t4.TimeSeries([volume] * 2, [0, 60]), place("zarr_times", "a.ome.zarr"))
+    # as another program writes it: only OME's own description
+    foreign = zarr.open_group(str(place("zarr_foreign", "f.zarr")), mode="w", zarr_format=2)
+    foreign.create_array("0", data=volume.data, chunks=(3, 8, 10))
+    axes = [{"name": a, "type": "space", "unit": "nanometer"} for a in "zyx"]
+    scale = [{"type": "scale", "scale": [0.5, 0.5, 0.5]}]
+    dataset = {"path": "0", "coordinateTransformations": scale}
+    foreign.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": [dataset]}]
     np.save(place("npy", "stack.npy"), images)
     np.savez(place("npz", "a.npz"), images=images, angles_deg=angles, pixel_size_nm=0.5)
     np.savez_compressed(place("npz_packed", "a.npz"), images=images, angles_deg=angles)
@@ -130,6 +138,11 @@ def make_files(folder: Path) -> dict[str, tuple[Path, str]]:
         source = Path(data or "/nowhere", "formats", name)
         if source.exists() and source.stat().st_size <= _MOST_BYTES:
             shutil.copyfile(source, place(kind, source.name))
+    source = Path(data or "/nowhere", "formats", "128x128_TEM_acquire-sum1.emi")
+    if source.exists():
+        path = place("emi", source.name)
+        for one in (source, source.with_name(f"{source.stem}_1.ser")):
+            shutil.copyfile(one, path.with_name(one.name))
     source = Path(data or "/nowhere", "cu_nanoparticle", "example_Cu_nanoparticle_sim.hspy")
     if source.exists():
         shutil.copyfile(source, place("hspy", source.name))
