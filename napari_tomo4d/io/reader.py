@@ -25,10 +25,11 @@ from napari_tomo4d.data import (
 from napari_tomo4d.errors import DataError, ReadError
 from napari_tomo4d.immutable import frozen
 from napari_tomo4d.io.angle_tables import AngleTable
+from napari_tomo4d.io.assemble import angles_of_files, commonest, group_frames, join
 from napari_tomo4d.io.formats import MRC_SUFFIXES, format_of, known_suffixes
 from napari_tomo4d.io.gather import is_pattern, matching, readable_in, without_results
 from napari_tomo4d.io.header import KINDS, item_from
-from napari_tomo4d.io.names import angles_from_names, times_from_names
+from napari_tomo4d.io.names import times_from_names
 from napari_tomo4d.io.raw import AXIS_ANGLE, Raw
 from napari_tomo4d.io.sidecars import is_about_another, stem_of, tables_of
 from napari_tomo4d.io.trust import Tables, within_half_turn
@@ -39,6 +40,11 @@ from napari_tomo4d.seals import stamped
 from napari_tomo4d.voxels import edges_of, size_text
 from napari_tomo4d.whole_files import tidy
 
+_SOURCES = {
+    "pixel_size_nm": "pixel_size_from",
+    "tilt_axis": "tilt_axis_from",
+    "angles_deg": "angles_from",
+}
 Paths = str | Path | Sequence[str | Path]
 
 
@@ -324,15 +330,18 @@ class _Reader:
             items = [self._override(i) for i in item]
             return TimeSeries(items, times, celsius, item.name, item.provenance)
         changes: Parameters = {}
-        if self.given["pixel_size_nm"] is not None:
-            changes["pixel_size_nm"] = self.given["pixel_size_nm"]
-        if isinstance(item, TiltSeries):
-            found = self._given_angles(len(item))
-            if found is not None:
-                changes["angles_deg"] = within_half_turn(found.angles_deg)
-            if self.given["tilt_axis"] is not None:
-                changes["tilt_axis"] = self.given["tilt_axis"]
-        return dataclasses.replace(item, **changes) if changes else item
+        for name in ("pixel_size_nm", "tilt_axis"):
+            if self.given[name] is not None and hasattr(item, name):
+                changes[name] = self.given[name]
+        found = self._given_angles(len(item)) if isinstance(item, TiltSeries) else None
+        if found is not None:
+            changes["angles_deg"] = within_half_turn(found.angles_deg)
+        if not changes:
+            return item
+        sources = {_SOURCES[name]: "given" for name in changes}
+        one: Any = item
+        changed: AnyData = dataclasses.replace(one, **changes, metadata={**one.metadata, **sources})
+        return changed
 
     def _one_file_per_tilt(self, files: list[Path], folder: Path) -> TiltSeries:
         raws = [self._raw(p) for p in files]
@@ -347,14 +356,14 @@ class _Reader:
         axis = {k: v for k, v in first.metadata.items() if k == AXIS_ANGLE}
         raw = Raw(stacks, tilt_axis=first.tilt_axis, tilt_axis_from=first.tilt_axis_from)
         raw.metadata.update(axis)
-        common = _commonest(raws, files)
+        common = commonest(raws, files)
         raw.set_edges(
             0.0, common.height_nm or 0.0, common.pixel_size_nm or 0.0, common.pixel_size_from
         )
         for note in dict.fromkeys(n for r in raws for n in r.notes):
             warn(note)
         if self._given_angles(len(files)) is None:
-            raw.angles_deg, raw.angles_from = _angles_of_files(raws, files, folder)
+            raw.angles_deg, raw.angles_from = angles_of_files(raws, files, folder)
         return self._tilt_series(raw, folder, folder.name)
 
     def _tilt_series(self, raw: Raw, path: Path, name: str) -> TiltSeries:
@@ -376,9 +385,9 @@ class _Reader:
         if stacks is not None:
             order = np.argsort(angles, kind="stable")
             parts = [stacks[i] for i in order]
-            images, angles = _join(parts), angles[order]
+            images, angles = join(parts), angles[order]
         else:
-            images, angles = _group_frames(images, angles)
+            images, angles = group_frames(images, angles)
         size, metadata = self._size(raw, path, volume=False)
         metadata = {**metadata, "angles_from": source, "tilt_axis_from": axis_from}
         return TiltSeries(images, angles, size, axis, raw.axis_shift_px, None, name, metadata)
@@ -417,40 +426,6 @@ def _without_item(raw: Raw) -> Raw:
     return raw
 
 
-def _commonest(raws: list[Raw], files: list[Path]) -> Raw:
-    """Return one of the files with the commonest pixel size, and warn of those with another."""
-    sizes = [None if r.pixel_size_nm is None else float(f"{r.pixel_size_nm:.3g}") for r in raws]
-    common = max(dict.fromkeys(sizes), key=sizes.count)
-    others = [(p, s) for p, s in zip(files, sizes, strict=True) if s != common]
-    if others:
-        path, size = others[0]
-        also = "" if len(others) == 1 else f" and {len(others) - 1} more"
-        warn(
-            f"{path.name}{also} has {_in_words(size)}, the other files {_in_words(common)}; if it "
-            "was taken at another magnification, leave it out."
-        )
-    return raws[sizes.index(common)]
-
-
-def _in_words(size: float | None) -> str:
-    return "pixels of unknown size" if size is None else f"pixels of {size:g} nm"
-
-
-def _angles_of_files(
-    raws: list[Raw], files: list[Path], folder: Path
-) -> tuple[np.ndarray | None, str]:
-    """Return the angles of one file per tilt: from their headers, or from their names."""
-    if all(r.angles_deg is not None for r in raws):
-        angles = np.array([r.angles_deg[0] for r in raws])  # type: ignore[index]
-        if len(files) == 1 or np.ptp(angles):
-            return angles, raws[0].angles_from
-        warn(f"All files in {folder.name} say {angles[0]:g} degrees, so this was not believed.")
-    from_names = angles_from_names(files)
-    if from_names is not None:
-        warn("The tilt angles were taken from the names of the files.")
-    return from_names, "file names"
-
-
 def _whole_numbers(data: np.ndarray) -> np.ndarray:
     """Return labels that were stored as floating point, as in MRC, as whole numbers again."""
     if data.dtype.kind == "f" and np.array_equal(data, np.rint(data)):
@@ -462,30 +437,3 @@ def _in_memory(data: Pixels) -> Pixels:
     if not isinstance(data, np.ndarray):
         require_memory(4 * data.size, "This volume would")
     return frozen(np.asarray(data))
-
-
-def _join(parts: list[Pixels]) -> Pixels:
-    """Join one stack of frames per tilt; a plain series if each has one frame."""
-    if any(len(p) > 1 for p in parts):
-        if len({len(p) for p in parts}) > 1:
-            return parts
-        return frozen(_module(parts[0]).stack(parts))
-    return frozen(_module(parts[0]).concatenate(parts))
-
-
-def _group_frames(images: Pixels, angles: np.ndarray) -> tuple[Pixels, np.ndarray]:
-    """Make frames of images that follow each other at the same angle."""
-    starts = np.flatnonzero(np.diff(angles, prepend=np.inf))
-    if len(starts) == len(angles):
-        return images, angles
-    warn("Images that follow each other at the same angle were taken as frames of one tilt.")
-    stops = [*starts[1:], len(angles)]
-    return _join([images[a:b] for a, b in zip(starts, stops, strict=True)]), angles[starts]
-
-
-def _module(array: Pixels) -> Any:
-    if isinstance(array, np.ndarray):
-        return np
-    import dask.array as da
-
-    return da

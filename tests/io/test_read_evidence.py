@@ -282,6 +282,15 @@ def test_kind_is_what_the_user_says(tmp_path):
     np.testing.assert_array_equal(labels.data, STACK % 3)
 
 
+def test_what_is_given_for_a_file_of_ours_is_told_as_given(tmp_path):
+    t4.write(t4.TiltSeries(STACK, ANGLES, 2.0), tmp_path / "a.ome.zarr")
+    given = {"pixel_size_nm": 3.0, "tilt_axis": "x", "start_deg": 0, "step_deg": 2}
+    text = describe(tmp_path / "a.ome.zarr", **given)
+    assert text["pixel size"] == "3 nm (given)"
+    assert text["angles"] == "0 to 8° (given)"
+    assert text["tilt axis"] == "along x (given)"
+
+
 def test_one_slice_and_foreign_descriptions_in_ome_tiff(tmp_path):
     one = t4.TiltSeries(STACK[:1], [3.0], 2.0)
     t4.write(one, tmp_path / "one.ome.tif")
