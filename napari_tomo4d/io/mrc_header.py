@@ -110,8 +110,9 @@ def pixel_type(header: Header) -> tuple[np.dtype, bool]:
 
 
 def our_label(header: Header) -> tuple[str, str | None, float] | None:
-    """Return kind, direction and position of the tilt axis of a file that this program wrote."""
-    for text in texts(header):
-        if found := _OURS.match(text):
-            return found[1], found[2], float(found[3] or 0)
-    return None
+    """Return kind, direction and position of the tilt axis of a file that this program wrote.
+
+    Other programs keep the labels of what they work on, and add theirs at the end.
+    """
+    found = _OURS.match((texts(header) or [""])[-1])
+    return (found[1], found[2], float(found[3] or 0)) if found else None

@@ -246,6 +246,14 @@ def test_mrc_of_ours_keeps_kind_and_tilt_axis(tmp_path):
     assert isinstance(t4.read(tmp_path / "l.mrc"), t4.Labels)
 
 
+def test_our_label_in_what_another_program_made_of_it_says_nothing(tmp_path):
+    t4.write(t4.TiltSeries(STACK, ANGLES, 2.0, "x"), tmp_path / "a.mrc")
+    (tmp_path / "a.mrc").rename(tmp_path / "a.rec")
+    with mrcfile.open(tmp_path / "a.rec", "r+") as mrc:
+        mrc.add_label("TILT: Tomographic reconstruction")
+    assert isinstance(t4.read(tmp_path / "a.rec"), t4.Volume)
+
+
 # -- scale and kind ----------------------------------------------------------------------------
 
 
