@@ -167,6 +167,7 @@ def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=20, help="kills of each writer")
+    parser.add_argument("--first", type=int, default=0, help="number of the first moment")
     parser.add_argument("--writer", action="append", choices=list(WRITERS), help="only this one")
     parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -180,9 +181,8 @@ def main() -> None:
             version += 1
     for name in options.writer or WRITERS:
         with tempfile.TemporaryDirectory() as scratch:
-            wrong = [
-                killed_while_writing(name, Path(scratch, str(i)), i) for i in range(options.count)
-            ]
+            seeds = range(options.first, options.first + options.count)
+            wrong = [killed_while_writing(name, Path(scratch, str(i)), i) for i in seeds]
         faults = [w for w in wrong if w]
         print(f"{name}: {options.count} kills, {len(faults)} with damage", *faults, sep="\n  ")
 
