@@ -47,10 +47,13 @@ def write_mrc(item: TiltSeries | Volume | Labels, path: Path, progress: Progress
 
 
 def is_ours(path: Path) -> bool:
-    """Return whether this program wrote a file."""
+    """Return whether this program wrote a file; one that made another of it added its label."""
     with contextlib.suppress(OSError), path.open("rb") as file:
-        file.seek(224)
-        return file.read(len(OUR_LABEL)) == OUR_LABEL.encode()
+        file.seek(220)
+        count = int.from_bytes(file.read(4), "little")
+        if 1 <= count <= 10:
+            file.seek(224 + 80 * (count - 1))
+            return file.read(len(OUR_LABEL)) == OUR_LABEL.encode()
     return False
 
 

@@ -17,6 +17,7 @@ from rsciio import hspy
 import napari_tomo4d as t4
 from napari_tomo4d.errors import DataError, MissingAnglesError, ReadError, Tomo4DWarning
 from napari_tomo4d.io import describe
+from napari_tomo4d.io.mrc_writer import is_ours
 
 STACK = np.random.default_rng(0).integers(0, 99, (5, 8, 9)).astype(np.int16)
 ANGLES = [-20.0, -10.0, 0.0, 10.0, 20.0]
@@ -248,10 +249,12 @@ def test_mrc_of_ours_keeps_kind_and_tilt_axis(tmp_path):
 
 def test_our_label_in_what_another_program_made_of_it_says_nothing(tmp_path):
     t4.write(t4.TiltSeries(STACK, ANGLES, 2.0, "x"), tmp_path / "a.mrc")
+    assert is_ours(tmp_path / "a.mrc")
     (tmp_path / "a.mrc").rename(tmp_path / "a.rec")
     with mrcfile.open(tmp_path / "a.rec", "r+") as mrc:
         mrc.add_label("TILT: Tomographic reconstruction")
     assert isinstance(t4.read(tmp_path / "a.rec"), t4.Volume)
+    assert not is_ours(tmp_path / "a.rec")
 
 
 # -- scale and kind ----------------------------------------------------------------------------
