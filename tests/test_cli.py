@@ -159,6 +159,7 @@ def test_a_recipe_may_give_a_report_only(capsys, tmp_path, monkeypatch):
     assert out.exists()
 
 
+@pytest.mark.slow  # a session by hand runs its recipe from the command line too
 def test_n6_from_a_terminal_is_the_same_as_from_python(reference_data, tmp_path):
     path = reference_data("nanoparticles_n6", "N6_liquid_sample_stack.mat")
     recipe = tmp_path / "n6.toml"

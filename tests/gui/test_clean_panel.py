@@ -220,7 +220,10 @@ def test_a_wrong_map_file_is_one_sentence(qtbot, panel, tmp_path, picture):
     qtbot.keyClicks(line, str(path))
     qtbot.keyClick(line, Qt.Key.Key_Return)
     wait_preview(qtbot, panel)
-    words = f"Error: {path} is not a correction map or is damaged; measure and save it again."
+    words = (
+        f"Error: {path} can't be read as a correction map: it is damaged or something else; "
+        "measure and save it again."
+    )
     assert panel.view.note.text().splitlines()[0] == words
     picture("c7-wrong-map")
     click(qtbot, panel.run_bar.run_button)

@@ -46,6 +46,8 @@ def labels(kind, folder):
 
 
 KINDS = ["single", "series", "lazy", "duplicate of single", "duplicate of series"]
+# of what is painted on the same way, the others take a minute and say the same once more
+SOME = [k if k in ("series", "lazy") else pytest.param(k, marks=pytest.mark.slow) for k in KINDS]
 
 
 @pytest.fixture(params=KINDS)
@@ -188,6 +190,7 @@ def test_the_recipe_repeats_what_was_painted(qtbot, panel, tmp_path, monkeypatch
     )
 
 
+@pytest.mark.parametrize("panel", SOME, indirect=True)
 def test_fill_eraser_and_polygon(qtbot, panel, tmp_path):
     layer = panel.layer
     panel.viewer.layers.selection.active = layer
@@ -227,6 +230,7 @@ def test_fill_eraser_and_polygon(qtbot, panel, tmp_path):
     np.testing.assert_array_equal(now(panel), before)
 
 
+@pytest.mark.parametrize("panel", SOME, indirect=True)
 def test_brush_and_panel_are_undone_in_one_order(qtbot, panel, tmp_path):
     start = now(panel).copy()
     paint(qtbot, panel)

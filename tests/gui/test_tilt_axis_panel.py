@@ -412,6 +412,7 @@ def report(panel, record_property, name):
     record_property("frame_times_ms", [round(t, 1) for t in times])
 
 
+@pytest.mark.slow  # a session by hand goes through the same data
 def test_real_data(qtbot, empty, viewer, reference_data, picture, record_property):
     """Nanoparticles in liquid: moving the axis by 5 px shows at once."""
     path = reference_data("nanoparticles_n6", "N6_liquid_sample_stack.mat")

@@ -128,7 +128,7 @@ def test_what_was_found_is_said_in_words(series):
     data = series[2].data.copy()
     data[data == 2] = 0
     late = series.with_items([*series[:2], Labels(data, 2.0)])
-    with pytest.warns(Tomo4DWarning, match="1 particles"):
+    with pytest.warns(Tomo4DWarning, match="1 time a particle"):
         found = follow_particles(late)
     assert found_in_words(found) == "2 particles at 0 s, 1 particle at 120 s, 1 lost"
     assert found_in_words(boxes()) == "2 particles"

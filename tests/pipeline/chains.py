@@ -132,7 +132,7 @@ def _add_arrays(step: Step, item: Any, given: dict[str, Any], rng: np.random.Gen
         one: Any = weights if rng.random() < 0.5 else np.asarray(weights, np.float32)
         given["tilt_weights"] = [one for _ in times_of(item)] if together else one
     if "initial" in step_arguments(step) and rng.random() < 0.3:
-        start = Volume(rng.random(shape, np.float32), 2.0)
+        start = Volume(rng.random(shape, np.float32), first.pixel_size_nm)
         given["initial"] = [start for _ in times_of(item)] if together else start
 
 
