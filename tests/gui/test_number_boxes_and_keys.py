@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QDockWidget, QLabel, QLineEdit, QMainWindow, QShortcut, QWidget
 
+from napari_tomo4d.gui.panels.particles.tables import as_text
 from napari_tomo4d.gui.widgets.keys import CANCEL, REDO, UNDO, Keys, arrow_keys
 from napari_tomo4d.gui.widgets.number_box import count_box, number_box
 
@@ -121,3 +122,17 @@ def test_keys_come_before_shortcuts_of_the_window(qtbot, window):
     window.activateWindow()
     qtbot.keyClick(panel, Qt.Key.Key_Z, CTRL)
     assert done == ["panel"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1234.6, "1235"),
+        (0.98765, "0.9877"),
+        (12, "12"),
+        (True, "yes"),
+        (0.00001234, "1.23 × 10⁻⁵"),
+    ],
+)
+def test_cells_are_written_as_numbers_are_everywhere(value, text):
+    assert as_text(value) == text

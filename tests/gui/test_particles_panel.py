@@ -19,7 +19,6 @@ from napari_tomo4d.gui.canvas.layers import item_of
 from napari_tomo4d.gui.panels.particles.canvas_clicks import RING_LAYER
 from napari_tomo4d.gui.panels.particles.correction_tools import DELETE, MERGE, NUMBER, SPLIT
 from napari_tomo4d.gui.panels.particles.panel import ParticlesPanel
-from napari_tomo4d.gui.panels.particles.tables import as_text
 from napari_tomo4d.gui.widgets.messages import NO_MASK
 from napari_tomo4d.measure import measure_particles, particle_table, read_table
 from napari_tomo4d.pipeline import read_recipe
@@ -496,20 +495,6 @@ def test_the_form_is_filled_in_again(qtbot, found, viewer):
     assert found.separate_box.neck_depth.value() == 0.08
     viewer.layers.selection.active = viewer.layers["spheres mask"]
     assert not found.recipe.refill_button.isEnabled()
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (1234.6, "1235"),
-        (0.98765, "0.9877"),
-        (12, "12"),
-        (True, "yes"),
-        (0.00001234, "1.23 × 10⁻⁵"),
-    ],
-)
-def test_cells_are_written_as_numbers_are_everywhere(value, text):
-    assert as_text(value) == text
 
 
 def test_the_table_is_emptied_with_its_layer(qtbot, found, viewer):
