@@ -50,6 +50,9 @@ CHECKS = (
 )
 # further workers gain little, and each opens windows
 MOST_WORKERS = 4
+# each worker takes a file at a time, in the order of the folders: by number of tests, as is usual,
+# a file of one long test would be the last, and the other workers would wait for it
+SHARES = ("--dist", "loadfile", "--no-loadscope-reorder")
 # options of pytest that want one process
 ONE_PROCESS = ("-n", "--numprocesses", "--dist", "--pdb", "--trace", "-s", "--capture")
 
@@ -293,7 +296,7 @@ def workers(arguments, processors=None):
         processors = len(os.sched_getaffinity(0))
     if processors < 2:
         return []
-    return ["-n", str(min(processors, MOST_WORKERS)), "--dist", "loadfile"]
+    return ["-n", str(min(processors, MOST_WORKERS))] + list(SHARES)
 
 
 def check():

@@ -192,7 +192,7 @@ def test_screens():
 def test_workers_share_the_whole_suite_only(monkeypatch, arguments, wanted):
     monkeypatch.setattr(run.sys, "platform", "linux")
     monkeypatch.setattr(run.shutil, "which", lambda name: "/usr/bin/" + name)
-    assert run.workers(arguments, 2) == (["-n", "2", "--dist", "loadfile"] if wanted else [])
+    assert run.workers(arguments, 2) == (["-n", "2", *run.SHARES] if wanted else [])
     assert run.workers(arguments, 1) == []
 
 
